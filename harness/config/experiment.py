@@ -1,0 +1,191 @@
+"""An experiment: one validated configuration, with a default for every key."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+ClassName = str | int
+
+
+class Section(BaseModel):
+    """A part of the configuration: fixed once made, and without room for unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """What every source understands: `classes` keeps only these, in this order."""
+
+    classes: list[ClassName] | None = None
+
+
+class DigitsData(DataSection):
+    """The 1,797 digits of 8x8 pixels that scikit-learn ships."""
+
+    source: Literal["digits"] = "digits"
+
+
+class IdxData(DataSection):
+    """The four files of the MNIST family in a directory; without a path, Fashion-MNIST."""
+
+    source: Literal["idx"]
+    path: str | None = None
+
+
+class KerasData(DataSection):
+    """A data set that `keras.datasets` downloads."""
+
+    source: Literal["keras"]
+    dataset: Literal["cifar10", "cifar100", "mnist", "fashion_mnist"]
+
+
+class NpzData(DataSection):
+    """A NumPy archive: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` and the like."""
+
+    source: Literal["npz"]
+    path: str
+    class_names: list[str] | None = None
+
+
+class FolderData(DataSection):
+    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
+
+    source: Literal["folder"]
+    path: str
+    image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = [32, 32]
+    channels: Literal[1, 3] = 3
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_pixels: Positive = 50_000_000
+
+
+Data = Annotated[
+    DigitsData | IdxData | KerasData | NpzData | FolderData, Field(discriminator="source")
+]
+
+
+class ImbalanceSection(Section):
+    """Where the imbalance is made: in train and validation only, or in the test set as well."""
+
+    test: Literal["keep", "imbalanced"] = "keep"
+
+
+class NoImbalance(ImbalanceSection):
+    """The data as they are."""
+
+    kind: Literal["none"] = "none"
+
+
+class LongTail(ImbalanceSection):
+    """Counts that fall geometrically from the first class to the last, `ratio` times fewer."""
+
+    kind: Literal["long_tail"]
+    ratio: Annotated[float, Field(ge=1)]
+
+
+class Step(ImbalanceSection):
+    """Minority classes (a number of last ones, or by name) with `ratio` times fewer examples."""
+
+    kind: Literal["step"]
+    ratio: Annotated[float, Field(ge=1)]
+    minority_classes: Positive | list[ClassName] = 1
+
+
+class Counts(ImbalanceSection):
+    """At most so many examples of each class; a class that is not named keeps all its own."""
+
+    kind: Literal["counts"]
+    counts: dict[ClassName, Positive]
+
+
+class OneVersusRest(ImbalanceSection):
+    """Two classes: all the others (`rest`, 0) against one (1)."""
+
+    kind: Literal["one_vs_rest"]
+    class_: ClassName = Field(alias="class")
+
+
+Imbalance = Annotated[
+    NoImbalance | LongTail | Step | Counts | OneVersusRest, Field(discriminator="kind")
+]
+
+
+class Split(Section):
+    """Shares of what has no split of its own; the rest is for training."""
+
+    validation: Share = 0.15
+    test: Share = 0.15
+
+
+class Model(Section):
+    """A built-in network, or `module:function` that makes a Keras model.
+
+    The function gets `input_shape` and `n_classes` and returns a model that gives logits.
+    """
+
+    name: str = "small_cnn"
+
+
+class Train(Section):
+    """The training budget and how it is spent."""
+
+    epochs: Positive = 20
+    batch_size: Positive = 128
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    patience: Positive | None = None
+    budget: Literal["examples", "passes"] = "examples"
+
+
+class Evaluation(Section):
+    """What decides: the metric, the class distribution to correct for, and what matters."""
+
+    metric: Literal[
+        "balanced_accuracy",
+        "f1_macro",
+        "f1_weighted",
+        "g_mean",
+        "mcc",
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "ece",
+    ] = "balanced_accuracy"
+    target_prior: Literal["uniform", "train"] | dict[ClassName, Annotated[float, Field(gt=0)]] = (
+        "uniform"
+    )
+    margin: Annotated[float, Field(ge=0)] = 0.01
+
+
+class Comparison(Section):
+    """Which strategies to compare, with what, over how many seeds."""
+
+    strategies: list[str] = []
+    baseline: str = "none"
+    seeds: Positive = 5
+
+
+class Record(Section):
+    """What is kept beside the numbers."""
+
+    save_model: bool = False
+
+
+class Experiment(Section):
+    """One configuration: data, imbalance, split, model, training, evaluation, comparison."""
+
+    name: Annotated[str, Field(min_length=1)] = "digits"
+    data: Data = DigitsData()
+    imbalance: Imbalance = NoImbalance()
+    split: Split = Split()
+    model: Model = Model()
+    train: Train = Train()
+    evaluation: Evaluation = Evaluation()
+    comparison: Comparison = Comparison()
+    record: Record = Record()

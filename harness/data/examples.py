@@ -1,0 +1,147 @@
+"""Inputs with their labels: in memory, memory-mapped, or a view of either that copies nothing."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Array = NDArray[Any]
+
+
+class Inputs(Protocol):
+    """What a pool of inputs must offer; `numpy.ndarray` and `numpy.memmap` do as they are."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Integers, /) -> Array: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Some rows of other inputs, in a given order, gathered only when asked for."""
+
+    inputs: Inputs
+    rows: Integers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.inputs.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.inputs.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Integers) -> Array:
+        return self.inputs[self.rows[rows]]
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Several inputs of one shape and type, end to end, without copying any of them."""
+
+    parts: tuple[Inputs, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (sum(len(part) for part in self.parts), *self.parts[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.parts[0].dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Integers) -> Array:
+        gathered = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
+        start = 0
+        for part in self.parts:
+            inside = (rows >= start) & (rows < start + len(part))
+            gathered[inside] = part[rows[inside] - start]
+            start += len(part)
+        return gathered
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes."""
+
+    inputs: Inputs
+    labels: Integers
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise ValueError(f"{len(self.inputs)} inputs but {len(self.labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+    @cached_property
+    def counts(self) -> Integers:
+        """Number of examples of each class, `[C]`."""
+        return np.bincount(self.labels, minlength=self.n_classes).astype(np.int64)
+
+    def take(self, positions: Integers) -> "Examples":
+        """Return the examples at `positions`, as a view of the same inputs."""
+        if isinstance(self.inputs, Subset):
+            inputs = Subset(self.inputs.inputs, self.inputs.rows[positions])
+        else:
+            inputs = Subset(self.inputs, positions)
+        return Examples(inputs, self.labels[positions], self.class_names)
+
+    def joined(self, other: "Examples") -> "Examples":
+        """Return these examples followed by `other`, without copying the inputs."""
+        return Examples(
+            Joined((self.inputs, other.inputs)),
+            np.concatenate([self.labels, other.labels]),
+            self.class_names,
+        )
+
+    def gather(self, positions: Integers) -> Array:
+        """Return the inputs at `positions` as one array, `[*positions.shape, ...]`."""
+        return self.inputs[positions]
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of everything in here: inputs, labels and class names."""
+        summary = hashlib.blake2b(digest_size=16)
+        header = (self.class_names, self.inputs.shape, str(self.inputs.dtype))
+        summary.update(repr(header).encode())
+        summary.update(np.ascontiguousarray(self.labels, dtype=np.int64).tobytes())
+        for rows in _blocks(len(self), 4096):
+            summary.update(np.ascontiguousarray(self.inputs[rows]).tobytes())
+        return summary.hexdigest()
+
+
+def class_index(name: object, class_names: Sequence[str]) -> int | None:
+    """Return the index of a class given by its name or its index, or None if there is none."""
+    text = str(name)
+    if text in class_names:
+        return class_names.index(text)
+    if text.isdecimal() and int(text) < len(class_names):
+        return int(text)
+    return None
+
+
+def _blocks(length: int, size: int) -> list[Integers]:
+    return [np.arange(start, min(start + size, length)) for start in range(0, length, size)]

@@ -1,0 +1,20 @@
+"""The two ways in which a command can end badly, and the wording that they share."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """The user's input is wrong: one line that says what, where, and what would be right."""
+
+
+class TrialFailed(Exception):
+    """Training ended without a usable model: one line that says when and the likely cause."""
+
+
+def unknown(kind: str, word: str, known: Iterable[str]) -> str:
+    """Return one line that refuses `word`, suggests the closest of `known` and lists them all."""
+    names = sorted(known)
+    close = get_close_matches(word, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown {kind} {word!r}{hint} (known: {', '.join(names)})"
