@@ -1,0 +1,50 @@
+"""Which strategy against class imbalance helps, by how much, and how sure is that?"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.strategy import Choice, Range, Strategy
+
+if TYPE_CHECKING:
+    from harness.data.examples import Examples
+    from harness.losses import Loss, cross_entropy
+    from harness.plan import ClassWeights, Phase, Plan
+    from harness.sampling import Rotating, Sampler, Selected, Shuffled
+
+_HOMES = {
+    "Examples": "data.examples",
+    "Loss": "losses",
+    "cross_entropy": "losses",
+    "ClassWeights": "plan",
+    "Phase": "plan",
+    "Plan": "plan",
+    "Rotating": "sampling",
+    "Sampler": "sampling",
+    "Selected": "sampling",
+    "Shuffled": "sampling",
+}
+
+__all__ = [
+    "Choice",
+    "ClassWeights",
+    "Examples",
+    "Loss",
+    "Phase",
+    "Plan",
+    "Range",
+    "Rotating",
+    "Sampler",
+    "Selected",
+    "Shuffled",
+    "Strategy",
+    "UserError",
+    "cross_entropy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the numeric half of the public names when first asked, so that listing is instant."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(import_module(f"harness.{_HOMES[name]}"), name)

@@ -1,0 +1,126 @@
+"""A plan: everything that a strategy may ask of the training loop, as plain data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.data.examples import Examples, Floats
+from harness.losses import Loss, cross_entropy
+from harness.sampling import Sampler, Shuffled
+
+
+@dataclass(frozen=True, eq=False)
+class ClassWeights:
+    """A weight for each class, `[C]`, or one row of them an epoch, `[E, C]`.
+
+    With `normalize`, they are scaled so that the mean weight over visited examples is 1, and the
+    scale in which they were given no longer changes the learning rate.
+    """
+
+    values: Floats
+    normalize: bool = True
+
+    def at(self, epoch: int, visited: Floats) -> Floats:
+        """Return the weights `[C]` of an epoch of the phase, given the visited distribution."""
+        rows = np.atleast_2d(self.values)
+        row: Floats = rows[min(epoch, len(rows) - 1)]
+        return row / float(visited @ row) if self.normalize else row
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """A stretch of training under one sampler, loss, class weights and set of trainable layers.
+
+    `share` is its part of the budget, relative to the other phases' shares.
+    """
+
+    sampler: Sampler = Shuffled()
+    loss: Loss = Loss(cross_entropy)
+    class_weight: ClassWeights | None = None
+    trainable: Literal["all", "head"] = "all"
+    share: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The training examples, the phases, and what surrounds them.
+
+    `notes` are things that the strategy wants recorded, a short line each.
+    """
+
+    train: Examples
+    phases: tuple[Phase, ...]
+    batch_size: int
+    learning_rate: float
+    decision: Literal["argmax", "prior_corrected", "tuned_threshold"] = "argmax"
+    notes: tuple[str, ...] = ()
+
+    def in_every_phase(self, **changes: Any) -> "Plan":
+        """Return this plan with the same fields changed in each of its phases."""
+        return replace(self, phases=tuple(replace(phase, **changes) for phase in self.phases))
+
+    def visited(self, phase: Phase) -> Floats:
+        """Return the share of visits that each class gets in a phase, `[C]`."""
+        return phase.sampler.class_distribution(self.train.labels, self.train.n_classes)
+
+    def class_weights(self, phase: Phase, epoch: int) -> Floats:
+        """Return the weights `[C]` by which an epoch of a phase multiplies the losses."""
+        if phase.class_weight is None:
+            return np.ones(self.train.n_classes)
+        return phase.class_weight.at(epoch, self.visited(phase))
+
+
+def base_plan(train: Examples, experiment: Experiment) -> Plan:
+    """Return plain training of an experiment: what every strategy starts from."""
+    settings = experiment.train
+    return Plan(train, (Phase(),), settings.batch_size, settings.learning_rate)
+
+
+def changed_fields(before: Plan, after: Plan) -> set[str]:
+    """Name the fields that differ, those of phases as `phases[0].loss`.
+
+    Fields are told apart by identity, so a strategy that sets an equal value has set it.
+    """
+    changed = set(_differing(before, after, skip={"phases", "notes"}))
+    if len(before.phases) != len(after.phases):
+        return changed | {"phases"}
+    for number, (old, new) in enumerate(zip(before.phases, after.phases, strict=True)):
+        changed |= {f"phases[{number}].{name}" for name in _differing(old, new, skip=set())}
+    return changed
+
+
+def _differing(before: Any, after: Any, skip: set[str]) -> Iterator[str]:
+    for entry in fields(before):
+        if entry.name in skip:
+            continue
+        old, new = getattr(before, entry.name), getattr(after, entry.name)
+        same = old == new if isinstance(old, int | float | str) else old is new
+        if not same:
+            yield entry.name
+
+
+def describe(plan: Plan) -> Mapping[str, Any]:
+    """Return a plan as JSON-ready data: counts, phases, batch size, rate, decision, notes."""
+    return {
+        "class_counts": plan.train.counts.tolist(),
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "decision": plan.decision,
+        "notes": list(plan.notes),
+        "phases": [_describe_phase(plan, phase) for phase in plan.phases],
+    }
+
+
+def _describe_phase(plan: Plan, phase: Phase) -> Mapping[str, Any]:
+    return {
+        "share": phase.share,
+        "trainable": phase.trainable,
+        "sampler": type(phase.sampler).__name__,
+        "visited": plan.visited(phase).tolist(),
+        "class_weight": plan.class_weights(phase, 0).tolist(),
+        "loss": phase.loss.name,
+        "loss_parameters": {k: np.asarray(v).tolist() for k, v in phase.loss.parameters.items()},
+    }

@@ -1,0 +1,140 @@
+"""Strategies: plan transformers with typed, tunable parameters. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.plan import Plan
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where to search for a number: from `low` to `high`, on a log scale if `log`."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True, init=False)
+class Choice:
+    """Where to search among a few values."""
+
+    options: tuple[Any, ...]
+
+    def __init__(self, *options: Any) -> None:
+        object.__setattr__(self, "options", options)
+
+
+class Strategy(BaseModel):
+    """One way to treat imbalance: its parameters are its fields.
+
+    The first line of a subclass's docstring is its summary; `reference` names the paper or the
+    documentation that it follows. A field's search range stands in its annotation:
+    `gamma: Annotated[float, Range(0.0, 5.0)] = 2.0`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    reference: ClassVar[str] = ""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        """Turn a plan into another one; a pure function of plan, parameters and generator.
+
+        Raises:
+            UserError: the parameters don't fit the data, such as a weight for an unknown class.
+
+        """
+        raise NotImplementedError
+
+
+def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strategy:
+    """Make a strategy from its parameters, or say in one line which of them is wrong."""
+    for key in parameters:
+        if key not in kind.model_fields:
+            if not kind.model_fields:
+                raise UserError(f"strategy {name!r} has no parameters, but got {key!r}")
+            raise UserError(unknown(f"parameter of strategy {name!r}:", key, kind.model_fields))
+    try:
+        return kind(**parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "parameters"
+        value = "" if first["type"] == "missing" else f", not {first['input']!r}"
+        reason = "is required" if first["type"] == "missing" else first["msg"]
+        raise UserError(
+            f"strategy {name!r}: parameter {where}: {reason}{value} (give it with -p {where}=…)"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Named strategies that are applied one after the other: `undersampling+focal_loss`."""
+
+    parts: tuple[tuple[str, Strategy], ...]
+
+    @property
+    def name(self) -> str:
+        """The parts' names, joined by plus signs."""
+        return "+".join(name for name, _ in self.parts)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter; in a stack of several, as `strategy.parameter`."""
+        if len(self.parts) == 1:
+            return self.parts[0][1].model_dump(mode="json")
+        return {
+            f"{name}.{key}": value
+            for name, part in self.parts
+            for key, value in part.model_dump(mode="json").items()
+        }
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        """Apply each part in turn.
+
+        Raises:
+            UserError: two parts set the same field of the same phase.
+
+        """
+        from harness.plan import changed_fields
+
+        setters: dict[str, str] = {}
+        plan = base
+        for name, part in self.parts:
+            after = part.plan(plan, rng)
+            for field in sorted(changed_fields(plan, after)):
+                if field in setters:
+                    raise UserError(
+                        f"strategies {setters[field]!r} and {name!r} can't be stacked: "
+                        f"both set {field}; use one of them"
+                    )
+                setters[field] = name
+            plan = after
+        return plan
+
+
+def assign(parameters: dict[str, Any], kinds: Sequence[tuple[str, type[Strategy]]]) -> Stack:
+    """Give each parameter to the strategy that it belongs to, and make the stack.
+
+    In a stack, `gamma` goes to the only part that has it, `focal_loss.gamma` to that part.
+    """
+    shares: dict[str, dict[str, Any]] = {name: {} for name, _ in kinds}
+    for key, value in parameters.items():
+        owner, _, field = key.rpartition(".")
+        owners = [name for name, kind in kinds if field in kind.model_fields]
+        if owner and owner not in shares:
+            raise UserError(unknown("strategy", owner, shares) + f" in parameter {key!r}")
+        if not owner and len(owners) > 1:
+            choices = " or ".join(f"{name}.{field}" for name in owners)
+            raise UserError(f"parameter {field!r} is ambiguous: say {choices}")
+        shares[owner or (owners[0] if owners else kinds[0][0])][field] = value
+    return Stack(tuple((name, build(name, kind, shares[name])) for name, kind in kinds))
