@@ -1,0 +1,223 @@
+"""The one training loop: it runs any plan within the budget and knows no strategy."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import decision, metrics
+from harness.config.experiment import Experiment
+from harness.data.examples import Array, Examples, Floats, Integers
+from harness.errors import TrialFailed
+from harness.plan import Phase, Plan
+from harness.sampling import Stream
+from harness.training.compiled import CompiledNetwork
+from harness.training.feed import chunks, gathered
+from harness.training.schedule import learning_rates
+
+Score = Callable[[Array], float]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch as the curves show it; `validation_loss` is never weighted or adjusted."""
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    validation_score: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """What training visited: batches, those without each class, and the share of each class."""
+
+    steps: int
+    examples_seen: int
+    batches_without: Integers
+    coverage: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The weights of the best epoch by validation and of the last one, and how they came about."""
+
+    best: list[Array]
+    last: list[Array]
+    best_epoch: int
+    epochs: tuple[Epoch, ...]
+    visits: Visits
+    seconds: float
+
+
+class Ledger:
+    """Counts visits while training runs."""
+
+    def __init__(self, labels: Integers, n_classes: int) -> None:
+        self._labels = labels
+        self._visited = np.zeros(len(labels), bool)
+        self._without = np.zeros(n_classes, np.int64)
+        self._steps = 0
+        self._examples = 0
+
+    def add(self, chunk: Integers) -> None:
+        """Count the batches of a chunk `[S, B]`."""
+        n_classes = len(self._without)
+        offsets = np.arange(len(chunk))[:, None] * n_classes
+        present = np.bincount(
+            (self._labels[chunk] + offsets).ravel(), minlength=len(chunk) * n_classes
+        ).reshape(len(chunk), n_classes)
+        self._without += (present == 0).sum(axis=0)
+        self._visited[chunk.ravel()] = True
+        self._steps += len(chunk)
+        self._examples += chunk.size
+
+    def close(self) -> Visits:
+        """Return the totals."""
+        n_classes = len(self._without)
+        seen = np.bincount(self._labels[self._visited], minlength=n_classes)
+        there = np.bincount(self._labels, minlength=n_classes)
+        coverage = seen / np.maximum(there, 1)
+        return Visits(self._steps, self._examples, self._without, coverage)
+
+
+def train(
+    network: CompiledNetwork,
+    plan: Plan,
+    experiment: Experiment,
+    validation: Examples,
+    epoch_examples: int,
+    seed: int,
+    score: Score,
+    on_epoch: Callable[[Epoch], None],
+) -> Trained:
+    """Run a plan's phases and keep the best epoch of the last phase by validation.
+
+    Every strategy gets `epochs` looks at validation; an epoch is `epoch_examples` visits, or one
+    pass of the sampler where the budget is counted in passes. `score` rates validation logits,
+    higher is better.
+
+    Raises:
+        TrialFailed: the loss is no longer finite.
+
+    """
+    started = time.perf_counter()
+    network.reset(seed)
+    ledger = Ledger(plan.train.labels, plan.train.n_classes)
+    rng = np.random.default_rng([seed, 1])
+    history: list[Epoch] = []
+    best, best_epoch, best_score = network.weights(), -1, -np.inf
+    for phase, numbers in _schedule(plan.phases, experiment.train.epochs):
+        network.reset_optimizers()
+        visits = Stream(phase.sampler, plan.train.labels, rng)
+        for number in numbers:
+            by_pass = experiment.train.budget == "passes"
+            positions = visits.next_pass() if by_pass else visits.take(epoch_examples)
+            weights = plan.class_weights(phase, number - numbers.start)
+            order = chunks(positions, plan.batch_size, _example_bytes(plan.train))
+            rates = learning_rates(
+                experiment.train, plan.learning_rate, number, sum(len(chunk) for chunk in order)
+            )
+            loss = _run_epoch(network, plan, phase, order, weights, rates, ledger)
+            _check_finite(loss, number, plan, weights)
+            logits = network.predict(validation)
+            epoch = Epoch(
+                number, loss, _log_loss(logits, validation.labels), score(logits), float(rates[-1])
+            )
+            history.append(epoch)
+            on_epoch(epoch)
+            if phase is not plan.phases[-1]:
+                continue
+            if best_epoch < 0 or epoch.validation_score > best_score:
+                best, best_epoch, best_score = network.weights(), number, epoch.validation_score
+            elif _out_of_patience(experiment, number - best_epoch):
+                break
+    return Trained(
+        best,
+        network.weights(),
+        best_epoch,
+        tuple(history),
+        ledger.close(),
+        time.perf_counter() - started,
+    )
+
+
+def score_by(plan: Plan, metric: str, prior: Floats, target: Floats, validation: Examples) -> Score:
+    """Return the rating of validation logits by a metric at the plan's own decision rule."""
+    positive = rarest(plan.train.counts)
+    sign = 1.0 if metrics.HIGHER_IS_BETTER[metric] else -1.0
+
+    def score(logits: Array) -> float:
+        rule = decision.fit(plan.decision, logits, validation.labels, prior, target, metric)
+        for_labels, for_probabilities = rule.apply(logits)
+        of_labels = metric in metrics.LABEL_METRICS
+        chosen = for_labels if of_labels else for_probabilities
+        return sign * metrics.one(metric, validation.labels, chosen, positive)
+
+    return score
+
+
+def rarest(counts: Integers) -> int:
+    """Return the class with the fewest training examples, the last one of several."""
+    return int(len(counts) - 1 - np.argmin(counts[::-1]))
+
+
+def _schedule(phases: tuple[Phase, ...], epochs: int) -> Iterator[tuple[Phase, range]]:
+    """Divide the epochs among the phases by their shares; the last one gets at least one."""
+    ends = np.cumsum([phase.share for phase in phases])
+    bounds = [
+        0,
+        *np.minimum(np.rint(ends / ends[-1] * epochs), epochs - 1).astype(int)[:-1],
+        epochs,
+    ]
+    for phase, start, stop in zip(phases, bounds[:-1], bounds[1:], strict=True):
+        yield phase, range(int(start), int(stop))
+
+
+def _run_epoch(
+    network: CompiledNetwork,
+    plan: Plan,
+    phase: Phase,
+    order: list[Integers],
+    weights: Floats,
+    rates: Floats,
+    ledger: Ledger,
+) -> float:
+    """Run the compiled steps over an epoch's chunks; return the mean loss over its examples."""
+    losses = []
+    start = 0
+    for chunk, batches in zip(order, gathered(plan.train, order), strict=True):
+        stop = start + len(chunk)
+        losses.append(network.run(phase.loss, phase.trainable, batches, weights, rates[start:stop]))
+        ledger.add(chunk)
+        start = stop
+    means = np.concatenate([np.asarray(part, np.float64) for part in losses])
+    sizes = np.concatenate([np.full(len(chunk), chunk.shape[1]) for chunk in order])
+    return float(np.average(means, weights=sizes))
+
+
+def _check_finite(loss: float, epoch: int, plan: Plan, weights: Floats) -> None:
+    if np.isfinite(loss):
+        return
+    cause = f"a learning rate of {plan.learning_rate:g} is likely too high"
+    if weights.max() > 10 * np.average(weights):
+        cause += f", or the largest class weight of {weights.max():.3g} makes its steps too long"
+    raise TrialFailed(f"the loss became {loss} in epoch {epoch + 1}: {cause}")
+
+
+def _log_loss(logits: Array, labels: Integers) -> float:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    total = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(total - shifted[np.arange(len(labels)), labels]))
+
+
+def _out_of_patience(experiment: Experiment, waited: int) -> bool:
+    patience = experiment.train.patience
+    return patience is not None and waited >= patience
+
+
+def _example_bytes(examples: Examples) -> int:
+    shape = examples.inputs.shape[1:]
+    return int(np.prod(shape)) * examples.inputs.dtype.itemsize
