@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-import harness.training  # noqa: F401  (chooses the backend before Keras is imported)
 import keras
 import numpy as np
 import tensorflow as tf

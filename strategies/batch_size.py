@@ -1,0 +1,62 @@
+"""Batch-size scaling: batches so large that rare classes are seldom missing from one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.strategy import Choice, Range, Strategy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness import Plan
+
+
+class BatchSizeScaling(Strategy):
+    """The smallest batch that likely holds enough examples of the rarest class."""
+
+    reference: ClassVar[str] = (
+        "the hypergeometric distribution; learning-rate rules: Goyal et al. (2017), Accurate, "
+        "Large Minibatch SGD; Krizhevsky (2014), One Weird Trick"
+    )
+
+    min_examples: Annotated[int, Field(ge=1), Range(1, 8)] = 1
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0), Range(0.5, 0.99)] = 0.95
+    learning_rate_rule: Annotated[
+        Literal["none", "linear", "sqrt"], Choice("none", "linear", "sqrt")
+    ] = "none"
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        """Enlarge the batch, never shrink it, and scale the learning rate by its rule."""
+        counts = base.train.counts
+        rare = int(counts[counts > 0].min())
+        needed = smallest_batch(int(counts.sum()), rare, self.min_examples, self.confidence)
+        size = max(needed, base.batch_size)
+        growth = size / base.batch_size
+        factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}[self.learning_rate_rule]
+        plan = replace(base, batch_size=size)
+        return plan if factor == 1.0 else replace(plan, learning_rate=base.learning_rate * factor)
+
+
+def smallest_batch(total: int, rare: int, min_examples: int, confidence: float) -> int:
+    """Return the smallest batch with P(at least `min_examples` of the rare class) >= `confidence`.
+
+    Drawn without replacement, so the count is hypergeometric. A class with fewer than
+    `min_examples` gives the whole data set. Found by bisection: the chance grows with the batch.
+    """
+    from scipy.stats import hypergeom
+
+    if rare < min_examples:
+        return total
+    low, high = min_examples, total
+    while low < high:
+        middle = (low + high) // 2
+        if hypergeom.sf(min_examples - 1, total, rare, middle) >= confidence:
+            high = middle
+        else:
+            low = middle + 1
+    return low
