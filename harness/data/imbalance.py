@@ -1,0 +1,116 @@
+"""Makers of imbalance: how many examples of each class stay, and which ones."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+import numpy as np
+
+from harness.config.experiment import (
+    Counts,
+    Imbalance,
+    LongTail,
+    NoImbalance,
+    OneVersusRest,
+    Step,
+)
+from harness.data.examples import Examples, Integers, class_index
+from harness.errors import UserError, unknown
+
+
+def imbalance(examples: Examples, section: Imbalance, rng: np.random.Generator) -> Examples:
+    """Return a view with as many examples of each class as `section` asks for, order kept.
+
+    `one_vs_rest` changes labels, not counts (see `relabel`): the examples come back as they are.
+    Raises UserError for a class that does not exist or has fewer examples than asked for.
+    """
+    wanted = _wanted(examples, section)
+    if np.array_equal(wanted, examples.counts):
+        return examples
+    chosen = [
+        rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)
+        for label, size in enumerate(wanted)
+    ]
+    return examples.take(np.sort(np.concatenate(chosen)))
+
+
+def relabel(examples: Examples, section: Imbalance) -> Examples:
+    """Return the examples with the labels that `section` asks for: one_vs_rest makes two classes.
+
+    Raises UserError for a class that does not exist.
+    """
+    if not isinstance(section, OneVersusRest):
+        return examples
+    label = named_class(section.class_, examples.class_names)
+    name = examples.class_names[label]
+    rest = "others" if name == "rest" else "rest"
+    return Examples(examples.inputs, (examples.labels == label).astype(np.int64), (rest, name))
+
+
+def named_class(name: str | int, class_names: Sequence[str]) -> int:
+    """Return the index of a class given by name or index; UserError if there is none."""
+    label = class_index(name, class_names)
+    if label is None:
+        raise UserError(unknown("class", str(name), class_names))
+    return label
+
+
+def _wanted(examples: Examples, section: Imbalance) -> Integers:
+    match section:
+        case NoImbalance() | OneVersusRest():
+            return examples.counts
+        case LongTail():
+            return _long_tail(examples, section)
+        case Step():
+            return _step(examples, section)
+        case Counts():
+            return _counts(examples, section)
+    assert_never(section)
+
+
+def _long_tail(examples: Examples, section: LongTail) -> Integers:
+    last = max(examples.n_classes - 1, 1)
+    falling = section.ratio ** (-np.arange(examples.n_classes) / last)
+    return _limited((examples.counts[0] * falling + 1e-9).astype(np.int64), examples.counts)
+
+
+def _step(examples: Examples, section: Step) -> Integers:
+    minority = _minority(examples.class_names, section)
+    wanted = examples.counts.copy()
+    largest = int(np.delete(wanted, minority).max())
+    wanted[minority] = int(largest / section.ratio + 1e-9)
+    return _limited(wanted, examples.counts)
+
+
+def _minority(class_names: Sequence[str], section: Step) -> list[int]:
+    n_classes = len(class_names)
+    if isinstance(section.minority_classes, int):
+        labels = list(range(max(n_classes - section.minority_classes, 0), n_classes))
+    else:
+        labels = sorted({named_class(name, class_names) for name in section.minority_classes})
+    if not 0 < len(labels) < n_classes:
+        raise UserError(
+            f"imbalance.minority_classes names {len(labels)} of {n_classes} classes; "
+            "at least one must be a minority and at least one must not"
+        )
+    return labels
+
+
+def _counts(examples: Examples, section: Counts) -> Integers:
+    wanted = examples.counts.copy()
+    seen: set[int] = set()
+    for name, count in section.counts.items():
+        label = named_class(name, examples.class_names)
+        if label in seen:
+            raise UserError(f"imbalance.counts names class {examples.class_names[label]!r} twice")
+        if count > examples.counts[label]:
+            raise UserError(
+                f"imbalance.counts asks for {count} examples of class "
+                f"{examples.class_names[label]!r}, but only {examples.counts[label]} exist"
+            )
+        seen.add(label)
+        wanted[label] = count
+    return wanted
+
+
+def _limited(wanted: Integers, available: Integers) -> Integers:
+    return np.minimum(np.maximum(wanted, 1), available)

@@ -1,0 +1,140 @@
+"""Train, validation and a sealed test set, stratified, and decided by one seed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.config.experiment import Split as Shares
+from harness.data.examples import Examples, Integers
+from harness.data.imbalance import imbalance, relabel
+from harness.data.sources import Source
+from harness.errors import UserError
+
+_TEST_CUT, _TEST_IMBALANCE, _POOL_IMBALANCE, _VALIDATION_CUT = range(4)
+
+
+class Sealed:
+    """The test examples behind a seal: how many there are is known, what they are only once open.
+
+    `opened` counts how often they were opened.
+    """
+
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+        self.opened = 0
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the `C` classes."""
+        return self._examples.class_names
+
+    @property
+    def counts(self) -> Integers:
+        """Number of examples of each class, `[C]`."""
+        return self._examples.counts
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of the examples behind the seal."""
+        return self._examples.digest
+
+    def open(self) -> Examples:
+        """Break the seal: return the test examples."""
+        self.opened += 1
+        return self._examples
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """What to train on, what to choose by, what to judge by, and a fingerprint of all three."""
+
+    train: Examples
+    validation: Examples
+    test: Sealed
+    notes: tuple[str, ...]
+    digest: str
+
+
+def split(source: Source, experiment: Experiment, seed: int) -> Splits:
+    """Relabel, cut the test set, make the imbalance, cut validation; `seed` decides every draw.
+
+    A source's own test and validation sets are kept as such. Raises UserError for a class that
+    would end with no example in one of the three.
+    """
+    section, shares = experiment.imbalance, experiment.split
+    pool = relabel(source.train, section)
+    own_validation = source.validation and relabel(source.validation, section)
+    own_test = source.test and relabel(source.test, section)
+    share = _validation_share(shares, own_test is None)
+
+    if own_test is None:
+        pool, test = _cut(pool, shares.test, "test", _generator(seed, _TEST_CUT))
+    else:
+        test = own_test
+    if section.test == "imbalanced":
+        test = imbalance(test, section, _generator(seed, _TEST_IMBALANCE))
+    pool = imbalance(pool, section, _generator(seed, _POOL_IMBALANCE))
+    if own_validation is None:
+        train, validation = _cut(pool, share, "validation", _generator(seed, _VALIDATION_CUT))
+    else:
+        train, validation = pool, own_validation
+
+    for name, examples in (("train", train), ("validation", validation), ("test", test)):
+        _refuse_empty_class(name, examples)
+    digest = _digest_of(train, validation, test)
+    return Splits(train, validation, Sealed(test), source.notes, digest)
+
+
+def _generator(seed: int, step: int) -> np.random.Generator:
+    return np.random.default_rng([seed, step])
+
+
+def _validation_share(shares: Shares, test_is_cut: bool) -> float:
+    if not test_is_cut:
+        return shares.validation
+    if shares.validation + shares.test >= 1:
+        raise UserError(
+            f"split.validation {shares.validation} and split.test {shares.test} leave nothing "
+            "to train on; their sum must be below 1"
+        )
+    return shares.validation / (1 - shares.test)
+
+
+def _cut(
+    examples: Examples, share: float, name: str, rng: np.random.Generator
+) -> tuple[Examples, Examples]:
+    """Return what stays and what is cut: of each class `share`, at least 1, leaving at least 1."""
+    cut = np.zeros(len(examples), dtype=np.bool_)
+    for label, count in enumerate(examples.counts.tolist()):
+        if count < 2:
+            raise UserError(_too_few(examples.class_names[label], name, count))
+        size = min(max(round(count * share), 1), count - 1)
+        cut[rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)] = True
+    return examples.take(np.flatnonzero(~cut)), examples.take(np.flatnonzero(cut))
+
+
+def _too_few(class_name: str, name: str, count: int) -> str:
+    has = "1 example" if count == 1 else f"{count} examples"
+    return (
+        f"class {class_name!r} would end with no example in the {name} split or in what is left "
+        f"for training: it has {has} there; give it at least 2, or choose others by data.classes"
+    )
+
+
+def _refuse_empty_class(name: str, examples: Examples) -> None:
+    for class_name, count in zip(examples.class_names, examples.counts, strict=True):
+        if count == 0:
+            raise UserError(
+                f"class {class_name!r} has 0 examples in the {name} split; "
+                "it needs at least 1, or leave it out by data.classes"
+            )
+
+
+def _digest_of(*parts: Examples) -> str:
+    joined = "/".join(part.digest for part in parts)
+    return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
