@@ -1,0 +1,181 @@
+"""From YAML files and `key=value` overrides to an `Experiment`, or to one line on what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.config.experiment import Experiment
+from harness.config.explain import Steps, dotted, explain
+from harness.config.yaml_text import parse, show
+from harness.errors import UserError, unknown
+
+Override = tuple[tuple[str, ...], object]
+Raw = dict[str, object]
+DEFAULT = "digits"
+
+
+def load(config: str | None = None, overrides: Sequence[str] = ()) -> Experiment:
+    """Return the experiment of a file (or of a shipped name) after `a.b=c` overrides.
+
+    A relative `data.path` counts from the file's folder; in an override, from the current
+    directory. Raises `UserError` for whatever is wrong with the file, a key or a value.
+    """
+    path = _find(config)
+    raw = _anchored(_read(path), path.parent)
+    changes = [_split(pair, "--set", "train.epochs=5") for pair in overrides]
+    raw = _without_old_kinds(raw, changes)
+    for change in changes:
+        raw = _changed(raw, change)
+    raw = _with_kinds(raw)
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        steps, line = explain(Experiment, raw, error.errors(include_url=False))
+        where = "--set" if _is_changed(steps, changes) else str(path)
+        raise UserError(f"{where}: {line}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: a value contains itself; write it out instead") from error
+
+
+def parameters(pairs: Sequence[str]) -> dict[str, object]:
+    """Return the strategy parameters of `gamma=2` pairs, the values read as YAML."""
+    split = [_split(pair, "-p", "gamma=2") for pair in pairs]
+    return {".".join(steps): value for steps, value in split}
+
+
+def shipped() -> dict[str, Path]:
+    """Return the experiments that come with the program: name to file."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "configs"
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def _find(config: str | None) -> Path:
+    known = shipped()
+    if config is None:
+        return known[DEFAULT]
+    path = _expanded(config)
+    if path.is_file():
+        return path.absolute()
+    name = config.removeprefix("configs/").removesuffix(".yaml")
+    if name in known:
+        return known[name]
+    if path.is_dir():
+        raise UserError(f"{config} is a directory; give the YAML file in it")
+    if "/" in name or "\\" in name:
+        raise UserError(f"no file {config} (shipped experiments: {', '.join(known)})")
+    raise UserError(unknown("experiment or file", name, known))
+
+
+def _read(path: Path) -> Raw:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text file in UTF-8") from error
+    content = parse(text, str(path))
+    if content is None:
+        raise UserError(f"{path}: empty; give at least one key, for instance 'name: {path.stem}'")
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path}: holds {show(content, 30)}, not keys; write 'key: value' lines, "
+            f"with the keys {', '.join(Experiment.model_fields)}"
+        )
+    return content
+
+
+def _split(pair: str, option: str, example: str) -> Override:
+    key, equals, text = pair.partition("=")
+    steps = tuple(step.strip() for step in key.split("."))
+    if not equals or not all(steps):
+        raise UserError(f"{option} {pair!r}: write key=value, for instance {option} {example}")
+    return steps, parse(text, f"{option} {dotted(steps)}")
+
+
+def _kinds() -> dict[str, tuple[str, object]]:
+    """Sections that come in kinds: the key that tells which, and the one taken without it."""
+    return {
+        name: (field.discriminator, getattr(field.default, field.discriminator))
+        for name, field in Experiment.model_fields.items()
+        if isinstance(field.discriminator, str)
+    }
+
+
+def _with_kinds(raw: Raw) -> Raw:
+    filled = dict(raw)
+    for name, (key, default) in _kinds().items():
+        section = raw.get(name)
+        if isinstance(section, dict):
+            filled[name] = {key: default, **section}
+    return filled
+
+
+def _without_old_kinds(raw: Raw, changes: Sequence[Override]) -> Raw:
+    """Empty each section whose kind is changed: its other keys belong to the old kind."""
+    kept = dict(raw)
+    for name, (key, default) in _kinds().items():
+        asked = [value for steps, value in changes if steps == (name, key)]
+        section = raw.get(name)
+        old = section.get(key, default) if isinstance(section, dict) else default
+        if asked and asked[-1] != old:
+            kept[name] = {}
+    return kept
+
+
+def _changed(raw: Raw, change: Override) -> Raw:
+    steps, value = change
+    if steps[:1] == ("data",):
+        value = _anchored_below(steps[1:], value)
+    return _replaced(raw, steps, value, dotted(steps))
+
+
+def _replaced(raw: Raw, steps: tuple[str, ...], value: object, key: str) -> Raw:
+    step: str = next((known for known in raw if str(known) == steps[0]), steps[0])
+    if len(steps) == 1:
+        return {**raw, step: value}
+    inner = raw.get(step)
+    if inner is None:
+        inner = {}
+    if not isinstance(inner, dict):
+        raise UserError(f"--set {key}: {step} is {show(inner)} and has no keys; set it as a whole")
+    return {**raw, step: _replaced(inner, steps[1:], value, key)}
+
+
+def _is_changed(steps: Steps, changes: Sequence[Override]) -> bool:
+    """Tell whether an override set the value at `steps`, or the kind that asks for it."""
+    texts = tuple(str(step) for step in steps)
+    kinds = {(name, key) for name, (key, _) in _kinds().items()}
+    return any(
+        texts[: len(changed)] == changed[: len(texts)]
+        or (changed in kinds and texts[:1] == changed[:1])
+        for changed, _ in changes
+    )
+
+
+def _anchored(raw: Raw, folder: Path) -> Raw:
+    data = raw.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("path"), str):
+        return raw
+    return {**raw, "data": {**data, "path": _absolute(data["path"], folder)}}
+
+
+def _anchored_below(steps: tuple[str, ...], value: object) -> object:
+    if steps == ("path",) and isinstance(value, str):
+        return _absolute(value, Path.cwd())
+    if not steps:
+        return _anchored({"data": value}, Path.cwd())["data"]
+    return value
+
+
+def _absolute(path: str, folder: Path) -> str:
+    return str((folder / _expanded(path)).absolute())
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: no such user's home; write the path in full") from error

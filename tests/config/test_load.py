@@ -1,0 +1,189 @@
+from pathlib import Path
+
+import pytest
+
+from harness.config.experiment import Experiment
+from harness.config.load import load, parameters, shipped
+from harness.errors import UserError
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def refusal(config: str | None, *overrides: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load(config, overrides)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_without_a_file_it_is_digits_from_any_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    experiment = load(None, [])
+    assert (experiment.name, experiment.data.source) == ("digits", "digits")
+    assert (experiment.imbalance.kind, experiment.imbalance.ratio) == ("long_tail", 50)
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("form", ["{}", "{}.yaml", "configs/{}.yaml"])
+def test_every_shipped_experiment_loads_by_name(name, form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(load(form.format(name), []), Experiment)
+
+
+def test_a_file_in_the_current_directory_comes_before_a_shipped_one(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/digits.yaml").write_text("name: own\n")
+    monkeypatch.chdir(tmp_path)
+    assert load("configs/digits.yaml", []).name == "own"
+
+
+def test_a_relative_path_counts_from_the_file_and_in_an_override_from_here(tmp_path, monkeypatch):
+    config = written(tmp_path, "data: {source: folder, path: images}\n")
+    here = tmp_path / "elsewhere"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert load(config, []).data.path == str(tmp_path / "images")
+    assert load("../mine.yaml", []).data.path.endswith("images")
+    assert load(config, ["data.path=images"]).data.path == str(here / "images")
+    assert load(config, ["data={source: folder, path: x}"]).data.path == str(here / "x")
+    assert load(config, ["data.path=~/pictures"]).data.path == str(tmp_path / "home/pictures")
+
+
+def test_values_are_yaml_and_a_whole_number_passes_as_a_float():
+    experiment = load(
+        None,
+        ["train.learning_rate=1e-3", "train.patience=", "train.weight_decay=1", "data.classes=[1]"],
+    )
+    assert experiment.train.learning_rate == 0.001
+    assert experiment.train.patience is None
+    assert experiment.train.weight_decay == 1.0
+    assert experiment.data.classes == [1]
+
+
+def test_changing_the_kind_drops_the_old_keys_but_keeps_those_that_are_set_too():
+    assert load(None, ["imbalance.kind=none"]).imbalance.kind == "none"
+    switched = load("folder", ["data.source=idx"])
+    assert (switched.data.source, switched.data.path) == ("idx", None)
+    stepped = load(None, ["imbalance.ratio=10", "imbalance.kind=step"])
+    assert (stepped.imbalance.kind, stepped.imbalance.ratio) == ("step", 10)
+    same = load(None, ["imbalance.kind=long_tail"])
+    assert same.imbalance.ratio == 50
+
+
+def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
+    config = written(tmp_path, "data: {classes: [0, 1]}\nimbalance: {test: keep}\n")
+    experiment = load(config, [])
+    assert (experiment.data.source, experiment.imbalance.kind) == ("digits", "none")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("trian.epochs=3", ["unknown key", "'trian'", "did you mean 'train'"]),
+        ("train.epoch=3", ["unknown key in train", "'epoch'", "did you mean 'epochs'"]),
+        ("data.clases=[1]", ["key in data (source: digits)", "did you mean 'classes'"]),
+        ("imbalance.ration=3", ["(kind: long_tail)", "did you mean 'ratio'", "known:"]),
+        ("data.source=digit", ["data.source 'digit'", "did you mean 'digits'", "folder"]),
+        ("data.source=3", ["data.source is 3", "digits or folder or idx"]),
+        ("imbalance.kind=long-tail", ["imbalance.kind", "did you mean 'long_tail'"]),
+        ("imbalance.kind=step", ["imbalance.ratio is missing", "a number at least 1"]),
+        ("imbalance.ratio=0.5", ["imbalance.ratio is 0.5", "a number at least 1"]),
+        ("train.epochs=0", ["train.epochs is 0", "a whole number more than 0"]),
+        ("train.epochs=2.5", ["train.epochs is 2.5", "a whole number"]),
+        ("train.epochs=yes", ["train.epochs is true", "a whole number"]),
+        ("train.epochs='20'", ["train.epochs is '20'", "a whole number"]),
+        ("train.learning_rate=.inf", ["train.learning_rate is .inf", "a finite number"]),
+        ("train.learning_rate=fast", ["train.learning_rate is fast", "a number more than 0"]),
+        ("train.optimizer=adm", ["train.optimizer 'adm'", "did you mean 'adam'", "sgd"]),
+        ("split.test=1.5", ["split.test is 1.5", "more than 0 and less than 1"]),
+        ("train=7", ["train is 7", "a section with the keys epochs"]),
+        ("train=", ["train is null", "a section with the keys epochs"]),
+        ("data=", ["data is null"]),
+        ("data.classes=[1, 2.5]", ["data.classes[1] is 2.5", "text, or a whole number"]),
+        ("evaluation.target_prior=unifrm", ["unifrm", "uniform or train, or a mapping"]),
+        ("evaluation.target_prior={a: -1}", ["target_prior.a is -1", "more than 0"]),
+        ("record.save_model=1", ["record.save_model is 1", "true or false"]),
+        ("name=", ["name is null", "text"]),
+        ("name.x=1", ["name is digits and has no keys"]),
+        ("train.epochs", ["write key=value"]),
+        ("=3", ["write key=value"]),
+        ("train..epochs=3", ["write key=value"]),
+        ("train.epochs=[", ["train.epochs", "not valid YAML"]),
+        ("train.epochs={a: 1, a: 2}", ["'a' stands here twice"]),
+    ],
+)
+def test_a_wrong_override_gets_one_line_with_key_value_and_what_is_allowed(override, words):
+    line = refusal(None, override)
+    assert line.startswith("--set")
+    for word in words:
+        assert word in line
+
+
+def test_the_kind_of_a_section_does_not_show_up_in_the_key(tmp_path):
+    config = written(tmp_path, "data: {source: folder, path: x, image_size: [28]}\n")
+    line = refusal(config)
+    assert config in line
+    assert "data.image_size is [28]; allowed: a list of 2, each a whole number more than 0" in line
+    assert "imbalance.counts.a is 0" in refusal(None, "imbalance={kind: counts, counts: {a: 0}}")
+    assert "imbalance.class is missing" in refusal(None, "imbalance.kind=one_vs_rest")
+    assert "did you mean 'class'" in refusal(
+        None, "imbalance.kind=one_vs_rest", "imbalance.class_=3"
+    )
+
+
+def test_a_class_called_like_its_source_keeps_its_place_in_the_key(tmp_path):
+    config = written(tmp_path, "imbalance: {kind: counts, counts: {counts: 0}}\n")
+    assert "imbalance.counts.counts is 0" in refusal(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["empty"]),
+        ("# only a comment\n", ["empty"]),
+        ("- a\n- b\n", ["not keys"]),
+        ("train: [\n", ["line 2", "not valid YAML"]),
+        ("train:\n  epochs: 3\n  epochs: 4\n", ["line 3", "'epochs' stands here twice"]),
+        ("a: 1\n---\nb: 1\n", ["line 2", "single document"]),
+        ("name: !!python/object:os.system {}\n", ["not valid YAML"]),
+        ("name: 2020-13-45\n", ["not valid YAML"]),
+        ("name: \x07\n", ["not valid YAML"]),
+        ("[" * 5000, ["nested too deeply"]),
+        ("3: 4\n", ["unknown key", "'3'"]),
+        ("? [a]\n: 4\n", ["not valid YAML"]),
+        ("train: &t {epochs: *t}\n", ["train.epochs"]),
+    ],
+)
+def test_a_broken_file_gets_one_line(tmp_path, text, words):
+    config = written(tmp_path, text)
+    line = refusal(config)
+    for word in [config, *words]:
+        assert word in line
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path):
+    assert "did you mean 'digits'" in refusal("configs/digts.yaml")
+    assert "shipped experiments: digits" in refusal(str(tmp_path / "none.yaml"))
+    assert "is a directory" in refusal(str(tmp_path))
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe\x00name")
+    assert "UTF-8" in refusal(str(binary))
+
+
+def test_parameters_are_read_the_same_way():
+    pairs = ["gamma=2", "power=1e-1", "weights={a: 1, 2: 3}", "alpha=balanced", "normalize=false"]
+    assert parameters(pairs) == {
+        "gamma": 2,
+        "power": 0.1,
+        "weights": {"a": 1, 2: 3},
+        "alpha": "balanced",
+        "normalize": False,
+    }
+    with pytest.raises(UserError, match="-p 'gamma': write key=value"):
+        parameters(["gamma"])
