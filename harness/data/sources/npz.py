@@ -37,13 +37,14 @@ def load(section: NpzData) -> Source:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UserError(f"{path} is a single array; save it with numpy.savez(path, x=, y=)")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is a single array; save it with numpy.savez(path, x=, y=)")
+        with archive:
             return {key: archive[key] for key in _known(archive.files, path)}
     except FileNotFoundError as error:
         raise UserError(f"data.path {path} does not exist; it must be an .npz file") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} cannot be read as an .npz file without pickles: {reason}") from (
             error

@@ -1,0 +1,225 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from harness.config.experiment import FolderData
+from harness.data.examples import Examples
+from harness.data.sources import Source, load
+from harness.errors import UserError
+
+
+def write(path: Path, colour: Any = 100, mode: str = "L", size: tuple[int, int] = (8, 6)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+def folder(root: Path, **options: Any) -> Source:
+    settings = {"image_size": [6, 8], **options}
+    return load(FolderData(source="folder", path=str(root), **settings))
+
+
+def pixels(examples: Examples) -> NDArray[Any]:
+    return examples.gather(np.arange(len(examples)))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for position in range(4):
+        write(tmp_path / "images" / "cat" / f"{position}.png", 10 * position)
+        write(tmp_path / "images" / "dog" / f"{position}.png", 100 + 10 * position)
+    return tmp_path / "images"
+
+
+def first_cat(root: Path, **options: Any) -> Any:
+    """The pixels of what the test wrote as the first file of the first class."""
+    return pixels(folder(root, **options).train)[0]
+
+
+def test_a_sub_folder_is_a_class_and_the_order_is_sorted(root: Path) -> None:
+    train = folder(root).train
+    assert train.class_names == ("cat", "dog")
+    assert train.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert pixels(train)[:, 0, 0, 0].tolist() == [0, 10, 20, 30, 100, 110, 120, 130]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_get_the_configured_height_width_and_channels(root: Path, channels: int) -> None:
+    train = folder(root, image_size=[5, 9], channels=channels).train
+    assert train.inputs.shape == (8, 5, 9, channels)
+    assert train.inputs.dtype == np.uint8
+
+
+def test_splits_are_told_apart(root: Path) -> None:
+    for split in ("validation", "test"):
+        for name in ("cat", "dog"):
+            write(root.parent / "all" / split / name / "a.png")
+    root.rename(root.parent / "all" / "train")
+    source = folder(root.parent / "all")
+    assert source.validation is not None
+    assert source.test is not None
+    assert [len(part) for part in (source.train, source.validation, source.test)] == [8, 2, 2]
+
+
+def test_a_class_may_be_called_train(root: Path) -> None:
+    write(root / "train" / "a.png")
+    assert folder(root).train.class_names == ("cat", "dog", "train")
+
+
+def test_classes_must_agree_between_splits(root: Path) -> None:
+    write(root.parent / "all" / "test" / "cat" / "a.png")
+    root.rename(root.parent / "all" / "train")
+    with pytest.raises(UserError, match=r"same classes.*dog"):
+        folder(root.parent / "all")
+
+
+def test_a_misspelt_split_is_refused(root: Path) -> None:
+    write(root.parent / "all" / "validatoin" / "cat" / "a.png")
+    root.rename(root.parent / "all" / "train")
+    with pytest.raises(UserError, match="did you mean 'validation'"):
+        folder(root.parent / "all")
+
+
+def test_hidden_files_and_other_suffixes_are_left_alone(root: Path) -> None:
+    for name in (".DS_Store", "cat/.DS_Store", "cat/._0.png", "dog/Thumbs.db", "dog/notes.txt"):
+        (root / name).write_bytes(b"no image")
+    write(root / ".hidden" / "a.png")
+    source = folder(root)
+    assert len(source.train) == 8
+    assert source.notes == ("ignored 1 file(s) without the suffix of an image",)
+
+
+def test_upper_case_and_lying_suffixes_are_read(root: Path) -> None:
+    write(root / "cat" / "00.png", 200).rename(root / "cat" / "00.JPG")
+    assert first_cat(root)[0, 0].tolist() == [0, 0, 0]
+    assert len(folder(root).train) == 9
+
+
+def test_palettes_are_resolved(root: Path) -> None:
+    image = Image.new("RGB", (8, 6), (200, 10, 30)).convert("P", palette=Image.Palette.ADAPTIVE)
+    image.save(root / "cat" / "+.png")
+    assert first_cat(root)[0, 0].tolist() == [200, 10, 30]
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (200, 10, 30, 0)), ("LA", (20, 0))])
+def test_what_is_transparent_becomes_white(root: Path, mode: str, colour: tuple[int, ...]) -> None:
+    write(root / "cat" / "+.png", colour, mode)
+    assert first_cat(root)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_cmyk_becomes_rgb(root: Path) -> None:
+    write(root / "cat" / "+.tiff", (0, 255, 255, 0), "CMYK")
+    assert first_cat(root)[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_sixteen_bits_keep_their_grey(root: Path, suffix: str) -> None:
+    Image.fromarray(np.full((6, 8), 128 * 257, np.uint16)).save(root / "cat" / f"+.{suffix}")
+    assert first_cat(root, channels=1)[0, 0].tolist() == [128]
+
+
+def test_the_orientation_of_a_camera_is_applied(root: Path) -> None:
+    image = Image.fromarray(np.repeat([[0, 255]], 2, axis=0).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image.save(root / "cat" / "+.png", exif=exif)
+    assert first_cat(root, channels=1, image_size=[2, 2])[0, :, 0].tolist() == [255, 0]
+
+
+def damage(path: Path) -> Path:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    return path
+
+
+def test_an_unreadable_image_is_skipped_and_named(root: Path) -> None:
+    path = damage(root / "cat" / "1.png")
+    source = folder(root, max_bad_fraction=0.2)
+    assert source.train.counts.tolist() == [3, 4]
+    assert pixels(source.train)[:, 0, 0, 0].tolist() == [0, 20, 30, 100, 110, 120, 130]
+    assert len(source.notes) == 1
+    assert str(path) in source.notes[0]
+
+
+def test_too_many_unreadable_images_stop_the_run(root: Path) -> None:
+    first = damage(root / "cat" / "1.png")
+    (root / "dog" / "2.png").write_bytes(b"")
+    with pytest.raises(UserError, match="2 of 8 images cannot be read") as error:
+        folder(root, max_bad_fraction=0.2)
+    assert str(first) in str(error.value)
+
+
+def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(root / "cat" / "bomb.png", size=(400, 300))
+    decoded: list[tuple[int, int]] = []
+    original = ImageFile.ImageFile.load
+
+    def noting(image: ImageFile.ImageFile) -> Any:
+        decoded.append(image.size)
+        return original(image)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", noting)
+    source = folder(root, max_pixels=1000, max_bad_fraction=0.5)
+    assert set(decoded) == {(8, 6)}
+    assert str(path) in source.notes[0]
+    with pytest.raises(UserError, match="400x300 pixels, more than max_pixels 1000"):
+        folder(root, max_pixels=1000)
+
+
+def test_links_out_of_the_folder_are_refused(root: Path) -> None:
+    outside = write(root.parent / "secret" / "a.png")
+    link = root / "cat" / "link.png"
+    link.symlink_to(outside)
+    with pytest.raises(UserError, match=r"link\.png is a link that leads out"):
+        folder(root)
+    link.unlink()
+    (root / "bird").symlink_to(outside.parent)
+    with pytest.raises(UserError, match="bird is a link that leads out"):
+        folder(root)
+
+
+def test_links_within_the_folder_are_followed(root: Path) -> None:
+    (root / "cat" / "again.png").symlink_to(root / "cat" / "1.png")
+    assert len(folder(root).train) == 9
+
+
+def test_a_pipe_is_no_image(root: Path) -> None:
+    os.mkfifo(root / "cat" / "pipe.png")
+    assert "not a regular file" in folder(root, max_bad_fraction=0.5).notes[0]
+
+
+def test_images_in_deeper_folders_belong_to_the_class(root: Path) -> None:
+    write(root / "cat" / "more" / "a.png")
+    assert folder(root).train.counts.tolist() == [5, 4]
+
+
+def test_a_class_without_a_readable_image_is_refused(root: Path) -> None:
+    (root / "empty").mkdir()
+    with pytest.raises(UserError, match="'empty' has no readable image"):
+        folder(root)
+
+
+def test_folders_without_classes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no sub-folders"):
+        folder(tmp_path)
+    with pytest.raises(UserError, match="no directory"):
+        folder(tmp_path / "elsewhere")
+
+
+def test_two_readings_are_equal(root: Path) -> None:
+    assert folder(root).train.digest == folder(root).train.digest
+
+
+def test_nothing_is_written_when_no_terminal_looks(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(root)
+    assert capsys.readouterr() == ("", "")
