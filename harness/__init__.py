@@ -1,5 +1,6 @@
 """Which strategy against class imbalance helps, by how much, and how sure is that?"""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from harness.losses import Loss, cross_entropy
     from harness.plan import ClassWeights, Phase, Plan
     from harness.sampling import Rotating, Sampler, Selected, Shuffled
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _HOMES = {
     "Examples": "data.examples",

@@ -98,7 +98,6 @@ class OfflineAugmentation(Strategy):
         return np.concatenate(altered)
 
     def _layers(self, seed: int) -> list[Any]:
-        import harness.training  # noqa: F401  (chooses the backend before Keras is imported)
         from keras import layers
 
         known: dict[str, Any] = {}

@@ -21,7 +21,7 @@ class Undersampling(Strategy):
     reference: ClassVar[str] = "Lemaitre et al. (2017), imbalanced-learn, under_sampling"
 
     sampler: str = "RandomUnderSampler"
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Visit only the examples that the under-sampler keeps."""
@@ -54,10 +54,10 @@ class Undersampling(Strategy):
         train = base.train
         positions = np.arange(len(train))
         by_label_only = self.sampler == "RandomUnderSampler"
-        features = positions if by_label_only else train.gather(positions)
+        features = positions if by_label_only else train.gather(positions).astype(np.float32)
         try:
             sampler = kind(**options)
-            sampler.fit_resample(features.reshape(len(train), -1).astype(np.float32), train.labels)
+            sampler.fit_resample(features.reshape(len(train), -1), train.labels)
             kept: np.ndarray = np.sort(np.asarray(sampler.sample_indices_, np.int64))
         except AttributeError:
             raise UserError(

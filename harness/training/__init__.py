@@ -1,8 +1,1 @@
-"""The training loop and its networks; importing this package chooses Keras' backend."""
-
-import os
-import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if "keras" not in sys.modules:
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+"""The training loop, its networks, and the compiled steps that it feeds."""

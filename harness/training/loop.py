@@ -152,7 +152,7 @@ def score_by(plan: Plan, metric: str, prior: Floats, target: Floats, validation:
     def score(logits: Array) -> float:
         rule = decision.fit(plan.decision, logits, validation.labels, prior, target, metric)
         for_labels, for_probabilities = rule.apply(logits)
-        of_labels = metric in metrics.LABEL_METRICS
+        of_labels = metric in metrics.LABEL_BASED
         chosen = for_labels if of_labels else for_probabilities
         return sign * metrics.one(metric, validation.labels, chosen, positive)
 

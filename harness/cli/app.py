@@ -1,0 +1,108 @@
+"""The commands; each loads what it needs when it runs, so that help and listing are instant."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Config = Annotated[
+    str | None, typer.Option("-c", "--config", help="Experiment file, or a shipped one's name.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a key: train.epochs=5. Repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and only that.")]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file with strategies. Repeatable.")
+]
+
+app = typer.Typer(
+    name="harness",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which strategy against class imbalance helps on your images, and how sure is that?",
+)
+
+
+@app.command()
+def run(
+    strategy: Annotated[
+        str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")
+    ],
+    config: Config = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="A strategy's parameter: gamma=2. Repeatable.")
+    ] = None,
+    overrides: Overrides = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides split, subset and weights.")] = 0,
+    plugin: Plugins = None,
+    fresh: Annotated[bool, typer.Option(help="Run again even if it is recorded.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train with one strategy, score it under three decision rules, and record it."""
+    from harness.cli.running import run_one
+    from harness.config.load import load, parameters
+    from harness.registry import resolve
+
+    stack = resolve(strategy, parameters(parameter or []), plugin or [])
+    experiment = load(config, overrides or [])
+    document = run_one(experiment, stack, seed, fresh, show=not as_json)
+    if as_json:
+        _print_json(document)
+
+
+@app.command()
+def strategies(
+    name: Annotated[str | None, typer.Argument(help="Only this one, in full.")] = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """List the strategies: summary, parameters with their search ranges, the paper."""
+    from harness.cli.listing import describe, show
+    from harness.errors import UserError, unknown
+    from harness.registry import registry
+
+    known = registry(plugin or [])
+    if name is not None and name not in known:
+        raise UserError(unknown("strategy", name, known))
+    entries = [known[name]] if name is not None else list(known.values())
+    if as_json:
+        _print_json([describe(entry) for entry in entries])
+    else:
+        show(entries, in_full=name is not None)
+
+
+@app.command()
+def data(
+    config: Config = None,
+    overrides: Overrides = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides split and subset.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show class counts a split, imbalance ratio, and how often a batch lacks a class."""
+    from harness.cli.inspection import describe, show
+    from harness.config.load import load
+    from harness.data import prepare
+
+    experiment = load(config, overrides or [])
+    document = describe(prepare(experiment, seed), experiment.train.batch_size)
+    if as_json:
+        _print_json(document)
+    else:
+        show(document, experiment.name)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.")] = 5000,
+) -> None:
+    """Open the MLflow UI over the record, on this machine only."""
+    from harness.tracking.ui import serve
+
+    raise typer.Exit(serve(port))
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))

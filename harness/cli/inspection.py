@@ -1,0 +1,53 @@
+"""`harness data`: class counts, imbalance ratio, and what a batch is likely to lack."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.data.batches import chance_without, imbalance_ratio
+from harness.data.split import Splits
+
+
+def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
+    """Return the data as JSON-ready facts."""
+    train = splits.train
+    chances = chance_without(train.counts, min(batch_size, len(train)))
+    return {
+        "classes": list(train.class_names),
+        "counts": {
+            "train": train.counts.tolist(),
+            "validation": splits.validation.counts.tolist(),
+            "test": splits.test.counts.tolist(),
+        },
+        "imbalance_ratio": float(imbalance_ratio(train.counts)),
+        "batch": {
+            "size": batch_size,
+            "chance_without": {
+                name: float(chance) for name, chance in zip(train.class_names, chances, strict=True)
+            },
+        },
+        "notes": list(splits.notes),
+    }
+
+
+def show(document: dict[str, Any], name: str) -> None:
+    """Print the facts as a table."""
+    out = Console()
+    size = document["batch"]["size"]
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class")
+    for head in ("train", "validation", "test", f"missing from a batch of {size}"):
+        table.add_column(head, justify="right")
+    counts = document["counts"]
+    for index, class_name in enumerate(document["classes"]):
+        chance = document["batch"]["chance_without"][class_name]
+        numbers = [f"{counts[s][index]:,}" for s in ("train", "validation", "test")]
+        table.add_row(class_name, *numbers, f"{chance:.2%}")
+    table.add_section()
+    totals = [f"{sum(counts[split]):,}" for split in ("train", "validation", "test")]
+    table.add_row("all", *totals, "")
+    out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
+    out.print(table)
+    for note in document["notes"]:
+        out.print(f"note: {note}", markup=False)

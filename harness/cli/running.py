@@ -1,0 +1,100 @@
+"""`harness run`: progress while it trains, and the table at the end."""
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.strategy import Stack
+from harness.tracking.names import metric_names
+from harness.tracking.store import Store
+
+SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
+MOST_CLASSES = 12
+
+
+def run_one(
+    experiment: Experiment, stack: Stack, seed: int, fresh: bool, show: bool
+) -> dict[str, Any]:
+    """Run or look up one trial, with progress on standard error; return the JSON document."""
+    splits = prepare(experiment, seed)
+    from harness.trial import Trial, run
+
+    trial = Trial(experiment, stack, seed, splits)
+    store = Store.open(experiment.name)
+    store.reap()
+    err = Console(stderr=True)
+    for note in splits.notes:
+        err.print(f"note: {note}", markup=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[now]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
+        result = run(
+            trial,
+            store,
+            lambda epoch: bar.update(
+                task,
+                advance=1,
+                now=f"loss {epoch.train_loss:.3f} score {epoch.validation_score:.3f}",
+            ),
+            fresh,
+        )
+    document = {
+        "run_id": result.run_id,
+        "trial": result.trial,
+        "experiment": experiment.name,
+        "strategy": stack.name,
+        "params": stack.parameters,
+        "seed": seed,
+        "status": "FINISHED",
+        "cached": result.cached,
+        "metrics": {k: v for k, v in result.metrics.items() if not math.isnan(v)},
+        "effective_prior": dict(result.effective_prior),
+    }
+    if show:
+        _show(document, splits.train.class_names)
+    return document
+
+
+def _show(document: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
+    out = Console()
+    numbers = document["metrics"]
+    state = "already recorded" if document["cached"] else "recorded"
+    out.print(
+        f"{document['strategy']} on {document['experiment']}, seed {document['seed']} ({state})",
+        markup=False,
+    )
+    rules = {"test": "own rule"} | {
+        f"test_{rule}": rule.replace("_", " ")
+        for rule in ("argmax", "prior_corrected", "tuned_threshold")
+        if f"test_{rule}/balanced_accuracy" in numbers
+    }
+    table = Table("test set", *rules.values(), box=None, pad_edge=False)
+    for name in SHOWN:
+        table.add_row(name, *(_cell(numbers, f"{prefix}/{name}") for prefix in rules))
+    if len(class_names) <= MOST_CLASSES:
+        for true_name, name in zip(class_names, metric_names(class_names), strict=True):
+            cells = (_cell(numbers, f"{prefix}/recall/{name}") for prefix in rules)
+            table.add_row(f"recall {true_name}"[:28], *cells)
+    out.print(table)
+    out.print(
+        f"cost: {numbers['cost/examples_seen']:,.0f} examples in {numbers['cost/steps']:,.0f} "
+        f"steps, {numbers['cost/train_seconds']:.1f} s; best epoch "
+        f"{numbers['cost/best_epoch']:.0f} of {numbers['cost/epochs']:.0f}"
+    )
+    out.print(f"run {document['run_id']}; browse it with: harness ui", highlight=False)
+
+
+def _cell(numbers: Mapping[str, float], name: str) -> str:
+    return f"{numbers[name]:.3f}" if name in numbers else "-"
