@@ -1,0 +1,1 @@
+"""The record of trials: the store, its names and the figures."""

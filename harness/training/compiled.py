@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from harness.config.experiment import Train
 from harness.data.examples import Array, Examples
 from harness.losses import Loss
 from harness.training import networks
+from harness.training.framework import keras, tf
 
 tf.config.experimental.enable_op_determinism()
 
