@@ -12,7 +12,7 @@ from harness.strategy import Stack
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
 NOT_DECIDING = ("cli", "tracking", "config")
-NOT_DECIDING_KEYS = {"name": True, "comparison": True, "record": True, "data": {"path"}}
+NOT_DECIDING_KEYS = {"name", "comparison", "record"}
 
 
 def fingerprint(experiment: Experiment, stack: Stack, seed: int, data: str, network: str) -> str:
@@ -20,8 +20,10 @@ def fingerprint(experiment: Experiment, stack: Stack, seed: int, data: str, netw
 
     `data` and `network` are the digests of the splits and of the network's source file.
     """
+    settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
+    settings["data"].pop("path", None)  # where the data lie does not decide; their digest does
     facts = {
-        "experiment": experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS),
+        "experiment": settings,
         "strategy": stack.name,
         "parameters": stack.parameters,
         "seed": seed,

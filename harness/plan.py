@@ -1,7 +1,7 @@
 """A plan: everything that a strategy may ask of the training loop, as plain data."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,8 +37,8 @@ class Phase:
     `share` is its part of the budget, relative to the other phases' shares.
     """
 
-    sampler: Sampler = Shuffled()
-    loss: Loss = Loss(cross_entropy)
+    sampler: Sampler = field(default_factory=Shuffled)
+    loss: Loss = field(default_factory=lambda: Loss(cross_entropy))
     class_weight: ClassWeights | None = None
     trainable: Literal["all", "head"] = "all"
     share: float = 1.0

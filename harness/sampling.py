@@ -75,7 +75,8 @@ class Rotating:
     def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
         """Return the classes' shares in a pass."""
         sizes = self._slices(np.bincount(labels, minlength=n_classes))
-        return sizes / sizes.sum()
+        share: Floats = sizes / sizes.sum()
+        return share
 
     def _slices(self, counts: Integers) -> Integers:
         smallest = counts[counts > 0].min()

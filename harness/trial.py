@@ -51,12 +51,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Result:
-    """What is recorded of a finished trial."""
+    """What is recorded of a finished trial; `warnings` are what its reader should know."""
 
     run_id: str
     trial: str
     metrics: Mapping[str, float]
     effective_prior: Mapping[str, float]
+    warnings: tuple[str, ...]
     cached: bool
 
 
@@ -87,7 +88,9 @@ def run(
     target = target_prior(trial)
     recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
     network = compiled_network(recipe)
-    run_id = store.start(trial.strategy.name, _tags(trial, prior), _parameters(trial))
+    remarks = warnings(trial, plan, prior)
+    tags = _tags(trial, prior, remarks)
+    run_id = store.start(trial.strategy.name, tags, _parameters(trial))
     with _recorded_as_failed(store, run_id):
         score = score_by(
             plan, trial.experiment.evaluation.metric, prior.values, target, trial.splits.validation
@@ -109,7 +112,8 @@ def run(
                 _save_models(network, trained, Path(folder))
             store.curves(run_id, _curves(trained))
             store.finish(run_id, numbers, _dataset(trial), Path(folder))
-    return Result(run_id, trial.fingerprint, numbers, _named(trial, prior.values), cached=False)
+    named = _named(trial, prior.values)
+    return Result(run_id, trial.fingerprint, numbers, named, remarks, cached=False)
 
 
 def target_prior(trial: Trial) -> Floats:
@@ -124,8 +128,7 @@ def target_prior(trial: Trial) -> Floats:
     if given == "uniform":
         return np.full(len(names), 1 / len(names))
     if given == "train":
-        counts = trial.splits.train.counts
-        return counts / counts.sum()
+        return np.asarray(trial.splits.train.counts / len(trial.splits.train))
     values = np.zeros(len(names))
     for key, value in dict(given).items():
         index = class_index(key, names)
@@ -135,10 +138,10 @@ def target_prior(trial: Trial) -> Floats:
     if not values.all():
         missing = ", ".join(name for name, value in zip(names, values, strict=True) if not value)
         raise UserError(f"evaluation.target_prior: every class needs a share, not so {missing}")
-    return values / values.sum()
+    return np.asarray(values / values.sum())
 
 
-def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> list[str]:
+def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]:
     """Say what a reader of the result should know, a line each."""
     lines = [*trial.splits.notes, *plan.notes]
     if double := overshoots(plan, prior):
@@ -151,7 +154,7 @@ def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> list[str]:
                 f"class {name!r} has {count} test examples: its recall moves in steps of "
                 f"{1 / count:.2g}"
             )
-    return lines
+    return tuple(lines)
 
 
 @contextmanager
@@ -348,7 +351,7 @@ def _save_models(network: CompiledNetwork, trained: Trained, folder: Path) -> No
         network.model.save(folder / f"{name}.keras")
 
 
-def _tags(trial: Trial, prior: EffectivePrior) -> dict[str, str]:
+def _tags(trial: Trial, prior: EffectivePrior, remarks: tuple[str, ...]) -> dict[str, str]:
     return {
         "strategy": trial.strategy.name,
         "seed": str(trial.seed),
@@ -356,6 +359,7 @@ def _tags(trial: Trial, prior: EffectivePrior) -> dict[str, str]:
         "trial": trial.fingerprint,
         "dataset": trial.splits.digest,
         "effective_prior": json.dumps([round(float(v), 9) for v in prior.values]),
+        "warnings": "\n".join(remarks),
     }
 
 
@@ -395,4 +399,6 @@ def _from_record(trial: Trial, recorded: RecordedRun) -> Result:
     final = {
         name: value for name, value in recorded.metrics.items() if not name.startswith("epoch/")
     }
-    return Result(recorded.run_id, trial.fingerprint, final, _named(trial, prior), cached=True)
+    remarks = tuple(recorded.tags.get("warnings", "").splitlines())
+    named = _named(trial, prior)
+    return Result(recorded.run_id, trial.fingerprint, final, named, remarks, cached=True)

@@ -35,7 +35,7 @@ class FocalLoss(Strategy):
         from harness import Loss
 
         alpha = self._alpha(base.train)
-        parameters = {"gamma": np.float32(self.gamma), "alpha": alpha}
+        parameters = {"gamma": np.asarray(self.gamma, np.float32), "alpha": alpha}
         exact = self.gamma == 0.0
         return base.in_every_phase(loss=Loss(softmax_focal, parameters, alpha, exact))
 

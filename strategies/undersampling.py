@@ -37,7 +37,7 @@ class Undersampling(Strategy):
         from imblearn import under_sampling
         from sklearn.utils import check_random_state
 
-        known = {
+        known: dict[str, Any] = {
             name: kind
             for name, kind in vars(under_sampling).items()
             if inspect.isclass(kind) and hasattr(kind, "fit_resample")

@@ -30,8 +30,6 @@ def run_one(
     store = Store.open(experiment.name)
     store.reap()
     err = Console(stderr=True)
-    for note in splits.notes:
-        err.print(f"note: {note}", markup=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -50,6 +48,8 @@ def run_one(
             ),
             fresh,
         )
+    for remark in result.warnings:
+        err.print(f"note: {remark}", markup=False)
     document = {
         "run_id": result.run_id,
         "trial": result.trial,

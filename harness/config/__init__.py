@@ -1,0 +1,1 @@
+"""Experiments as validated configuration, and how YAML becomes one."""

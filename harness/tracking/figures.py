@@ -51,7 +51,8 @@ def draw(directory: Path, evaluation: Evaluation) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         for name, make in figures.items():
             figure = make(evaluation)
-            FigureCanvasAgg(figure).print_png(str(directory / f"{name}.png"))
+            FigureCanvasAgg(figure)
+            figure.savefig(directory / f"{name}.png", format="png")
 
 
 def _confusion_matrix(evaluation: Evaluation) -> Figure:
