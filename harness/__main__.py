@@ -1,22 +1,34 @@
 """The console script: `harness …` and `python -m harness …`."""
 
 import sys
+from typing import NoReturn
 
 from harness.errors import TrialFailed, UserError
 
 
 def main() -> None:
     """Run a command; a user's mistake is one line and exit status 2, a failed trial status 1."""
+    from typer import Abort, TyperException
+
     from harness.cli.app import app
 
     try:
-        app()
+        status = app(args=sys.argv[1:] or ["--help"], prog_name="harness", standalone_mode=False)
+    except TyperException as error:
+        reason = getattr(error, "format_message", error.__str__)()
+        _stop(f"{' '.join(reason.split())} (see harness --help)", 2)
     except UserError as error:
-        print(f"harness: {error}", file=sys.stderr)
-        sys.exit(2)
+        _stop(str(error), 2)
     except TrialFailed as error:
-        print(f"harness: trial failed: {error}", file=sys.stderr)
-        sys.exit(1)
+        _stop(f"trial failed: {error}", 1)
+    except (Abort, KeyboardInterrupt):
+        _stop("interrupted; what was recorded stays, and the same command runs again", 130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _stop(line: str, status: int) -> NoReturn:
+    print(f"harness: {line}", file=sys.stderr)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

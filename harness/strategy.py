@@ -67,13 +67,19 @@ def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strate
     try:
         return kind(**parameters)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "parameters"
-        value = "" if first["type"] == "missing" else f", not {first['input']!r}"
-        reason = "is required" if first["type"] == "missing" else first["msg"]
-        raise UserError(
-            f"strategy {name!r}: parameter {where}: {reason}{value} (give it with -p {where}=…)"
-        ) from None
+        raise UserError(f"strategy {name!r}: {_reason(error)}") from None
+
+
+def _reason(error: ValidationError) -> str:
+    """Put the first of pydantic's complaints into one line."""
+    first = error.errors()[0]
+    field, *inner = (str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"parameter {field!r} is required: give it with -p {field}=…"
+    if first["input"] is None and any(":" in part for part in inner):
+        return f"parameter {field!r}: a space must follow each colon: -p '{field}={{a: 1, b: 2}}'"
+    where = ".".join([field, *inner])
+    return f"parameter {where!r}: {first['msg']}, not {first['input']!r}"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ Plugins = Annotated[
 
 app = typer.Typer(
     name="harness",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Which strategy against class imbalance helps on your images, and how sure is that?",
