@@ -1,0 +1,196 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.__main__ import main
+from harness.tracking.store import Store
+
+QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp"]
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty record, its tables made once."""
+    path = tmp_path_factory.mktemp("record") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        Store.open("template")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "mlflow.db"
+    shutil.copy(migrated, path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+class Shell:
+    """Runs the console script's function in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch, self._capsys = monkeypatch, capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["harness", *words])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = self._capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return code or 0, out, err
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capsys)
+
+
+RUN_KEYS = {
+    "run_id",
+    "trial",
+    "experiment",
+    "strategy",
+    "params",
+    "seed",
+    "status",
+    "cached",
+    "metrics",
+    "effective_prior",
+}
+
+
+def test_run_prints_one_json_document_and_nothing_else(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "run", "none", "--json", "--seed", "2", *QUICK],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONWARNINGS": "default"},
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert set(document) >= RUN_KEYS
+    assert (document["strategy"], document["seed"], document["params"]) == ("none", 2, {})
+    assert (document["status"], document["cached"]) == ("FINISHED", False)
+    assert {"test/balanced_accuracy", "cost/examples_seen", "validation/mcc"} <= set(
+        document["metrics"]
+    )
+    assert sum(document["effective_prior"].values()) == pytest.approx(1)
+    assert (tmp_path / "artifacts" / document["run_id"]).is_dir()
+
+
+def test_run_finds_what_is_recorded_and_runs_again_when_asked(shell: Shell) -> None:
+    words = ("run", "focal_loss", "-p", "gamma=1", "--json", *QUICK)
+    first, second, fresh = (json.loads(shell(*words, *more)[1]) for more in ([], [], ["--fresh"]))
+    assert [d["cached"] for d in (first, second, fresh)] == [False, True, False]
+    assert second["metrics"] == first["metrics"]
+    assert second["run_id"] == first["run_id"] != fresh["run_id"]
+    assert first["params"]["gamma"] == 1
+
+
+def test_run_shows_a_table_without_json(shell: Shell) -> None:
+    code, out, _ = shell("run", "none", *QUICK)
+    assert code == 0
+    assert "balanced_accuracy" in out
+    assert "prior corrected" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "focal_los"], "did you mean 'focal_loss'?"),
+        (["run", "focal_loss", "-p", "gama=2"], "did you mean 'gamma'?"),
+        (["run", "none", "--set", "train.epoch=2"], "epochs"),
+        (["run", "none", "--set", "train.epochs=-2"], "train.epochs"),
+        (["run", "none", "--set", "model.name=lenet"], "did you mean 'lenet5'?"),
+        (["run", "none", "-c", "no_such_file.yaml"], "no_such_file"),
+        (["run", "none", "--plugin", "no_such_file.py"], "no_such_file.py"),
+        (["strategies", "nonne"], "did you mean 'none'?"),
+        (["data", "--set", "imbalance.ration=2"], "ratio"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_status_2(
+    words: list[str], said: str, shell: Shell
+) -> None:
+    code, out, err = shell(*words)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("harness: ")
+    assert said in err
+
+
+def test_a_failed_trial_is_one_line_and_status_1(shell: Shell) -> None:
+    rate = ["--set", "train.optimizer=sgd", "--set", "train.learning_rate=1000000"]
+    code, out, err = shell("run", "none", "--json", *QUICK, *rate)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1].startswith("harness: trial failed: the loss became")
+    assert "Traceback" not in err
+
+
+def test_strategies_describe_parameters_and_search_ranges(shell: Shell) -> None:
+    code, out, _ = shell("strategies", "--json")
+    entries: dict[str, Any] = {entry["name"]: entry for entry in json.loads(out)}
+    assert code == 0
+    assert {"none", "focal_loss", "undersampling", "batch_size_scaling"} <= set(entries)
+    assert all(entry["summary"] for entry in entries.values())
+    gamma = next(p for p in entries["focal_loss"]["parameters"] if p["name"] == "gamma")
+    assert gamma["default"] == 2.0
+    assert gamma["search"] == {"low": 0.0, "high": 5.0, "log": False}
+
+
+def test_one_strategy_is_shown_in_full(shell: Shell) -> None:
+    code, out, _ = shell("strategies", "focal_loss")
+    assert code == 0
+    assert "Lin et al." in out
+    assert "gamma" in out
+
+
+def test_a_plugin_given_by_its_file_can_be_run(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from harness import Strategy\n\n\n"
+        "class OwnIdea(Strategy):\n"
+        '    """Does nothing."""\n\n'
+        "    def plan(self, base, rng):\n"
+        "        return base\n"
+    )
+    code, out, _ = shell("run", "own_idea", "--plugin", "mine.py", "--json", *QUICK)
+    assert code == 0
+    assert json.loads(out)["strategy"] == "own_idea"
+
+
+def test_data_has_counts_ratio_and_chances(shell: Shell) -> None:
+    code, out, _ = shell("data", "--json", "--set", "train.batch_size=32")
+    document = json.loads(out)
+    assert code == 0
+    assert set(document) >= {"classes", "counts", "imbalance_ratio", "batch"}
+    assert set(document["counts"]) == {"train", "validation", "test"}
+    assert all(len(counts) == 10 for counts in document["counts"].values())
+    train = document["counts"]["train"]
+    assert document["imbalance_ratio"] == pytest.approx(max(train) / min(train))
+    assert document["batch"]["size"] == 32
+    chances = document["batch"]["chance_without"]
+    assert list(chances) == document["classes"]
+    assert 0 <= chances["0"] < chances["9"] < 1
+
+
+def test_data_shows_a_table_without_json(shell: Shell) -> None:
+    code, out, _ = shell("data")
+    assert code == 0
+    assert "imbalance ratio" in out
+
+
+@pytest.mark.parametrize("command", ["run", "strategies", "data", "ui"])
+def test_every_command_has_help(command: str, shell: Shell) -> None:
+    code, out, _ = shell(command, "--help")
+    assert code == 0
+    assert "Usage" in out

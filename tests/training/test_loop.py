@@ -1,0 +1,253 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.data.examples import Array, Examples, Floats, Integers
+from harness.data.split import Splits
+from harness.errors import TrialFailed
+from harness.plan import ClassWeights, Phase, Plan, base_plan
+from harness.registry import resolve
+from harness.training import loop, networks
+from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
+from harness.training.loop import Epoch, Trained, train
+
+
+def experiment(model: str = "mlp", **settings: Any) -> Experiment:
+    sections = {
+        "imbalance": {"kind": "long_tail", "ratio": 50},
+        "model": {"name": model},
+        "train": {"epochs": 2, "batch_size": 64} | settings,
+    }
+    return Experiment.model_validate(sections)
+
+
+def of_strategy(name: str, splits: Splits, settings: Experiment) -> Plan:
+    base = base_plan(splits.train, settings)
+    return resolve(name, {}).plan(base, np.random.default_rng(0))
+
+
+def network_of(settings: Experiment, plan: Plan) -> CompiledNetwork:
+    return compiled_network(Recipe.of(settings.model.name, settings.train, plan.train))
+
+
+def trained_by(
+    plan: Plan,
+    splits: Splits,
+    settings: Experiment,
+    *,
+    score: Callable[[Array], float] = lambda logits: 0.0,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[CompiledNetwork, Trained]:
+    network = network_of(settings, plan)
+    n_train, validation = len(splits.train), splits.validation
+    return network, train(network, plan, settings, validation, n_train, 0, score, on_epoch)
+
+
+@dataclass(frozen=True)
+class InOrder:
+    """Every example once a pass, in the order in which they are stored."""
+
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        while True:
+            yield np.arange(len(labels))
+
+    def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
+        return np.bincount(labels, minlength=n_classes) / len(labels)
+
+
+def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
+    import keras
+
+    settings = experiment("small_cnn", optimizer="sgd", learning_rate=0.02)
+    splits = prepare(settings, 0)
+    weights = np.linspace(0.5, 5, 10)
+    phase = Phase(InOrder(), class_weight=ClassWeights(weights, normalize=False))
+    plan = replace(base_plan(splits.train, settings), phases=(phase,))
+    network = network_of(settings, plan)
+    network.reset(0)
+    start = network.weights()
+
+    model = networks.build("small_cnn", (8, 8, 1), 10)
+    model.set_weights(start)
+    model.compile(
+        keras.optimizers.SGD(0.02, momentum=0.9),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    inputs = splits.train.gather(np.arange(len(splits.train))).astype(np.float32) / 255
+    given = dict(enumerate(weights.tolist()))
+    fit = {"batch_size": 64, "epochs": 2, "shuffle": False, "class_weight": given, "verbose": 0}
+    model.fit(inputs, splits.train.labels, **fit)
+
+    _, trained = trained_by(plan, splits, settings)
+    assert trained.visits.steps >= 10
+    for ours, keras_own, before in zip(trained.last, model.get_weights(), start, strict=True):
+        assert not np.allclose(ours, before, atol=1e-3)
+        np.testing.assert_allclose(ours, keras_own, atol=2e-5, rtol=1e-4)
+
+
+SCRIPT = """
+import hashlib, sys
+import numpy as np
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.plan import base_plan
+from harness.registry import resolve
+from harness.training.compiled import Recipe, compiled_network
+from harness.training.loop import train
+
+settings = Experiment.model_validate_json(sys.argv[1])
+splits = prepare(settings, 0)
+for name in sys.argv[2:]:
+    plan = resolve(name, {}).plan(base_plan(splits.train, settings), np.random.default_rng(0))
+    network = compiled_network(Recipe.of(settings.model.name, settings.train, plan.train))
+    result = train(network, plan, settings, splits.validation, len(splits.train), 3,
+                   lambda logits: 0.0, lambda epoch: None)
+    network.restore(result.last)
+    print(hashlib.sha256(network.predict(splits.validation).tobytes()).hexdigest())
+"""
+
+
+def test_a_seed_gives_the_same_bits_in_any_process_whatever_ran_there_before() -> None:
+    settings = experiment("small_cnn").model_dump_json(by_alias=True)
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, settings, *names], stdout=subprocess.PIPE, text=True
+        )
+        for names in (
+            ["none"],
+            ["focal_loss", "balanced_class_weight", "batch_size_scaling", "none"],
+        )
+    ]
+    printed = [run.communicate()[0].split() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert printed[0][-1] == printed[1][-1]
+    assert len(set(printed[1])) == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["none", "undersampling", "batch_size_scaling", "rotating_undersampling"]
+)
+def test_every_strategy_visits_epochs_times_the_training_examples(name: str) -> None:
+    settings = experiment()
+    splits = prepare(settings, 0)
+    _, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+    assert trained.visits.examples_seen == 2 * len(splits.train)
+    assert len(trained.epochs) == 2
+
+
+def test_a_budget_of_passes_goes_by_the_sampler() -> None:
+    settings = experiment(budget="passes")
+    splits = prepare(settings, 0)
+    plan = of_strategy("undersampling", splits, settings)
+    _, trained = trained_by(plan, splits, settings)
+    assert trained.visits.examples_seen == 2 * 10 * splits.train.counts.min()
+
+
+@pytest.mark.parametrize("name", ["none", "undersampling", "rotating_undersampling"])
+def test_no_validation_or_test_image_is_ever_trained_on(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiment()
+    splits = prepare(settings, 0)
+    seen: set[bytes] = set()
+    original = loop.gathered
+
+    def spied(examples: Examples, order: list[Integers]) -> Iterator[tuple[Array, Array]]:
+        for inputs, labels in original(examples, order):
+            seen.update(image.tobytes() for batch in inputs for image in batch)
+            yield inputs, labels
+
+    monkeypatch.setattr(loop, "gathered", spied)
+    trained_by(of_strategy(name, splits, settings), splits, settings)
+    assert seen
+    assert seen <= images(splits.train)
+    assert not seen & images(splits.validation)
+    assert not seen & images(splits.test.open())
+
+
+def images(examples: Examples) -> set[bytes]:
+    return {image.tobytes() for image in examples.gather(np.arange(len(examples)))}
+
+
+def test_a_head_phase_leaves_everything_below_the_head_untouched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own_normalised.py").write_text(
+        dedent(
+            """
+            from keras import Input, Model, layers
+
+            def net(input_shape, n_classes):
+                inputs = Input(input_shape)
+                hidden = layers.Dense(16, activation="relu")(layers.Flatten()(inputs))
+                hidden = layers.BatchNormalization()(hidden)
+                return Model(inputs, layers.Dense(n_classes)(hidden))
+            """
+        )
+    )
+    settings = experiment("own_normalised:net")
+    splits = prepare(settings, 0)
+    plan = replace(base_plan(splits.train, settings), phases=(Phase(), Phase(trainable="head")))
+    network = network_of(settings, plan)
+    after: list[list[Array]] = []
+    trained_by(plan, splits, settings, on_epoch=lambda epoch: after.append(network.weights()))
+    changed = [not np.array_equal(a, b) for a, b in zip(*after, strict=True)]
+    is_head = [tuple(w.shape) in {(16, 10), (10,)} for w in after[0]]
+    assert changed == is_head
+    assert sum(is_head) == 2
+
+
+def test_the_best_epoch_is_the_first_with_the_highest_score() -> None:
+    settings = experiment(epochs=4)
+    splits = prepare(settings, 0)
+    plan = base_plan(splits.train, settings)
+    network = network_of(settings, plan)
+    scores = iter([0.1, 0.7, 0.7, 0.3])
+    after: list[list[Array]] = []
+    _, trained = trained_by(
+        plan,
+        splits,
+        settings,
+        score=lambda logits: next(scores),
+        on_epoch=lambda epoch: after.append(network.weights()),
+    )
+    assert trained.best_epoch == 1
+    assert all(np.array_equal(a, b) for a, b in zip(trained.best, after[1], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(trained.last, after[3], strict=True))
+
+
+def test_patience_ends_training_after_so_many_epochs_without_a_better_score() -> None:
+    settings = experiment(epochs=9, patience=2)
+    splits = prepare(settings, 0)
+    scores = iter([0.1, 0.7, 0.3, 0.3])
+    _, trained = trained_by(
+        base_plan(splits.train, settings), splits, settings, score=lambda logits: next(scores)
+    )
+    assert len(trained.epochs) == 4
+
+
+def test_a_diverging_loss_names_the_epoch_and_the_likely_cause() -> None:
+    settings = experiment(optimizer="sgd", learning_rate=1e6)
+    splits = prepare(settings, 0)
+    with pytest.raises(TrialFailed, match=r"in epoch 1: a learning rate of 1e\+06"):
+        trained_by(base_plan(splits.train, settings), splits, settings)
+
+
+def test_visits_count_batches_without_a_class_and_the_share_of_each_that_was_seen() -> None:
+    ledger = loop.Ledger(np.array([0, 0, 0, 0, 1, 2]), 3)
+    ledger.add(np.array([[0, 1], [0, 4]]))
+    ledger.add(np.array([[2]]))
+    visits = ledger.close()
+    assert (visits.steps, visits.examples_seen) == (3, 5)
+    assert visits.batches_without.tolist() == [0, 2, 3]
+    assert visits.coverage.tolist() == [0.75, 1.0, 0.0]

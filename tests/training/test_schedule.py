@@ -1,0 +1,43 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.config.experiment import Train
+from harness.training.schedule import learning_rates
+
+
+def whole(steps: int = 10, **settings: Any) -> np.ndarray:
+    settings = {"epochs": 10} | settings
+    train = Train.model_validate(settings)
+    return np.concatenate([learning_rates(train, 0.1, e, steps) for e in range(train.epochs)])
+
+
+def test_a_constant_rate_is_the_base_at_every_step() -> None:
+    assert np.array_equal(whole(schedule="constant"), np.full(100, 0.1))
+
+
+def test_cosine_falls_steadily_from_the_base_to_zero() -> None:
+    rates = whole(schedule="cosine")
+    assert np.all(np.diff(rates) < 0)
+    assert rates[0] == pytest.approx(0.1, rel=1e-3)
+    assert rates[49] == pytest.approx(0.05)
+    assert rates[-1] == pytest.approx(0, abs=1e-12)
+
+
+def test_step_divides_by_ten_after_sixty_and_eighty_percent() -> None:
+    rates = whole(schedule="step")
+    assert rates[[0, 58, 61, 78, 81, 99]] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+def test_a_warm_up_rises_linearly_and_then_leaves_the_schedule_alone(schedule: str) -> None:
+    warmed, plain = whole(schedule=schedule, warmup_epochs=2.0), whole(schedule=schedule)
+    assert warmed[:20] == pytest.approx(plain[:20] * np.arange(1, 21) / 20)
+    assert warmed[20:] == pytest.approx(plain[20:])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "step"])
+def test_the_schedule_goes_by_the_budget_whatever_the_number_of_steps(schedule: str) -> None:
+    few, many = whole(2, schedule=schedule), whole(20, schedule=schedule)
+    assert few == pytest.approx(many[9::10])
