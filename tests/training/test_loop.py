@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -94,43 +95,33 @@ def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
         np.testing.assert_allclose(ours, keras_own, atol=2e-5, rtol=1e-4)
 
 
-SCRIPT = """
-import hashlib, sys
-import numpy as np
-from harness.config.experiment import Experiment
-from harness.data import prepare
-from harness.plan import base_plan
-from harness.registry import resolve
-from harness.training.compiled import Recipe, compiled_network
-from harness.training.loop import train
+def logits_digest(name: str, settings: Experiment) -> str:
+    splits = prepare(settings, 0)
+    network, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+    network.restore(trained.last)
+    return hashlib.sha256(network.predict(splits.validation).tobytes()).hexdigest()
 
-settings = Experiment.model_validate_json(sys.argv[1])
-splits = prepare(settings, 0)
-for name in sys.argv[2:]:
-    plan = resolve(name, {}).plan(base_plan(splits.train, settings), np.random.default_rng(0))
-    network = compiled_network(Recipe.of(settings.model.name, settings.train, plan.train))
-    result = train(network, plan, settings, splits.validation, len(splits.train), 3,
-                   lambda logits: 0.0, lambda epoch: None)
-    network.restore(result.last)
-    print(hashlib.sha256(network.predict(splits.validation).tobytes()).hexdigest())
+
+SCRIPT = """
+import runpy, sys
+names = runpy.run_path(sys.argv[1])
+settings = names["Experiment"].model_validate_json(sys.argv[2])
+print(names["logits_digest"]("none", settings))
 """
 
 
 def test_a_seed_gives_the_same_bits_in_any_process_whatever_ran_there_before() -> None:
-    settings = experiment("small_cnn").model_dump_json(by_alias=True)
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, settings, *names], stdout=subprocess.PIPE, text=True
-        )
-        for names in (
-            ["none"],
-            ["focal_loss", "balanced_class_weight", "batch_size_scaling", "none"],
-        )
-    ]
-    printed = [run.communicate()[0].split() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0]
-    assert printed[0][-1] == printed[1][-1]
-    assert len(set(printed[1])) == 4
+    settings = experiment("small_cnn")
+    as_json = settings.model_dump_json(by_alias=True)
+    alone = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, __file__, as_json], stdout=subprocess.PIPE, text=True
+    )
+    order = ("focal_loss", "balanced_class_weight", "none")
+    here = [logits_digest(name, settings) for name in order]
+    printed = alone.communicate()[0].split()
+    assert alone.returncode == 0
+    assert printed == here[-1:]
+    assert len(set(here)) == 3
 
 
 @pytest.mark.parametrize(
