@@ -1,0 +1,115 @@
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.config.experiment import Experiment
+from harness.data.examples import Array, Examples, Integers
+from harness.errors import UserError
+from harness.plan import Plan, base_plan
+from harness.registry import resolve
+from harness.sampling import Selected
+
+COUNTS = (60, 25, 10)
+
+
+def base() -> Plan:
+    rng = np.random.default_rng(4)
+    labels = rng.permutation(np.repeat([0, 1, 2], COUNTS)).astype(np.int64)
+    inputs = rng.normal(0, 1, (len(labels), 2, 2, 1)).astype(np.float32)
+    return base_plan(Examples(inputs, labels, ("ant", "bee", "cat")), Experiment())
+
+
+def planned(name: str = "undersampling", seed: int = 0, **parameters: Any) -> Plan:
+    return resolve(name, parameters).plan(base(), np.random.default_rng(seed))
+
+
+def kept(plan: Plan) -> Integers:
+    sampler = plan.phases[0].sampler
+    assert isinstance(sampler, Selected)
+    return sampler.positions
+
+
+def counts(positions: Integers) -> list[int]:
+    found: list[int] = np.bincount(base().train.labels[positions], minlength=3).tolist()
+    return found
+
+
+def test_random_undersampling_keeps_as_many_of_each_class_as_of_the_rarest() -> None:
+    positions = kept(planned())
+    assert counts(positions) == [10, 10, 10]
+    assert len(set(positions.tolist())) == 30
+
+
+def test_the_subset_depends_on_the_generator_alone() -> None:
+    assert kept(planned(seed=3)).tolist() == kept(planned(seed=3)).tolist()
+    assert kept(planned(seed=3)).tolist() != kept(planned(seed=4)).tolist()
+
+
+def test_the_training_examples_themselves_stay_whole() -> None:
+    assert planned().train.counts.tolist() == list(COUNTS)
+
+
+def test_random_undersampling_reads_no_input() -> None:
+    class Unreadable:
+        shape = (95, 2, 2, 1)
+        dtype = np.dtype(np.float32)
+
+        def __len__(self) -> int:
+            return 95
+
+        def __getitem__(self, rows: Integers) -> Array:
+            raise AssertionError("an input was read")
+
+    train = Examples(Unreadable(), base().train.labels, ("ant", "bee", "cat"))
+    start = base_plan(train, Experiment())
+    plan = resolve("undersampling", {}).plan(start, np.random.default_rng(0))
+    assert counts(kept(plan)) == [10, 10, 10]
+
+
+def test_options_reach_the_sampler() -> None:
+    strategy = {0: 30, 1: 20, 2: 5}
+    assert counts(kept(planned(options={"sampling_strategy": strategy}))) == [30, 20, 5]
+
+
+@pytest.mark.parametrize("sampler", ["NearMiss", "TomekLinks", "InstanceHardnessThreshold"])
+def test_other_samplers_that_choose_can_be_used(sampler: str) -> None:
+    found = counts(kept(planned(sampler=sampler)))
+    assert found[2] == 10
+    assert all(0 < now <= before for now, before in zip(found, COUNTS, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"sampler": "RandomUnderSamper"}, "did you mean 'RandomUnderSampler'?"),
+        ({"options": {"replacment": True}}, "did you mean 'replacement'?"),
+        ({"options": {"sampling_strategy": "nonsense"}}, "RandomUnderSampler: "),
+        ({"options": {"sampling_strategy": {0: 1000}}}, "RandomUnderSampler: "),
+        ({"sampler": "ClusterCentroids"}, "makes new examples"),
+    ],
+)
+def test_a_wrong_sampler_or_option_is_refused_in_one_line(
+    parameters: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        planned(**parameters)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_rotating_undersampling_visits_balanced_passes_that_cover_everything() -> None:
+    plan = planned("rotating_undersampling")
+    labels = plan.train.labels
+    visits = list(islice(plan.phases[0].sampler.passes(labels, np.random.default_rng(0)), 6))
+    assert [np.bincount(labels[visit]).tolist() for visit in visits] == [[10, 10, 10]] * 6
+    assert set(np.concatenate(visits).tolist()) == set(range(95))
+
+
+def test_rotating_undersampling_takes_a_ratio() -> None:
+    visited = planned("rotating_undersampling", ratio=2.0).visited
+    plan = planned("rotating_undersampling", ratio=2.0)
+    np.testing.assert_allclose(visited(plan.phases[0]), [0.4, 0.4, 0.2])
+    with pytest.raises(UserError, match="ratio"):
+        planned("rotating_undersampling", ratio=0.5)
