@@ -63,8 +63,13 @@ class Plan:
         return replace(self, phases=tuple(replace(phase, **changes) for phase in self.phases))
 
     def visited(self, phase: Phase) -> Floats:
-        """Return the share of visits that each class gets in a phase, `[C]`."""
-        return phase.sampler.class_distribution(self.train.labels, self.train.n_classes)
+        """Return the share of visits that each class gets in a phase, `[C]`, summing to 1."""
+        counts = self.pass_counts(phase)
+        return np.asarray(counts / counts.sum())
+
+    def pass_counts(self, phase: Phase) -> Floats:
+        """Return how often one pass of a phase's sampler visits each class, `[C]`."""
+        return phase.sampler.class_counts(self.train.labels, self.train.n_classes)
 
     def class_weights(self, phase: Phase, epoch: int) -> Floats:
         """Return the weights `[C]` by which an epoch of a phase multiplies the losses."""

@@ -68,7 +68,7 @@ def _installed(point: EntryPoint) -> Entry:
     try:
         return _checked(point.name, origin, point.load())
     except Exception as error:  # a stranger's plugin may fail in any way
-        return Entry(point.name, origin, None, f"{type(error).__name__}: {error}")
+        return Entry(point.name, origin, None, _reason(error))
 
 
 def _from_file(path: Path) -> list[Entry]:
@@ -84,7 +84,7 @@ def _from_file(path: Path) -> list[Entry]:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # a stranger's plugin may fail in any way
-        raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+        raise UserError(f"--plugin {path}: {_reason(error)}") from error
     kinds = [
         value
         for value in vars(module).values()
@@ -101,6 +101,11 @@ def _checked(name: str, origin: str, kind: Any) -> Entry:
     if kind.plan is Strategy.plan:
         return Entry(name, origin, None, f"{kind.__name__} defines no method plan(base, rng)")
     return Entry(name, origin, kind)
+
+
+def _reason(error: Exception) -> str:
+    """Put any exception into one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _snake(name: str) -> str:

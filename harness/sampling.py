@@ -10,14 +10,14 @@ from harness.data.examples import Floats, Integers
 
 
 class Sampler(Protocol):
-    """A value that visits training examples pass after pass, and says how often each class."""
+    """A value that visits training examples pass after pass, and knows how often each class."""
 
     def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
         """Yield positions into `labels`, one pass at a time, without end."""
         ...
 
-    def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
-        """Return the share of visits that goes to each class, `[C]`, summing to 1."""
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        """Return how often a pass is expected to visit each class, `[C]`."""
         ...
 
 
@@ -30,9 +30,9 @@ class Shuffled:
         while True:
             yield rng.permutation(len(labels))
 
-    def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
-        """Return the classes' shares among the examples."""
-        return np.bincount(labels, minlength=n_classes) / len(labels)
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        """Return the number of examples of each class."""
+        return np.bincount(labels, minlength=n_classes).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +46,9 @@ class Selected:
         while True:
             yield rng.permutation(self.positions)
 
-    def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
-        """Return the classes' shares among the chosen examples."""
-        return np.bincount(labels[self.positions], minlength=n_classes) / len(self.positions)
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        """Return the number of chosen examples of each class."""
+        return np.bincount(labels[self.positions], minlength=n_classes).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,9 @@ class Rotating:
         while True:
             yield rng.permutation(np.concatenate([next(walk) for walk in walks]))
 
-    def class_distribution(self, labels: Integers, n_classes: int) -> Floats:
-        """Return the classes' shares in a pass."""
-        sizes = self._slices(np.bincount(labels, minlength=n_classes))
-        share: Floats = sizes / sizes.sum()
-        return share
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        """Return the size of each class's slice."""
+        return self._slices(np.bincount(labels, minlength=n_classes)).astype(np.float64)
 
     def _slices(self, counts: Integers) -> Integers:
         smallest = counts[counts > 0].min()

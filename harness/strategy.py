@@ -73,6 +73,8 @@ def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strate
 def _reason(error: ValidationError) -> str:
     """Put the first of pydantic's complaints into one line."""
     first = error.errors()[0]
+    if not first["loc"]:
+        return " ".join(first["msg"].split())
     field, *inner = (str(part) for part in first["loc"] if "[" not in str(part))
     if first["type"] == "missing":
         return f"parameter {field!r} is required: give it with -p {field}=…"

@@ -16,7 +16,7 @@ import yaml
 from harness import decision, metrics
 from harness.config.experiment import Experiment
 from harness.data.batches import chance_without
-from harness.data.examples import Array, Floats, class_index
+from harness.data.examples import Array, Floats, Integers, class_index
 from harness.data.split import Splits
 from harness.errors import TrialFailed, UserError, unknown
 from harness.fingerprint import fingerprint
@@ -243,7 +243,7 @@ def _write(
             confusion=own_scores.confusion,
             recall=own_scores.recall,
             counts_before=splits.train.counts,
-            counts_after=plan.train.counts,
+            counts_after=_counts_after(plan),
             positive=positive,
         ),
     )
@@ -281,10 +281,14 @@ def _costs(plan: Plan, trained: Trained) -> dict[str, float]:
     return costs
 
 
+def _counts_after(plan: Plan) -> Integers:
+    """Return the examples of each class that one pass visits under the plan, `[C]`."""
+    return np.rint(plan.pass_counts(plan.phases[-1])).astype(np.int64)
+
+
 def _predicted(plan: Plan) -> Floats:
-    """Return the hypergeometric chance that a batch lacks each class, at the visited counts."""
-    phase = plan.phases[-1]
-    visited = np.rint(plan.visited(phase) * len(plan.train)).astype(np.int64)
+    """Return the hypergeometric chance that a batch of the last phase's pass lacks each class."""
+    visited = _counts_after(plan)
     return chance_without(visited, min(plan.batch_size, int(visited.sum())))
 
 
@@ -303,6 +307,13 @@ def _write_per_class(
     names = trial.splits.train.class_names
     rules = list(scored)
     measures = ("recall", "precision", "f1")
+    splits = trial.splits
+    stages = (
+        splits.train.counts,
+        _counts_after(plan),
+        splits.validation.counts,
+        splits.test.counts,
+    )
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         heads = [f"{rule}/{measure}" for rule in rules for measure in measures]
@@ -310,14 +321,9 @@ def _write_per_class(
             ["class", "metric_name", "train", "train_after", "validation", "test", *heads]
         )
         for index, (name, metric_name) in enumerate(zip(names, metric_names(names), strict=True)):
-            counts = [
-                int(examples.counts[index])
-                for examples in (trial.splits.train, plan.train, trial.splits.validation)
-            ]
+            counts = [int(of_all[index]) for of_all in stages]
             values = [float(getattr(scored[r], m)[index]) for r in rules for m in measures]
-            table.writerow(
-                [name, metric_name, *counts, int(trial.splits.test.counts[index]), *values]
-            )
+            table.writerow([name, metric_name, *counts, *values])
 
 
 def _write_plan(
@@ -331,7 +337,7 @@ def _write_plan(
     facts = {
         "class_names": list(plan.train.class_names),
         "class_counts_before": trial.splits.train.counts.tolist(),
-        "class_counts_after": plan.train.counts.tolist(),
+        "class_counts_after": _counts_after(plan).tolist(),
         "effective_prior": {
             "values": _named(trial, prior.values),
             "precision": "exact" if prior.exact else "approximate",

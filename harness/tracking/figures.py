@@ -52,7 +52,8 @@ def draw(directory: Path, evaluation: Evaluation) -> None:
         for name, make in figures.items():
             figure = make(evaluation)
             FigureCanvasAgg(figure)
-            figure.savefig(directory / f"{name}.png", format="png")
+            path = directory / f"{name}.png"
+            figure.savefig(path, format="png", pil_kwargs={"compress_level": 1})
 
 
 def _confusion_matrix(evaluation: Evaluation) -> Figure:
@@ -151,6 +152,7 @@ def _class_counts(evaluation: Evaluation) -> Figure:
     lopsided = len(present) > 0 and present.max() > LOPSIDED * present.min()
     if lopsided:
         axes.set_xscale("log")
+        axes.minorticks_off()
         axes.set_xlim(0.5, present.max() * 2)
     axes.set_xlabel("examples (log scale)" if lopsided else "examples")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
@@ -178,14 +180,17 @@ def _bars(evaluation: Evaluation, title: str) -> tuple[Figure, Any, NDArray[np.i
 def _axes(
     width: float, height: float, *, left: float, bottom: float, right: float, top: float = 0.4
 ) -> tuple[Figure, Any]:
-    """Axes of a size in inches, with so many inches round them."""
+    """Axes of a size in inches, with so many inches round them.
+
+    The title's place is given, for finding it takes as long as drawing all the tick labels again.
+    """
     whole = (left + width + right, bottom + height + top)
     figure = Figure(figsize=whole, dpi=100)
     axes = figure.add_axes(
         (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
     )
     axes.tick_params(labelsize=8)
-    axes.title.set_fontsize(10)
+    axes.set_title("", fontsize=10, y=1.0)
     return figure, axes
 
 

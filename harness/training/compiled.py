@@ -104,7 +104,7 @@ class CompiledNetwork:
 
     def weights(self) -> list[Array]:
         """Return a copy of every variable of the model."""
-        return [np.array(variable.value) for variable in self.model.variables]
+        return [np.array(variable.numpy()) for variable in self.model.variables]
 
     def restore(self, weights: list[Array]) -> None:
         """Put back what `weights` returned."""
