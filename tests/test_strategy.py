@@ -83,7 +83,10 @@ def test_build_refuses_parameters_that_contradict_each_other() -> None:
 
 
 def test_assign_gives_each_parameter_to_the_only_part_that_has_it() -> None:
-    kinds = [("rotating", RotatingUndersampling), ("focal", FocalLoss)]
+    kinds: list[tuple[str, type[Strategy]]] = [
+        ("rotating", RotatingUndersampling),
+        ("focal", FocalLoss),
+    ]
     stack = assign({"gamma": 0.5, "ratio": 2.0}, kinds)
     assert stack.name == "rotating+focal"
     assert stack.parameters == {

@@ -13,7 +13,7 @@ from harness.registry import resolve
 from strategies.augmentation import OfflineAugmentation
 
 COUNTS = (20, 8, 3)
-STILL = {"rotation": 0.0, "translation": 0.0, "zoom": 0.0}
+STILL: dict[str, Any] = {"rotation": 0.0, "translation": 0.0, "zoom": 0.0}
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,10 @@ def test_new_images_are_altered() -> None:
 def test_parents_are_training_images_of_the_class_each_used_before_any_twice() -> None:
     plan = planned(**STILL)
     train = base().train
-    of_image = {image.tobytes(): position for position, image in enumerate(train.inputs[:])}
+    of_image = {
+        image.tobytes(): position
+        for position, image in enumerate(train.gather(np.arange(len(train))))
+    }
     parents = np.array([of_image[image.tobytes()] for image in made(plan)])
     np.testing.assert_array_equal(train.labels[parents], plan.train.labels[sum(COUNTS) :])
     used = np.bincount(parents, minlength=len(train))
@@ -80,7 +83,7 @@ def test_parents_are_training_images_of_the_class_each_used_before_any_twice() -
 def test_the_same_seed_makes_the_same_images_without_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everything = {"flip": "horizontal", "contrast": 0.3}
+    everything: dict[str, Any] = {"flip": "horizontal", "contrast": 0.3}
     first = made(planned(seed=5, **everything))
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "another"))
     np.testing.assert_array_equal(first, made(planned(seed=5, **everything)))
