@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ LABELLED = 20
 CURVES = 8
 POINTS = 400
 LONGEST_NAME = 22
-LETTER = 0.085
+LETTER = 0.068
 LOPSIDED = 20
 
 
@@ -39,7 +40,10 @@ class Evaluation:
 
 
 def draw(directory: Path, evaluation: Evaluation) -> None:
-    """Write the five figures of the evaluation into the directory, which exists."""
+    """Write the five figures of the evaluation into the directory, which exists.
+
+    A title's place is given, for finding it means measuring all tick labels once more.
+    """
     figures = {
         "confusion_matrix": _confusion_matrix,
         "per_class_recall": _per_class_recall,
@@ -47,7 +51,7 @@ def draw(directory: Path, evaluation: Evaluation) -> None:
         "reliability": _reliability,
         "class_counts": _class_counts,
     }
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), rc_context({"axes.titley": 1.0}):
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         for name, make in figures.items():
             figure = make(evaluation)
@@ -180,17 +184,14 @@ def _bars(evaluation: Evaluation, title: str) -> tuple[Figure, Any, NDArray[np.i
 def _axes(
     width: float, height: float, *, left: float, bottom: float, right: float, top: float = 0.4
 ) -> tuple[Figure, Any]:
-    """Axes of a size in inches, with so many inches round them.
-
-    The title's place is given, for finding it takes as long as drawing all the tick labels again.
-    """
+    """Axes of a size in inches, with so many inches round them."""
     whole = (left + width + right, bottom + height + top)
     figure = Figure(figsize=whole, dpi=100)
     axes = figure.add_axes(
         (left / whole[0], bottom / whole[1], width / whole[0], height / whole[1])
     )
     axes.tick_params(labelsize=8)
-    axes.set_title("", fontsize=10, y=1.0)
+    axes.title.set_fontsize(10)
     return figure, axes
 
 
