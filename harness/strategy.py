@@ -110,7 +110,8 @@ class Stack:
         """Apply each part in turn.
 
         Raises:
-            UserError: two parts set the same field of the same phase.
+            UserError: two parts set the same field of the same phase, or a part changes the
+                training examples after another has looked at them.
 
         """
         from harness.plan import changed_fields
@@ -119,7 +120,14 @@ class Stack:
         plan = base
         for name, part in self.parts:
             after = part.plan(plan, rng)
-            for field in sorted(changed_fields(plan, after)):
+            changed = changed_fields(plan, after)
+            if "train" in changed and setters:
+                earlier = next(iter(setters.values()))
+                raise UserError(
+                    f"strategies can't be stacked in this order: {name!r} changes the training "
+                    f"examples that {earlier!r} has already looked at; write {name}+{earlier}"
+                )
+            for field in sorted(changed):
                 if field in setters:
                     raise UserError(
                         f"strategies {setters[field]!r} and {name!r} can't be stacked: "
@@ -144,5 +152,8 @@ def assign(parameters: dict[str, Any], kinds: Sequence[tuple[str, type[Strategy]
         if not owner and len(owners) > 1:
             choices = " or ".join(f"{name}.{field}" for name in owners)
             raise UserError(f"parameter {field!r} is ambiguous: say {choices}")
-        shares[owner or (owners[0] if owners else kinds[0][0])][field] = value
+        share = shares[owner or (owners[0] if owners else kinds[0][0])]
+        if field in share:
+            raise UserError(f"parameter {field!r} is given twice; give it once")
+        share[field] = value
     return Stack(tuple((name, build(name, kind, shares[name])) for name, kind in kinds))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,24 @@ def test_built_in_strategies_of_one_family_are_refused(spec: str, field: str) ->
     with pytest.raises(UserError, match="can't be stacked") as caught:
         resolve(spec, weights).plan(base(), np.random.default_rng(0))
     assert field in str(caught.value)
+
+
+class Shortened(Strategy):
+    """Keeps every second training example."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return replace(base, train=base.train.take(np.arange(0, len(base.train), 2)))
+
+
+def test_other_examples_come_before_what_looks_at_the_examples() -> None:
+    rotating, shortened = ("rotating", RotatingUndersampling()), ("shortened", Shortened())
+    generator = np.random.default_rng(0)
+    assert len(Stack((shortened, rotating)).plan(base(), generator).train) == 50
+    with pytest.raises(UserError, match=r"write shortened\+rotating$"):
+        Stack((rotating, shortened)).plan(base(), generator)
+
+
+def test_a_parameter_is_given_once() -> None:
+    given = {"gamma": 1.0, "focal_loss.gamma": 2.0}
+    with pytest.raises(UserError, match="'gamma' is given twice"):
+        assign(given, [("focal_loss", FocalLoss), ("none", Plain)])
