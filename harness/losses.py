@@ -34,5 +34,4 @@ def cross_entropy(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> An
     """Return softmax cross-entropy, `[B]`; a proper loss, so the prior stays as visited."""
     from keras import ops
 
-    log_probabilities = ops.log_softmax(logits)
-    return -ops.take_along_axis(log_probabilities, labels[:, None], axis=1)[:, 0]
+    return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)

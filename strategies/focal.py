@@ -58,10 +58,11 @@ def softmax_focal(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> An
     """
     from keras import ops
 
+    from harness import cross_entropy
+
     log_probabilities = ops.log_softmax(logits)
     of_label = ops.one_hot(labels, logits.shape[-1], dtype="bool")
-    log_p = ops.take_along_axis(log_probabilities, labels[:, None], axis=1)[:, 0]
     others = ops.where(of_label, -1e9, log_probabilities)
     log_rest = ops.logsumexp(others, axis=1)
     focus = ops.exp(parameters["gamma"] * log_rest)
-    return -ops.take(parameters["alpha"], labels) * focus * log_p
+    return ops.take(parameters["alpha"], labels) * focus * cross_entropy(labels, logits, {})

@@ -184,8 +184,8 @@ def _scaled(inputs: Any) -> Any:
 
 
 def _optimizer(recipe: Recipe) -> Any:
+    """Make an optimizer; decay is decoupled in all of them, so Adam with decay is AdamW."""
     decay = recipe.weight_decay or None
     if recipe.optimizer == "sgd":
         return keras.optimizers.SGD(1.0, momentum=recipe.momentum, weight_decay=decay)
-    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
-    return kinds[recipe.optimizer](1.0, weight_decay=recipe.weight_decay)
+    return keras.optimizers.Adam(1.0, weight_decay=decay)
