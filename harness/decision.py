@@ -77,8 +77,13 @@ def _tuned(logits: Float64s, labels: Integers, metric: str) -> Float64s:
     start = one(metric, labels, logits, 0)
     if n_classes == 2:
         most = len(labels) + 2
-        offsets[1], _ = _best_offset(logits, labels, offsets, index=1, metric=metric, most=most)
+        offsets[1], _ = _best_offset(
+            logits, labels, offsets, logits.copy(), index=1, metric=metric, most=most
+        )
     else:
+        if metric == "g_mean" and start == 0:
+            # With two classes never found, no single offset lifts the product off zero.
+            _climb(logits, labels, offsets, "balanced_accuracy")
         _climb(logits, labels, offsets, metric)
     kept = one(metric, labels, logits + offsets, 0) > start + GAIN
     return offsets if kept else np.zeros(n_classes)
@@ -88,26 +93,37 @@ def _climb(logits: Float64s, labels: Integers, offsets: Float64s, metric: str) -
     """Improve the offsets in place, class after class, until a whole sweep gains nothing."""
     n_classes = len(offsets)
     most = max(256, 1_000_000 // n_classes**2)
+    moved = logits + offsets
     for _ in range(SWEEPS):
-        gained = False
+        gained = 0.0
         for index in range(n_classes):
             offset, gain = _best_offset(
-                logits, labels, offsets, index=index, metric=metric, most=most
+                logits, labels, offsets, moved, index=index, metric=metric, most=most
             )
             offsets[index] = offset
-            gained = gained or gain > GAIN
-        if not gained:
+            moved[:, index] = logits[:, index] + offset
+            gained += gain
+        if gained <= GAIN:
             return
 
 
 def _best_offset(
-    logits: Float64s, labels: Integers, offsets: Float64s, *, index: int, metric: str, most: int
+    logits: Float64s,
+    labels: Integers,
+    offsets: Float64s,
+    moved: Float64s,
+    *,
+    index: int,
+    metric: str,
+    most: int,
 ) -> tuple[float, float]:
-    """Return the best offset of one class, the others fixed, and what it gains over the current."""
-    rivals = logits + offsets
-    rivals[:, index] = -np.inf
-    rival = rivals.argmax(axis=1)
-    needed = rivals[np.arange(len(labels)), rival] - logits[:, index]
+    """Return the best offset of one class, the others fixed, and what it gains over the current.
+
+    `moved` are the logits with their offsets; its column `index` is lost.
+    """
+    moved[:, index] = -np.inf
+    rival = moved.argmax(axis=1)
+    needed = moved[np.arange(len(labels)), rival] - logits[:, index]
     current = offsets[index]
     cuts = np.union1d(_cuts(needed, most), [current])
     after, before = np.searchsorted(cuts, needed, side="right"), np.searchsorted(cuts, needed)

@@ -145,15 +145,15 @@ def _of_labels(labels: Integers, predicted: Integers) -> dict[str, float]:
     from sklearn.metrics import balanced_accuracy_score, f1_score, matthews_corrcoef
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
-        balanced_accuracy = balanced_accuracy_score(labels, predicted)
-    return {
-        "balanced_accuracy": float(balanced_accuracy),
-        "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-        "f1_weighted": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
-        "g_mean": float(geometric_mean_score(labels, predicted)),
-        "mcc": float(matthews_corrcoef(labels, predicted)),
-    }
+        # A class without examples, or one class alone, is told by the numbers themselves.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.|imblearn\.")
+        return {
+            "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
+            "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
+            "f1_weighted": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
+            "g_mean": float(geometric_mean_score(labels, predicted)),
+            "mcc": float(matthews_corrcoef(labels, predicted)),
+        }
 
 
 def _of_probabilities(

@@ -89,10 +89,14 @@ def _confusion_matrix(evaluation: Evaluation) -> Figure:
 def _per_class_recall(evaluation: Evaluation) -> Figure:
     figure, axes, positions = _bars(evaluation, title="Recall of each class (test)")
     support = evaluation.confusion.sum(axis=1)
-    axes.barh(positions, evaluation.recall, height=0.8, color="tab:blue")
-    axes.set(xlim=(0, 1.18), xlabel="recall (number of test examples)")
+    few = len(positions) <= LABELLED
+    if few:
+        axes.barh(positions, evaluation.recall, height=0.8, color="tab:blue")
+    else:
+        _outline(axes, evaluation.recall, fill=True, color="tab:blue")
+    axes.set(xlim=(0, 1.18), xlabel="recall (number of test examples)" if few else "recall")
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    if len(positions) <= LABELLED:
+    if few:
         for position, value, count in zip(positions, evaluation.recall, support, strict=True):
             axes.text(
                 value + 0.01, position, f"{value:.2f} ({_short(count)})", va="center", fontsize=7
@@ -108,7 +112,7 @@ def _precision_recall(evaluation: Evaluation) -> Figure:
         recall, precision, average = _curve(
             evaluation.labels == index, evaluation.probabilities[:, index]
         )
-        axes.step(recall, precision, where="post", label=f"{names[index]} (AP {average:.2f})")
+        axes.step(recall, precision, where="pre", label=f"{names[index]} (AP {average:.2f})")
     title = "Precision and recall (test)"
     if len(shown) < len(names) and len(names) > 2:
         title += f": {len(shown)} rarest of {len(names)} classes"
@@ -150,8 +154,12 @@ def _reliability(evaluation: Evaluation) -> Figure:
 def _class_counts(evaluation: Evaluation) -> Figure:
     figure, axes, positions = _bars(evaluation, title="Training examples of each class")
     before, after = evaluation.counts_before, evaluation.counts_after
-    axes.barh(positions - 0.2, before, height=0.4, color="0.6", label="before the strategy")
-    axes.barh(positions + 0.2, after, height=0.4, color="tab:blue", label="after")
+    if len(positions) <= LABELLED:
+        axes.barh(positions - 0.2, before, height=0.4, color="0.6", label="before the strategy")
+        axes.barh(positions + 0.2, after, height=0.4, color="tab:blue", label="after")
+    else:
+        _outline(axes, before, fill=True, color="0.75", label="before the strategy")
+        _outline(axes, after, color="tab:blue", label="after")
     present = np.concatenate([before[before > 0], after[after > 0]])
     lopsided = len(present) > 0 and present.max() > LOPSIDED * present.min()
     if lopsided:
@@ -181,6 +189,12 @@ def _bars(evaluation: Evaluation, title: str) -> tuple[Figure, Any, NDArray[np.i
     return figure, axes, positions
 
 
+def _outline(axes: Any, values: NDArray[Any], **style: Any) -> None:
+    """One shape for the bars of many classes, which is quicker to draw and to read."""
+    edges = np.arange(len(values) + 1) - 0.5
+    axes.stairs(values, edges, orientation="horizontal", baseline=0, **style)
+
+
 def _axes(
     width: float, height: float, *, left: float, bottom: float, right: float, top: float = 0.4
 ) -> tuple[Figure, Any]:
@@ -207,13 +221,17 @@ def _shown(evaluation: Evaluation) -> list[int]:
 def _curve(
     truth: NDArray[np.bool_], probability: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[Any], NDArray[Any], float]:
-    """Recall and precision from the strictest threshold on, thinned, and average precision."""
+    """Recall and precision where recall rises, thinned, and average precision.
+
+    Each precision holds back to the recall before it, so the area under the steps is the average.
+    """
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
-    precision, recall, _ = precision_recall_curve(truth, probability)
+    precision, recall, _ = (values[::-1] for values in precision_recall_curve(truth, probability))
     average = float(average_precision_score(truth, probability))
-    kept = np.unique(np.linspace(0, len(recall) - 1, POINTS).round().astype(np.int64))[::-1]
-    return recall[kept], precision[kept], average
+    rises = np.flatnonzero(np.diff(recall) > 0) + 1
+    kept = rises[np.unique(np.linspace(0, len(rises) - 1, POINTS).round().astype(np.int64))]
+    return np.append(0.0, recall[kept]), np.append(precision[kept[0]], precision[kept]), average
 
 
 def _names(evaluation: Evaluation) -> list[str]:

@@ -118,8 +118,11 @@ class Store:
     ) -> None:
         """Record the files in `artifacts`, the data set (name, digest, profile) and the metrics.
 
-        The status comes last, so that a finished run is a complete one.
+        The status comes last, so that a finished run is a complete one. Raises NotADirectoryError
+        if there is no such folder, which MLflow alone would pass over in silence.
         """
+        if not artifacts.is_dir():
+            raise NotADirectoryError(artifacts)
         self._client.log_artifacts(run_id, str(artifacts))
         self._client.log_inputs(run_id, datasets=[_dataset_input(*dataset)])
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])

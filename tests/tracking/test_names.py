@@ -1,0 +1,46 @@
+import re
+import string
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.tracking.names import metric_names
+
+hostile = st.text(alphabet=string.ascii_letters[:4] + "A-2_./$: \n\t日é", max_size=6) | st.text(
+    min_size=55, max_size=80
+)
+
+
+@given(st.lists(hostile, max_size=12))
+def test_no_two_classes_share_a_name_and_mlflow_takes_all(class_names):
+    names = metric_names(class_names)
+    assert len(names) == len(class_names)
+    assert len({name.casefold() for name in names}) == len(names)
+    for name in names:
+        assert re.fullmatch(r"[A-Za-z0-9_. -]{1,60}", name)
+        assert name == name.strip()
+        assert name.strip(".")
+
+
+def test_a_harmless_name_stays_as_it_is():
+    assert metric_names(["T-shirt", "ankle boot", "0", "v1.2"]) == (
+        "T-shirt",
+        "ankle boot",
+        "0",
+        "v1.2",
+    )
+
+
+def test_other_names_stay_readable():
+    assert metric_names(["Möwe", "cat/dog", "..", ""]) == ("Mowe", "cat_dog", "__", "class")
+
+
+def test_a_name_that_was_made_safe_gives_way_to_one_that_is():
+    assert metric_names(["a/b", "a_b", "a:b", "a_b-2"]) == ("a_b-3", "a_b", "a_b-4", "a_b-2")
+
+
+def test_mlflow_accepts_them(tmp_path):
+    from mlflow.utils.validation import _validate_metric_name
+
+    for name in metric_names(["..", ".", "a/../b", "日本", " x ", "-", "\n"]):
+        _validate_metric_name(f"test/recall/{name}")
