@@ -5,18 +5,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.strategy import Choice, Range, Strategy
 
 if TYPE_CHECKING:
     from harness.data.examples import Examples
     from harness.losses import Loss, cross_entropy
     from harness.plan import ClassWeights, Phase, Plan
     from harness.sampling import Rotating, Sampler, Selected, Shuffled
+    from harness.strategy import Choice, Range, Strategy
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _HOMES = {
+    "Choice": "strategy",
+    "Range": "strategy",
+    "Strategy": "strategy",
     "Examples": "data.examples",
     "Loss": "losses",
     "cross_entropy": "losses",
@@ -48,7 +51,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the numeric half of the public names when first asked, so that listing is instant."""
+    """Load a public name when it is first asked for, so that help and listing are instant."""
     if name not in _HOMES:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
     return getattr(import_module(f"harness.{_HOMES[name]}"), name)
