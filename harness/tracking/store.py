@@ -61,9 +61,22 @@ class Store:
     def open(cls, experiment_name: str) -> "Store":
         """Open the experiment, made if missing; several processes may do so at once.
 
-        Raises UserError if the experiment was deleted.
+        Raises UserError if the experiment was deleted or the record can't be reached.
         """
         uri = tracking_uri()
+        try:
+            return cls._opened(uri, experiment_name)
+        except UserError:
+            raise
+        except Exception as error:  # MLflow, SQLAlchemy and the file system each have their own
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"the record at {uri} can't be opened: {reason}; set MLFLOW_TRACKING_URI to a "
+                "reachable store, or unset it for the default one"
+            ) from error
+
+    @classmethod
+    def _opened(cls, uri: str, experiment_name: str) -> "Store":
         database = _database(uri)
         if database is not None:
             database.parent.mkdir(parents=True, exist_ok=True)

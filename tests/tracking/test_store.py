@@ -159,3 +159,13 @@ def test_the_record_of_a_checkout_is_its_own_from_anywhere(monkeypatch, tmp_path
     assert tracking_uri() == f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking_uri() == "http://127.0.0.1:5000"
+
+
+@pytest.mark.parametrize("uri", ["nonsense://store", "sqlite:////dev/null/mlflow.db"])
+def test_a_record_out_of_reach_is_told_in_one_line(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(UserError, match="can't be opened") as caught:
+        Store.open("anything")
+    assert "\n" not in str(caught.value)
