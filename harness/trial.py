@@ -110,7 +110,7 @@ def run(
             numbers = _write(trial, plan, prior, target, trained, best, last, Path(folder))
             if trial.experiment.record.save_model:
                 _save_models(network, trained, Path(folder))
-            store.curves(run_id, _curves(trained))
+            store.curves(run_id, _curves(trained, trial.experiment.evaluation.metric))
             store.finish(run_id, numbers, _dataset(trial), Path(folder))
     named = _named(trial, prior.values)
     return Result(run_id, trial.fingerprint, numbers, named, remarks, cached=False)
@@ -292,12 +292,19 @@ def _predicted(plan: Plan) -> Floats:
     return chance_without(visited, min(plan.batch_size, int(visited.sum())))
 
 
-def _curves(trained: Trained) -> list[tuple[str, int, float]]:
-    return [
-        (f"epoch/{name}", epoch.number + 1, getattr(epoch, name))
-        for epoch in trained.epochs
-        for name in ("train_loss", "validation_loss", "validation_score", "learning_rate")
-    ]
+def _curves(trained: Trained, metric: str) -> list[tuple[str, int, float]]:
+    """Return the points of every curve; the metric as it is, not turned for the loop."""
+    sign = 1.0 if metrics.HIGHER_IS_BETTER[metric] else -1.0
+    rows = []
+    for epoch in trained.epochs:
+        values = {
+            "train_loss": epoch.train_loss,
+            "validation_loss": epoch.validation_loss,
+            f"validation_{metric}": sign * epoch.validation_score,
+            "learning_rate": epoch.learning_rate,
+        }
+        rows += [(f"epoch/{name}", epoch.number + 1, value) for name, value in values.items()]
+    return rows
 
 
 def _write_per_class(

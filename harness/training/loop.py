@@ -21,7 +21,7 @@ Score = Callable[[Array], float]
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch as the curves show it; `validation_loss` is never weighted or adjusted."""
+    """One epoch: `validation_loss` is never weighted or adjusted, a higher score is better."""
 
     number: int
     train_loss: float
