@@ -95,6 +95,8 @@ def train(
 ) -> Trained:
     """Run a plan's phases and keep the best epoch of the last phase by validation.
 
+    Of epochs with an equal score the one with the lowest validation loss is kept.
+
     Every strategy gets `epochs` looks at validation; an epoch is `epoch_examples` visits, or one
     pass of the sampler where the budget is counted in passes. `score` rates validation logits,
     higher is better.
@@ -108,7 +110,7 @@ def train(
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
     rng = np.random.default_rng([seed, 1])
     history: list[Epoch] = []
-    best, best_epoch, best_score = network.weights(), -1, -np.inf
+    best, best_epoch, best_rank = network.weights(), -1, (-np.inf, -np.inf)
     for phase, numbers in _schedule(plan.phases, experiment.train.epochs):
         network.reset_optimizers()
         visits = Stream(phase.sampler, plan.train.labels, rng)
@@ -130,8 +132,9 @@ def train(
             on_epoch(epoch)
             if phase is not plan.phases[-1]:
                 continue
-            if best_epoch < 0 or epoch.validation_score > best_score:
-                best, best_epoch, best_score = network.weights(), number, epoch.validation_score
+            rank = (epoch.validation_score, -epoch.validation_loss)
+            if best_epoch < 0 or rank > best_rank:
+                best, best_epoch, best_rank = network.weights(), number, rank
             elif _out_of_patience(experiment, number - best_epoch):
                 break
     return Trained(
