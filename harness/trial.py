@@ -22,6 +22,7 @@ from harness.errors import TrialFailed, UserError, unknown
 from harness.fingerprint import fingerprint
 from harness.plan import Plan, base_plan, describe
 from harness.prior import EffectivePrior, effective_prior, overshoots
+from harness.seeds import generator
 from harness.strategy import Stack
 from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names
@@ -83,7 +84,7 @@ def run(
     if recorded is not None:
         return _from_record(trial, recorded)
     base = base_plan(trial.splits.train, trial.experiment)
-    plan = trial.strategy.plan(base, np.random.default_rng([trial.seed, 2]))
+    plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
     prior = effective_prior(plan)
     target = target_prior(trial)
     recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)

@@ -11,8 +11,7 @@ from harness.data.examples import Examples, Integers
 from harness.data.imbalance import imbalance, relabel
 from harness.data.sources import Source
 from harness.errors import UserError
-
-_TEST_CUT, _TEST_IMBALANCE, _POOL_IMBALANCE, _VALIDATION_CUT = range(4)
+from harness.seeds import generator
 
 
 class Sealed:
@@ -73,14 +72,14 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     share = _validation_share(shares, own_test is None)
 
     if own_test is None:
-        pool, test = _cut(pool, shares.test, "test", _generator(seed, _TEST_CUT))
+        pool, test = _cut(pool, shares.test, "test", generator(seed, "test cut"))
     else:
         test = own_test
     if section.test == "imbalanced":
-        test = imbalance(test, section, _generator(seed, _TEST_IMBALANCE))
-    pool = imbalance(pool, section, _generator(seed, _POOL_IMBALANCE))
+        test = imbalance(test, section, generator(seed, "test imbalance"))
+    pool = imbalance(pool, section, generator(seed, "imbalance"))
     if own_validation is None:
-        train, validation = _cut(pool, share, "validation", _generator(seed, _VALIDATION_CUT))
+        train, validation = _cut(pool, share, "validation", generator(seed, "validation cut"))
     else:
         train, validation = pool, own_validation
 
@@ -88,10 +87,6 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         _refuse_empty_class(name, examples)
     digest = _digest_of(train, validation, test)
     return Splits(train, validation, Sealed(test), source.notes, digest)
-
-
-def _generator(seed: int, step: int) -> np.random.Generator:
-    return np.random.default_rng([seed, step])
 
 
 def _validation_share(shares: Shares, test_is_cut: bool) -> float:

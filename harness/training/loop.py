@@ -12,6 +12,7 @@ from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import TrialFailed
 from harness.plan import Phase, Plan
 from harness.sampling import Stream
+from harness.seeds import generator
 from harness.training.compiled import CompiledNetwork
 from harness.training.feed import chunks, gathered
 from harness.training.schedule import learning_rates
@@ -108,7 +109,7 @@ def train(
     started = time.perf_counter()
     network.reset(seed)
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
-    rng = np.random.default_rng([seed, 1])
+    rng = generator(seed, "sampling")
     history: list[Epoch] = []
     best, best_epoch, best_rank = network.weights(), -1, (-np.inf, -np.inf)
     for phase, numbers in _schedule(plan.phases, experiment.train.epochs):
