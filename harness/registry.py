@@ -1,6 +1,7 @@
 """Finding strategies: entry points of `harness.strategies`, and files given explicitly."""
 
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -98,7 +99,7 @@ def _from_file(path: Path) -> list[Entry]:
 def _checked(name: str, origin: str, kind: Any) -> Entry:
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
         return Entry(name, origin, None, f"{kind!r} is no subclass of harness.Strategy")
-    if kind.plan is Strategy.plan:
+    if inspect.isabstract(kind):
         return Entry(name, origin, None, f"{kind.__name__} defines no method plan(base, rng)")
     return Entry(name, origin, kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,7 +36,7 @@ class Choice:
         object.__setattr__(self, "options", options)
 
 
-class Strategy(BaseModel):
+class Strategy(BaseModel, ABC):
     """One way to treat imbalance: its parameters are its fields.
 
     The first line of a subclass's docstring is its summary; `reference` names the paper or the
@@ -47,6 +48,7 @@ class Strategy(BaseModel):
 
     reference: ClassVar[str] = ""
 
+    @abstractmethod
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Turn a plan into another one; a pure function of plan, parameters and generator.
 
@@ -54,7 +56,6 @@ class Strategy(BaseModel):
             UserError: the parameters don't fit the data, such as a weight for an unknown class.
 
         """
-        raise NotImplementedError
 
 
 def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strategy:

@@ -48,14 +48,14 @@ def smallest_batch(total: int, rare: int, min_examples: int, confidence: float) 
     Drawn without replacement, so the count is hypergeometric. A class with fewer than
     `min_examples` gives the whole data set. Found by bisection: the chance grows with the batch.
     """
-    from scipy.stats import hypergeom
+    from harness.data.batches import chance_at_least
 
     if rare < min_examples:
         return total
     low, high = min_examples, total
     while low < high:
         middle = (low + high) // 2
-        if hypergeom.sf(min_examples - 1, total, rare, middle) >= confidence:
+        if chance_at_least(total, rare, middle, min_examples) >= confidence:
             high = middle
         else:
             low = middle + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.strategy import Choice, Range, Strategy
+from harness.strategy import Range, Strategy
 from strategies.per_class import per_class
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class ClassWeight(Strategy):
     )
 
     weights: dict[str | int, float]
-    normalize: Annotated[bool, Choice(True)] = True
+    normalize: bool = True
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Set the weights, by class name or index; every class needs one that is positive."""
@@ -43,7 +43,7 @@ class BalancedClassWeight(Strategy):
     )
 
     power: Annotated[float, Field(ge=0.0, le=1.5), Range(0.0, 1.5)] = 1.0
-    normalize: Annotated[bool, Choice(True)] = True
+    normalize: bool = True
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Set scikit-learn's balanced weights, raised to `power`."""

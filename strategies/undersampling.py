@@ -35,7 +35,6 @@ class Undersampling(Strategy):
 
         import numpy as np
         from imblearn import under_sampling
-        from sklearn.utils import check_random_state
 
         known: dict[str, Any] = {
             name: kind
@@ -50,7 +49,7 @@ class Undersampling(Strategy):
             message = unknown(f"option of {self.sampler}", strange[0], accepted)
             raise UserError(f"undersampling: {message}")
         if "random_state" in accepted:
-            options["random_state"] = check_random_state(int(rng.integers(2**31)))
+            options["random_state"] = int(rng.integers(2**31))
         train = base.train
         positions = np.arange(len(train))
         by_label_only = self.sampler == "RandomUnderSampler"
