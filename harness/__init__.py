@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from harness.data.batches import chance_at_least
+    from harness.data.cache import remembered
+    from harness.data.classes import per_class
     from harness.data.examples import Examples
     from harness.losses import Loss, cross_entropy
     from harness.plan import ClassWeights, Phase, Plan
@@ -17,6 +20,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _HOMES = {
+    "chance_at_least": "data.batches",
+    "per_class": "data.classes",
+    "remembered": "data.cache",
     "Choice": "strategy",
     "Range": "strategy",
     "Strategy": "strategy",
@@ -46,7 +52,10 @@ __all__ = [
     "Shuffled",
     "Strategy",
     "UserError",
+    "chance_at_least",
     "cross_entropy",
+    "per_class",
+    "remembered",
 ]
 
 

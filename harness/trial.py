@@ -1,9 +1,8 @@
 """A trial: one experiment, strategy and seed; run once, recorded, and found again."""
 
-import csv
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,27 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from harness import decision, metrics
+from harness import artifacts
 from harness.config.experiment import Experiment
-from harness.data.batches import chance_without
-from harness.data.examples import Array, Floats, Integers, class_index
+from harness.data.examples import Floats
 from harness.data.split import Splits
-from harness.errors import TrialFailed, UserError, unknown
+from harness.errors import TrialFailed
+from harness.evaluation import curves, evaluate, numbers, target_prior
 from harness.fingerprint import fingerprint
-from harness.plan import Plan, base_plan, describe
+from harness.plan import Plan, base_plan
 from harness.prior import EffectivePrior, effective_prior, overshoots
 from harness.seeds import generator
 from harness.strategy import Stack
-from harness.tracking.figures import Evaluation, draw
-from harness.tracking.names import metric_names
 from harness.tracking.store import RecordedRun, Store
 from harness.training import networks
-from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
-from harness.training.loop import Epoch, Trained, rarest, score_by, train
-
-CLASSES_LOGGED_ONE_BY_ONE = 20
+from harness.training.compiled import Recipe, compiled_network
+from harness.training.loop import Epoch, score_by, train
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +56,6 @@ class Result:
     cached: bool
 
 
-@dataclass(frozen=True, eq=False)
-class Logits:
-    """Validation and test logits, float32 `[n, C]`."""
-
-    validation: Array
-    test: Array
-
-
 def run(
     trial: Trial, store: Store, on_epoch: Callable[[Epoch], None], fresh: bool = False
 ) -> Result:
@@ -86,16 +72,15 @@ def run(
     base = base_plan(trial.splits.train, trial.experiment)
     plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
     prior = effective_prior(plan)
-    target = target_prior(trial)
+    metric = trial.experiment.evaluation.metric
+    target = target_prior(trial.experiment.evaluation, trial.splits.train)
     recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
     network = compiled_network(recipe)
     remarks = warnings(trial, plan, prior)
     tags = _tags(trial, prior, remarks)
     run_id = store.start(trial.strategy.name, tags, _parameters(trial))
     with _recorded_as_failed(store, run_id):
-        score = score_by(
-            plan, trial.experiment.evaluation.metric, prior.values, target, trial.splits.validation
-        )
+        score = score_by(plan, metric, prior.values, target, trial.splits.validation)
         trained = train(
             network,
             plan,
@@ -106,40 +91,21 @@ def run(
             score,
             on_epoch,
         )
-        best, last = _evaluate(trial, network, trained)
-        with tempfile.TemporaryDirectory() as folder:
-            numbers = _write(trial, plan, prior, target, trained, best, last, Path(folder))
+        evaluated = evaluate(network, trained, plan, trial.splits, (prior.values, target), metric)
+        final = numbers(evaluated, plan, trained)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            artifacts.write_predictions(folder, evaluated)
+            artifacts.write_configuration(folder, trial.experiment)
+            artifacts.write_plan(folder, plan, trial.splits, prior, evaluated, remarks)
+            artifacts.write_per_class(folder, plan, trial.splits, evaluated.test)
+            artifacts.write_figures(folder, plan, trial.splits, evaluated)
             if trial.experiment.record.save_model:
-                _save_models(network, trained, Path(folder))
-            store.curves(run_id, _curves(trained, trial.experiment.evaluation.metric))
-            store.finish(run_id, numbers, _dataset(trial), Path(folder))
+                artifacts.write_models(folder, network, trained)
+            store.curves(run_id, curves(trained, metric))
+            store.finish(run_id, final, _dataset(trial), folder)
     named = _named(trial, prior.values)
-    return Result(run_id, trial.fingerprint, numbers, named, remarks, cached=False)
-
-
-def target_prior(trial: Trial) -> Floats:
-    """Return the class distribution to correct for, `[C]`.
-
-    Raises:
-        UserError: a given distribution names an unknown class or leaves one out.
-
-    """
-    names = trial.splits.train.class_names
-    given = trial.experiment.evaluation.target_prior
-    if given == "uniform":
-        return np.full(len(names), 1 / len(names))
-    if given == "train":
-        return np.asarray(trial.splits.train.counts / len(trial.splits.train))
-    values = np.zeros(len(names))
-    for key, value in dict(given).items():
-        index = class_index(key, names)
-        if index is None:
-            raise UserError("evaluation.target_prior: " + unknown("class", str(key), names))
-        values[index] = value
-    if not values.all():
-        missing = ", ".join(name for name, value in zip(names, values, strict=True) if not value)
-        raise UserError(f"evaluation.target_prior: every class needs a share, not so {missing}")
-    return np.asarray(values / values.sum())
+    return Result(run_id, trial.fingerprint, final, named, remarks, cached=False)
 
 
 def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]:
@@ -159,7 +125,7 @@ def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]
 
 
 @contextmanager
-def _recorded_as_failed(store: Store, run_id: str) -> Any:
+def _recorded_as_failed(store: Store, run_id: str) -> Iterator[None]:
     """Record whatever goes wrong inside, Ctrl-C as well, before it goes on its way."""
     try:
         yield
@@ -168,201 +134,6 @@ def _recorded_as_failed(store: Store, run_id: str) -> Any:
         if type(error).__name__ == "ResourceExhaustedError":
             raise TrialFailed("out of memory: take a smaller train.batch_size") from error
         raise
-
-
-def _evaluate(trial: Trial, network: CompiledNetwork, trained: Trained) -> tuple[Logits, Logits]:
-    """Open the sealed test set; return the logits of the best epoch and of the last one."""
-    test = trial.splits.test.open()
-    logits = []
-    for weights in (trained.best, trained.last):
-        network.restore(weights)
-        logits.append(Logits(network.predict(trial.splits.validation), network.predict(test)))
-    return logits[0], logits[1]
-
-
-def _write(
-    trial: Trial,
-    plan: Plan,
-    prior: EffectivePrior,
-    target: Floats,
-    trained: Trained,
-    best: Logits,
-    last: Logits,
-    folder: Path,
-) -> dict[str, float]:
-    """Write the artifacts into a folder and return the metrics."""
-    splits = trial.splits
-    validation_labels, test_labels = splits.validation.labels, splits.test.open().labels
-    np.savez_compressed(
-        folder / "predictions.npz",
-        validation_logits=best.validation,
-        validation_labels=validation_labels,
-        test_logits=best.test,
-        test_labels=test_labels,
-        last_validation_logits=last.validation,
-        last_test_logits=last.test,
-    )
-    positive = rarest(splits.train.counts)
-    names = splits.train.class_names
-    numbers = _costs(plan, trained)
-    rules = {
-        name: decision.fit(
-            name,
-            best.validation,
-            validation_labels,
-            prior.values,
-            target,
-            trial.experiment.evaluation.metric,
-        )
-        for name in decision.RULES
-    }
-    scored = {
-        name: metrics.score(test_labels, *rule.apply(best.test), positive, names)
-        for name, rule in rules.items()
-    }
-    own = rules[plan.decision]
-    of_validation = metrics.score(validation_labels, *own.apply(best.validation), positive, names)
-    of_last = metrics.score(test_labels, *own.apply(last.test), positive, names)
-    numbers |= _flat("validation", of_validation, names) | _flat(
-        "test", scored[plan.decision], names
-    )
-    numbers |= {f"test_last/{name}": value for name, value in of_last.overall.items()}
-    for name, scores in scored.items():
-        if name != plan.decision:
-            numbers |= _flat(f"test_{name}", scores, names)
-    _write_per_class(folder / "per_class.csv", trial, plan, scored)
-    _write_plan(folder / "plan.json", trial, plan, prior, rules, trained)
-    resolved = trial.experiment.model_dump(mode="json", by_alias=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False), "utf-8")
-    own_scores = scored[plan.decision]
-    draw(
-        folder,
-        Evaluation(
-            class_names=names,
-            labels=test_labels,
-            probabilities=metrics.softmax(own.apply(best.test)[1]),
-            confusion=own_scores.confusion,
-            recall=own_scores.recall,
-            counts_before=splits.train.counts,
-            counts_after=_counts_after(plan),
-            positive=positive,
-        ),
-    )
-    return numbers
-
-
-def _flat(prefix: str, scores: metrics.Scores, class_names: tuple[str, ...]) -> dict[str, float]:
-    flat = {f"{prefix}/{name}": value for name, value in scores.overall.items()}
-    if len(class_names) > CLASSES_LOGGED_ONE_BY_ONE:
-        return flat
-    for index, name in enumerate(metric_names(class_names)):
-        flat[f"{prefix}/recall/{name}"] = float(scores.recall[index])
-        flat[f"{prefix}/precision/{name}"] = float(scores.precision[index])
-        flat[f"{prefix}/f1/{name}"] = float(scores.f1[index])
-    return flat
-
-
-def _costs(plan: Plan, trained: Trained) -> dict[str, float]:
-    """Return time, cost, and how the batches turned out, the last beside their prediction."""
-    visits = trained.visits
-    names = metric_names(plan.train.class_names)
-    costs = {
-        "cost/examples_seen": float(visits.examples_seen),
-        "cost/steps": float(visits.steps),
-        "cost/train_seconds": trained.seconds,
-        "cost/epochs": float(len(trained.epochs)),
-        "cost/best_epoch": float(trained.best_epoch + 1),
-    }
-    if len(names) <= CLASSES_LOGGED_ONE_BY_ONE:
-        observed = visits.batches_without / visits.steps
-        for index, name in enumerate(names):
-            costs[f"batch/observed_without/{name}"] = float(observed[index])
-            costs[f"batch/predicted_without/{name}"] = float(_predicted(plan)[index])
-            costs[f"coverage/{name}"] = float(visits.coverage[index])
-    return costs
-
-
-def _counts_after(plan: Plan) -> Integers:
-    """Return the examples of each class that one pass visits under the plan, `[C]`."""
-    return np.rint(plan.pass_counts(plan.phases[-1])).astype(np.int64)
-
-
-def _predicted(plan: Plan) -> Floats:
-    """Return the hypergeometric chance that a batch of the last phase's pass lacks each class."""
-    visited = _counts_after(plan)
-    return chance_without(visited, min(plan.batch_size, int(visited.sum())))
-
-
-def _curves(trained: Trained, metric: str) -> list[tuple[str, int, float]]:
-    """Return the points of every curve; the metric as it is, not turned for the loop."""
-    sign = 1.0 if metrics.HIGHER_IS_BETTER[metric] else -1.0
-    rows = []
-    for epoch in trained.epochs:
-        values = {
-            "train_loss": epoch.train_loss,
-            "validation_loss": epoch.validation_loss,
-            f"validation_{metric}": sign * epoch.validation_score,
-            "learning_rate": epoch.learning_rate,
-        }
-        rows += [(f"epoch/{name}", epoch.number + 1, value) for name, value in values.items()]
-    return rows
-
-
-def _write_per_class(
-    path: Path, trial: Trial, plan: Plan, scored: Mapping[str, metrics.Scores]
-) -> None:
-    """Write one row a class, true names beside the names that metrics carry."""
-    names = trial.splits.train.class_names
-    rules = list(scored)
-    measures = ("recall", "precision", "f1")
-    splits = trial.splits
-    stages = (
-        splits.train.counts,
-        _counts_after(plan),
-        splits.validation.counts,
-        splits.test.counts,
-    )
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        heads = [f"{rule}/{measure}" for rule in rules for measure in measures]
-        table.writerow(
-            ["class", "metric_name", "train", "train_after", "validation", "test", *heads]
-        )
-        for index, (name, metric_name) in enumerate(zip(names, metric_names(names), strict=True)):
-            counts = [int(of_all[index]) for of_all in stages]
-            values = [float(getattr(scored[r], m)[index]) for r in rules for m in measures]
-            table.writerow([name, metric_name, *counts, *values])
-
-
-def _write_plan(
-    path: Path,
-    trial: Trial,
-    plan: Plan,
-    prior: EffectivePrior,
-    rules: Mapping[str, decision.FittedRule],
-    trained: Trained,
-) -> None:
-    facts = {
-        "class_names": list(plan.train.class_names),
-        "class_counts_before": trial.splits.train.counts.tolist(),
-        "class_counts_after": _counts_after(plan).tolist(),
-        "effective_prior": {
-            "values": _named(trial, prior.values),
-            "precision": "exact" if prior.exact else "approximate",
-        },
-        "plan": describe(plan),
-        "decision_offsets": {name: rule.label_offsets.tolist() for name, rule in rules.items()},
-        "best_epoch": trained.best_epoch + 1,
-        "warnings": warnings(trial, plan, prior),
-    }
-    path.write_text(json.dumps(facts, indent=1), "utf-8")
-
-
-def _save_models(network: CompiledNetwork, trained: Trained, folder: Path) -> None:
-    """Write the models of the best and of the last epoch in Keras' own format."""
-    for name, weights in (("last", trained.last), ("best", trained.best)):
-        network.restore(weights)
-        network.model.save(folder / f"{name}.keras")
 
 
 def _tags(trial: Trial, prior: EffectivePrior, remarks: tuple[str, ...]) -> dict[str, str]:

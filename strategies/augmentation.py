@@ -73,7 +73,7 @@ class OfflineAugmentation(Strategy):
     def _made(self, train: Examples, parents: np.ndarray, seed: int) -> Examples:
         """Alter the chosen images, or take them from the cache if they were made before."""
         from harness import Examples as AllExamples
-        from harness.data.cache import remembered
+        from harness import remembered
 
         settings = self.model_dump_json(exclude={"save_to_dir"})
         key = hashlib.blake2b(digest_size=16)

@@ -48,7 +48,7 @@ def smallest_batch(total: int, rare: int, min_examples: int, confidence: float) 
     Drawn without replacement, so the count is hypergeometric. A class with fewer than
     `min_examples` gives the whole data set. Found by bisection: the chance grows with the batch.
     """
-    from harness.data.batches import chance_at_least
+    from harness import chance_at_least
 
     if rare < min_examples:
         return total

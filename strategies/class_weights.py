@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from harness.strategy import Range, Strategy
-from strategies.per_class import per_class
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +27,7 @@ class ClassWeight(Strategy):
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Set the weights, by class name or index; every class needs one that is positive."""
-        from harness import ClassWeights
+        from harness import ClassWeights, per_class
 
         values = per_class("class_weight: weights", self.weights, base.train.class_names)
         return base.in_every_phase(class_weight=ClassWeights(values, self.normalize))

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from harness.strategy import Choice, Range, Strategy
 from strategies.class_weights import balanced_weights
-from strategies.per_class import per_class
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +45,8 @@ class FocalLoss(Strategy):
             return np.ones(train.n_classes)
         if self.alpha == "balanced":
             return balanced_weights(train.labels, train.n_classes)
+        from harness import per_class
+
         return per_class("focal_loss: alpha", self.alpha, train.class_names)
 
 

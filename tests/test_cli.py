@@ -9,19 +9,8 @@ from typing import Any
 import pytest
 
 from harness.__main__ import main
-from harness.tracking.store import Store
 
 QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp"]
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty record, its tables made once."""
-    path = tmp_path_factory.mktemp("record") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        Store.open("template")
-    return path
 
 
 @pytest.fixture(autouse=True)

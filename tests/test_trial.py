@@ -20,16 +20,6 @@ from harness.training.loop import Epoch, rarest
 from harness.trial import Result, Trial, run
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty record, its tables made once."""
-    path = tmp_path_factory.mktemp("record") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        Store.open("template")
-    return path
-
-
 @pytest.fixture
 def store(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     shutil.copy(migrated, tmp_path / "mlflow.db")

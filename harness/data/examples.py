@@ -1,7 +1,6 @@
 """Inputs with their labels: in memory, memory-mapped, or a view of either that copies nothing."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -131,16 +130,6 @@ class Examples:
         for rows in _blocks(len(self), 4096):
             summary.update(np.ascontiguousarray(self.inputs[rows]).tobytes())
         return summary.hexdigest()
-
-
-def class_index(name: object, class_names: Sequence[str]) -> int | None:
-    """Return the index of a class given by its name or its index, or None if there is none."""
-    text = str(name)
-    if text in class_names:
-        return class_names.index(text)
-    if text.isdecimal() and int(text) < len(class_names):
-        return int(text)
-    return None
 
 
 def _blocks(length: int, size: int) -> list[Integers]:

@@ -13,8 +13,9 @@ from harness.config.experiment import (
     OneVersusRest,
     Step,
 )
-from harness.data.examples import Examples, Integers, class_index
-from harness.errors import UserError, unknown
+from harness.data.classes import named_class
+from harness.data.examples import Examples, Integers
+from harness.errors import UserError
 
 
 def imbalance(examples: Examples, section: Imbalance, rng: np.random.Generator) -> Examples:
@@ -44,14 +45,6 @@ def relabel(examples: Examples, section: Imbalance) -> Examples:
     name = examples.class_names[label]
     rest = "others" if name == "rest" else "rest"
     return Examples(examples.inputs, (examples.labels == label).astype(np.int64), (rest, name))
-
-
-def named_class(name: str | int, class_names: Sequence[str]) -> int:
-    """Return the index of a class given by name or index; UserError if there is none."""
-    label = class_index(name, class_names)
-    if label is None:
-        raise UserError(unknown("class", str(name), class_names))
-    return label
 
 
 def _wanted(examples: Examples, section: Imbalance) -> Integers:

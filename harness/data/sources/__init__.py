@@ -15,8 +15,8 @@ from harness.config.experiment import (
     KerasData,
     NpzData,
 )
+from harness.data.classes import named_class
 from harness.data.examples import Examples
-from harness.data.imbalance import named_class
 from harness.errors import UserError
 
 _MODULES: dict[type[Data], str] = {

@@ -1,0 +1,115 @@
+"""The files of a trial: predictions, configuration, plan, per-class table, figures, models."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from harness import metrics
+from harness.config.experiment import Experiment
+from harness.data.split import Splits
+from harness.evaluation import Evaluated, counts_after
+from harness.plan import Plan, describe
+from harness.prior import EffectivePrior
+from harness.tracking.figures import Evaluation, draw
+from harness.tracking.names import metric_names
+from harness.training.compiled import CompiledNetwork
+from harness.training.loop import Trained
+
+
+def write_predictions(folder: Path, evaluated: Evaluated) -> None:
+    """Write `predictions.npz`: logits before any decision rule, and labels."""
+    np.savez_compressed(
+        folder / "predictions.npz",
+        validation_logits=evaluated.best.validation,
+        validation_labels=evaluated.validation_labels,
+        test_logits=evaluated.best.test,
+        test_labels=evaluated.test_labels,
+        last_validation_logits=evaluated.last.validation,
+        last_test_logits=evaluated.last.test,
+    )
+
+
+def write_configuration(folder: Path, experiment: Experiment) -> None:
+    """Write `config.yaml`: the experiment with every default filled in."""
+    resolved = experiment.model_dump(mode="json", by_alias=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False), "utf-8")
+
+
+def write_plan(
+    folder: Path,
+    plan: Plan,
+    splits: Splits,
+    prior: EffectivePrior,
+    evaluated: Evaluated,
+    remarks: tuple[str, ...],
+) -> None:
+    """Write `plan.json`: class counts, phases, effective prior, fitted rules, warnings."""
+    names = splits.train.class_names
+    shares = zip(names, prior.values.tolist(), strict=True)
+    offsets = {name: rule.label_offsets.tolist() for name, rule in evaluated.rules.items()}
+    facts: Mapping[str, Any] = {
+        "class_names": list(names),
+        "class_counts_before": splits.train.counts.tolist(),
+        "class_counts_after": counts_after(plan).tolist(),
+        "effective_prior": {
+            "values": dict(shares),
+            "precision": "exact" if prior.exact else "approximate",
+        },
+        "plan": describe(plan),
+        "decision_offsets": offsets,
+        "warnings": list(remarks),
+    }
+    (folder / "plan.json").write_text(json.dumps(facts, indent=1), "utf-8")
+
+
+def write_per_class(
+    folder: Path, plan: Plan, splits: Splits, scored: Mapping[str, metrics.Scores]
+) -> None:
+    """Write `per_class.csv`: one row a class, true names beside the names that metrics carry."""
+    names = splits.train.class_names
+    columns = {
+        "class": names,
+        "metric_name": metric_names(names),
+        "train": splits.train.counts,
+        "train_after": counts_after(plan),
+        "validation": splits.validation.counts,
+        "test": splits.test.counts,
+    } | {
+        f"{rule}/{measure}": getattr(scores, measure)
+        for rule, scores in scored.items()
+        for measure in ("recall", "precision", "f1")
+    }
+    with (folder / "per_class.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(zip(*columns.values(), strict=True))
+
+
+def write_figures(folder: Path, plan: Plan, splits: Splits, evaluated: Evaluated) -> None:
+    """Draw the figures of the test set under the plan's own decision rule."""
+    scores, rule = evaluated.test[plan.decision], evaluated.rules[plan.decision]
+    draw(
+        folder,
+        Evaluation(
+            class_names=splits.train.class_names,
+            labels=evaluated.test_labels,
+            probabilities=metrics.softmax(rule.apply(evaluated.best.test)[1]),
+            confusion=scores.confusion,
+            recall=scores.recall,
+            counts_before=splits.train.counts,
+            counts_after=counts_after(plan),
+            positive=evaluated.positive,
+        ),
+    )
+
+
+def write_models(folder: Path, network: CompiledNetwork, trained: Trained) -> None:
+    """Write the models of the best and of the last epoch in Keras' own format."""
+    for name, weights in (("last", trained.last), ("best", trained.best)):
+        network.restore(weights)
+        network.model.save(folder / f"{name}.keras")

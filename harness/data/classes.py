@@ -1,0 +1,47 @@
+"""Classes as a user names them: by name or by index, one or all of them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from harness.data.examples import Floats
+from harness.errors import UserError, unknown
+
+
+def named_class(name: str | int, class_names: Sequence[str], where: str = "") -> int:
+    """Return the index of a class given by its name or, failing that, its index.
+
+    Raises:
+        UserError: there is none; the line begins with `where` it was named.
+
+    """
+    text = str(name)
+    if text in class_names:
+        return class_names.index(text)
+    if text.isdecimal() and int(text) < len(class_names):
+        return int(text)
+    raise UserError(f"{where}: " * bool(where) + unknown("class", text, class_names))
+
+
+def per_class(where: str, given: Mapping[str | int, float], class_names: Sequence[str]) -> Floats:
+    """Return one positive number for each class, `[C]`, from a mapping by name or index.
+
+    Raises:
+        UserError: a class is unknown, given twice or left out, or its number is not positive.
+
+    """
+    values = np.full(len(class_names), np.nan)
+    for key, value in given.items():
+        index = named_class(key, class_names, where)
+        name = class_names[index]
+        if not np.isnan(values[index]):
+            raise UserError(f"{where}: class {name!r} is given twice")
+        if not (np.isfinite(value) and value > 0):
+            raise UserError(f"{where}: class {name!r} has {value}, not a positive number")
+        values[index] = value
+    missing = [name for name, value in zip(class_names, values, strict=True) if np.isnan(value)]
+    if missing:
+        raise UserError(
+            f"{where}: every class must get a number, but {', '.join(missing)} got none"
+        )
+    return values
