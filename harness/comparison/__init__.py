@@ -1,0 +1,1 @@
+"""Comparison of strategies by their recorded trials: effects, verdicts, prevalence, ranks."""
