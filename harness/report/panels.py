@@ -1,0 +1,198 @@
+"""Small figures, one a strategy or a split, that the page sets side by side or one below another."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from harness.report.content import Data, PrecisionRecall, Recall, Reliability
+from harness.report.svg import GRID, INK, MUTED, PAPER, Margins, canvas, to_svg
+from harness.report.wording import columns, cut, number, percent, plural
+
+WIDTH = 300
+LABELLED = 20
+LOPSIDED = 20
+CURVE = Margins(44, 12, 34, 44)
+SHARE_TICKS = ([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
+
+
+def recall(table: Recall) -> tuple[Markup, ...]:
+    """Return one panel a strategy: a dot a class, joined to the baseline's hollow one."""
+    positions = np.arange(len(table.rows))
+    counts = [f"{cut(row, 12)} ({_short(n)})" for row, n in _zip(table.rows, table.train_counts)]
+    panels = []
+    for index, strategy in enumerate(table.strategies):
+        figure, axes = _rows(counts, strategy, bottom=44)
+        values, base = table.recall[index], table.recall[0]
+        if index:
+            axes.hlines(positions, base, values, color=MUTED, linewidth=1.4, zorder=3)
+            axes.plot(base, positions, "o", color=MUTED, markerfacecolor=PAPER, zorder=4)
+        axes.plot(values, positions, "D" if index else "o", color=INK, markersize=6, zorder=5)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_xticks(*SHARE_TICKS)
+        axes.set_xlabel("recall (%)")
+        label = f"Recall of {strategy}: " + _listed(table.rows, values)
+        panels.append(to_svg(figure, f"recall-{index}", label, (strategy, *table.rows)))
+    return tuple(panels)
+
+
+def precision_recall(table: PrecisionRecall, key: str) -> tuple[Markup, ...]:
+    """Return one panel a strategy: its curve, and the baseline's dashed."""
+    panels = []
+    for index, strategy in enumerate(table.strategies):
+        figure, axes = _square(strategy, "recall (%)", "precision (%)")
+        axes.axhline(table.share, color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+        if index:
+            axes.plot(table.recall, table.precision[0], color=MUTED, linestyle=(0, (4, 2)))
+        axes.plot(table.recall, table.precision[index], color=INK, linewidth=2)
+        average = percent(table.average_precision[index])
+        _corner(axes, f"average {average} %")
+        label = f"Precision and recall of {strategy}, {table.target}: average {average} percent"
+        panels.append(to_svg(figure, f"{key}-{index}", label, (strategy,)))
+    return tuple(panels)
+
+
+def reliability(table: Reliability) -> tuple[Markup, ...]:
+    """Return one panel a strategy: accuracy against confidence, dots as large as their bins."""
+    panels = []
+    for index, strategy in enumerate(table.strategies):
+        figure, axes = _square(strategy, "confidence (%)", "accuracy (%)")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
+        if index:
+            _bins(axes, table, 0, color=MUTED, linestyle=(0, (4, 2)))
+        filled = _bins(axes, table, index, color=INK, linewidth=2)
+        count = table.count[index][filled]
+        sizes = 12 + 90 * np.sqrt(count / max(int(count.sum()), 1))
+        axes.scatter(
+            table.confidence[index][filled], table.accuracy[index][filled], sizes, INK, zorder=4
+        )
+        error = percent(table.error[index])
+        _corner(axes, f"calibration error {error} %", side="left", y=0.97)
+        label = f"Reliability of {strategy}: expected calibration error {error} percent"
+        panels.append(to_svg(figure, f"reliability-{index}", label, (strategy,)))
+    return tuple(panels)
+
+
+def class_counts(data: Data) -> tuple[Markup, ...]:
+    """Return one panel a split: a bar a class, or one outline of many, on a common kind of axis."""
+    present = np.concatenate([split.counts[split.counts > 0] for split in data.splits])
+    lopsided = len(present) > 0 and present.max() > LOPSIDED * present.min()
+    panels = []
+    for index, split in enumerate(data.splits):
+        many = len(data.class_names) > LABELLED
+        title = f"{split.name} ({plural(int(split.counts.sum()), 'example')})"
+        if many:
+            figure, axes = _square(title, "classes, most examples first", "examples")
+            order = np.sort(split.counts)[::-1]
+            edges = np.arange(len(order) + 1) + 0.5
+            floor = 0.5 if lopsided else 0.0
+            axes.stairs(np.maximum(order, floor), edges, baseline=floor, fill=True, color=MUTED)
+            _count_axis(axes.yaxis.axes, int(max(split.counts.max(), 1)), lopsided, vertical=True)
+            axes.set_xlim(0.5, len(order) + 0.5)
+            axes.set_xticks([1, len(order)])
+        else:
+            figure, axes = _rows([cut(name, 14) for name in data.class_names], title, bottom=44)
+            _bars(axes, split.counts, lopsided=lopsided)
+        label = f"Class counts of {split.name}: " + _told(data.class_names, split.counts)
+        panels.append(to_svg(figure, f"counts-{index}", label, data.class_names))
+    return tuple(panels)
+
+
+def _bars(axes: Axes, counts: NDArray[np.integer], *, lopsided: bool) -> None:
+    positions = np.arange(len(counts))
+    floor = 0.5 if lopsided else 0.0
+    widths = np.maximum(counts, floor) - floor
+    axes.barh(positions, widths, 0.62, left=floor, color=MUTED, linewidth=0, zorder=3)
+    _count_axis(axes, int(max(counts.max(), 1)), lopsided, vertical=False)
+    for position, count in enumerate(counts):
+        axes.annotate(
+            _short(int(count)),
+            (max(count, floor), position),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=11,
+        )
+
+
+def _count_axis(axes: Axes, most: int, lopsided: bool, *, vertical: bool) -> None:
+    axis = axes.yaxis if vertical else axes.xaxis
+    limits = axes.set_ylim if vertical else axes.set_xlim
+    if lopsided:
+        (axes.set_yscale if vertical else axes.set_xscale)("log")
+        axis.set_minor_locator(_nothing())
+        powers = [10**power for power in range(len(str(most)) + 1) if 10**power <= 1.3 * most]
+        axis.set_ticks(powers, labels=[_short(power) for power in powers])
+        limits(0.5, most * (1.6 if vertical else 4.0))
+    else:
+        limits(0, most * (1.08 if vertical else 1.25))
+        axes.locator_params(axis="y" if vertical else "x", nbins=4, integer=True)
+        axis.set_major_formatter(lambda value, _: _short(int(value)))
+    axis.set_label_text("examples, logarithmic" if lopsided else "examples")
+
+
+def _nothing() -> "object":
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()
+
+
+def _rows(names: Sequence[str], title: str, bottom: float) -> tuple[Figure, Axes]:
+    """Axes with one labelled row a name, the first on top."""
+    left = 14 + 6.9 * max(columns(name) for name in names)
+    figure, axes = canvas(WIDTH, 22 * len(names) + 34 + bottom, Margins(left, 14, 34, bottom))
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+    _head(figure, title)
+    return figure, axes
+
+
+def _square(title: str, across: str, upwards: str) -> tuple[Figure, Axes]:
+    """Axes of two shares from 0 to 1."""
+    figure, axes = canvas(WIDTH, WIDTH - 20, CURVE)
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=across, ylabel=upwards)
+    axes.set_xticks(*SHARE_TICKS)
+    axes.set_yticks(*SHARE_TICKS)
+    _head(figure, title)
+    return figure, axes
+
+
+def _head(figure: Figure, title: str) -> None:
+    height = figure.get_size_inches()[1] * 72
+    figure.text(4 / WIDTH, 1 - 15 / height, cut(title, 38), weight="bold", va="center")
+
+
+def _corner(axes: Axes, text: str, side: str = "left", y: float = 0.06) -> None:
+    axes.text(0.04, y, text, ha=side, va="top" if y > 0.5 else "bottom", transform=axes.transAxes)
+
+
+def _bins(axes: Axes, table: Reliability, index: int, **style: object) -> NDArray[np.bool_]:
+    filled: NDArray[np.bool_] = table.count[index] > 0
+    axes.plot(table.confidence[index][filled], table.accuracy[index][filled], **style)  # type: ignore[arg-type]
+    return filled
+
+
+def _listed(rows: Sequence[str], values: Sequence[float]) -> str:
+    return ", ".join(f"{row} {number(100 * value, 0)} %" for row, value in _zip(rows, values))
+
+
+def _told(names: Sequence[str], counts: NDArray[np.integer]) -> str:
+    if len(names) <= LABELLED:
+        return ", ".join(f"{name} {count}" for name, count in _zip(names, counts))
+    return f"{len(names)} classes, {counts.min()} to {counts.max()} examples each"
+
+
+def _zip(names: Sequence[str], values: Sequence[float]) -> list[tuple[str, float]]:
+    return list(zip(names, values, strict=True))
+
+
+def _short(count: float) -> str:
+    """A count in at most five characters."""
+    if count < 10_000:
+        return str(int(count))
+    return f"{count / 1e3:.0f}k" if count < 1e6 else f"{count / 1e6:.1f}M"

@@ -1,0 +1,150 @@
+"""How the page writes metrics, numbers and names that come from elsewhere."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.metrics import HIGHER_IS_BETTER
+
+LONGEST_NAME = 40
+SHARES = {
+    "balanced_accuracy",
+    "f1_macro",
+    "f1_weighted",
+    "g_mean",
+    "roc_auc",
+    "average_precision",
+    "ece",
+}
+WORDS = {
+    "f1_macro": "macro F1",
+    "f1_weighted": "weighted F1",
+    "g_mean": "G-mean",
+    "mcc": "Matthews correlation",
+    "roc_auc": "ROC AUC",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+}
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric in words and in its unit: shares are written in percent, differences in points."""
+
+    name: str
+
+    @property
+    def label(self) -> str:
+        return WORDS.get(self.name, self.name.replace("_", " "))
+
+    @property
+    def share(self) -> bool:
+        return self.name in SHARES
+
+    @property
+    def scale(self) -> float:
+        return 100.0 if self.share else 1.0
+
+    @property
+    def sign(self) -> int:
+        """Return 1 where higher is better and -1 where lower is."""
+        return 1 if HIGHER_IS_BETTER.get(self.name, True) else -1
+
+    @property
+    def heading(self) -> str:
+        """Return the label with its unit, and the direction where it is the unusual one."""
+        unit = " (%)" if self.share else ""
+        return f"{self.label}{unit}{'' if self.sign > 0 else ', lower is better'}"
+
+    @property
+    def unit(self) -> str:
+        """Return what stands behind a difference: "points of macro F1"."""
+        return f"points of {self.label}" if self.share else f"of {self.label}"
+
+    def score(self, value: float) -> str:
+        return number(value * self.scale, 1 if self.share else 3)
+
+    def difference(self, value: float, *, signed: bool = True) -> str:
+        return number(value * self.scale, 1 if self.share else 3, signed=signed)
+
+    def interval(self, low: float, high: float, *, signed: bool = True) -> str:
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return NOTHING
+        ends = (self.difference(end, signed=signed) for end in (low, high))
+        return " to ".join(ends)
+
+
+def number(value: float, digits: int, *, signed: bool = False) -> str:
+    """Return the rounded number with a true minus sign, and a dash where there is none."""
+    if not math.isfinite(value):
+        return NOTHING
+    text = f"{value:{'+' if signed else ''},.{digits}f}"
+    if not text.strip("+-0.,"):
+        return text.lstrip("+-")
+    return text.replace("-", "−")  # noqa: RUF001
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage with one decimal, without its sign."""
+    return number(100 * value, 1)
+
+
+def probability(value: float) -> str:
+    """Return a p-value; what is tiny is said to be below 0.001."""
+    if math.isfinite(value) and value < 0.001:
+        return "< 0.001"
+    return number(value, 3)
+
+
+def times(value: float, reference: float) -> str:
+    """Return value / reference as "1.25 ×"."""
+    if not (math.isfinite(value) and math.isfinite(reference) and reference > 0):
+        return NOTHING
+    return f"{number(value / reference, 2)} ×"  # noqa: RUF001
+
+
+def clean(text: str) -> str:
+    """Return the text on one line, without what breaks XML or turns the direction of writing."""
+    kept = (" " if character.isspace() else character for character in text)
+    line = "".join(
+        "�" if unicodedata.category(character) in ("Cc", "Cs", "Cn", "Co") else character
+        for character in kept
+        if unicodedata.category(character) != "Cf"
+    )
+    return " ".join(line.split())
+
+
+def cut(text: str, width: int = LONGEST_NAME) -> str:
+    """Return the clean text, cut to the width in columns (CJK takes two) with an ellipsis."""
+    line = clean(text)
+    if columns(line) <= width:
+        return line
+    kept, used = "", 1
+    for character in line:
+        used += columns(character)
+        if used > width:
+            break
+        kept += character
+    return kept.rstrip() + "…"
+
+
+def columns(text: str) -> int:
+    """Return how many columns the text takes where a wide character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Return "1 seed" or "5 seeds"; `many` is the plural that is not noun + s."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def baseline_name(name: str) -> str:
+    """Return what the baseline is called in a sentence."""
+    return "plain training" if name == "none" else cut(name)
