@@ -24,14 +24,20 @@ def imbalance(examples: Examples, section: Imbalance, rng: np.random.Generator) 
     `one_vs_rest` changes labels, not counts (see `relabel`): the examples come back as they are.
     Raises UserError for a class that does not exist or has fewer examples than asked for.
     """
-    wanted = _wanted(examples, section)
-    if np.array_equal(wanted, examples.counts):
-        return examples
-    chosen = [
-        rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)
-        for label, size in enumerate(wanted)
-    ]
-    return examples.take(np.sort(np.concatenate(chosen)))
+    return _drawn(examples, _wanted(examples, section), rng)
+
+
+def imbalance_test(
+    test: Examples, section: Imbalance, train_counts: Integers, rng: np.random.Generator
+) -> Examples:
+    """Return a view of the test set that is as imbalanced as `section` makes the training set.
+
+    `counts` names numbers of training examples, so the test set takes their proportions: those
+    of `train_counts` `[C]`, as many as it has examples for and at least one of each class.
+    """
+    if isinstance(section, Counts):
+        return _drawn(test, _in_proportion(test.counts, train_counts), rng)
+    return imbalance(test, section, rng)
 
 
 def relabel(examples: Examples, section: Imbalance) -> Examples:
@@ -45,6 +51,16 @@ def relabel(examples: Examples, section: Imbalance) -> Examples:
     name = examples.class_names[label]
     rest = "others" if name == "rest" else "rest"
     return Examples(examples.inputs, (examples.labels == label).astype(np.int64), (rest, name))
+
+
+def _drawn(examples: Examples, wanted: Integers, rng: np.random.Generator) -> Examples:
+    if np.array_equal(wanted, examples.counts):
+        return examples
+    chosen = [
+        rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)
+        for label, size in enumerate(wanted)
+    ]
+    return examples.take(np.sort(np.concatenate(chosen)))
 
 
 def _wanted(examples: Examples, section: Imbalance) -> Integers:
@@ -98,11 +114,17 @@ def _counts(examples: Examples, section: Counts) -> Integers:
         if count > examples.counts[label]:
             raise UserError(
                 f"imbalance.counts asks for {count} examples of class "
-                f"{examples.class_names[label]!r}, but only {examples.counts[label]} exist"
+                f"{examples.class_names[label]!r}, but only {examples.counts[label]} are there "
+                "for training and validation"
             )
         seen.add(label)
         wanted[label] = count
     return wanted
+
+
+def _in_proportion(available: Integers, shares: Integers) -> Integers:
+    scale = (available / np.maximum(shares, 1)).min()
+    return _limited(np.rint(shares * scale).astype(np.int64), available)
 
 
 def _limited(wanted: Integers, available: Integers) -> Integers:

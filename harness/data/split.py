@@ -8,7 +8,7 @@ import numpy as np
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
 from harness.data.examples import Examples, Integers
-from harness.data.imbalance import imbalance, relabel
+from harness.data.imbalance import imbalance, imbalance_test, relabel
 from harness.data.sources import Source
 from harness.errors import UserError
 from harness.seeds import generator
@@ -75,9 +75,9 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         pool, test = _cut(pool, shares.test, "test", generator(seed, "test cut"))
     else:
         test = own_test
-    if section.test == "imbalanced":
-        test = imbalance(test, section, generator(seed, "test imbalance"))
     pool = imbalance(pool, section, generator(seed, "imbalance"))
+    if section.test == "imbalanced":
+        test = imbalance_test(test, section, pool.counts, generator(seed, "test imbalance"))
     if own_validation is None:
         train, validation = _cut(pool, share, "validation", generator(seed, "validation cut"))
     else:

@@ -55,7 +55,7 @@ def test_counts_leave_the_classes_that_are_not_named() -> None:
 
 
 def test_more_than_exist_are_refused_with_how_many_there_are() -> None:
-    with pytest.raises(UserError, match=r"10 examples of class 'bee', but only 9"):
+    with pytest.raises(UserError, match=r"10 examples of class 'bee', but only 9 are there"):
         made(examples(9, 9), Counts(kind="counts", counts={"bee": 10}))
 
 

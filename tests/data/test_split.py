@@ -78,6 +78,37 @@ def test_the_test_set_can_be_imbalanced_as_well() -> None:
     assert splits.test.counts.tolist() == [50, 15, 5]
 
 
+@pytest.mark.parametrize(
+    ("counts", "own_test", "expected"),
+    [
+        ({"ant": 100, "bee": 50, "cat": 10}, (50, 50, 50), [50, 25, 5]),
+        ({"ant": 200, "bee": 40, "cat": 2}, (50, 50, 50), [50, 10, 1]),
+        ({"bee": 20, "cat": 10}, (50, 5, 50), [50, 5, 2]),
+        ({"ant": 4, "bee": 2, "cat": 2}, (50, 50, 50), [50, 25, 25]),
+    ],
+)
+def test_counts_give_an_imbalanced_test_set_their_proportions(
+    counts: dict[str, int], own_test: tuple[int, ...], expected: list[int]
+) -> None:
+    section = {"kind": "counts", "counts": counts, "test": "imbalanced"}
+    data = source(examples(200, 200, 200), None, examples(*own_test))
+    assert split(data, experiment(imbalance=section), 0).test.counts.tolist() == expected
+
+
+def test_counts_apply_to_a_test_set_that_is_cut_first() -> None:
+    section = {"kind": "counts", "counts": {"bee": 40, "cat": 20}, "test": "imbalanced"}
+    splits = split(source(examples(100, 100, 100)), experiment(imbalance=section), 0)
+    assert splits.test.counts.tolist() == [15, 7, 4]
+    assert (splits.train.counts + splits.validation.counts).tolist() == [85, 40, 20]
+
+
+def test_counts_keep_the_line_about_a_class_that_the_test_set_lacks() -> None:
+    section = {"kind": "counts", "counts": {"ant": 5}, "test": "imbalanced"}
+    data = source(examples(9, 9), None, examples(9, 0))
+    with pytest.raises(UserError, match=r"'bee' has 0 examples in the test split"):
+        split(data, experiment(imbalance=section), 0)
+
+
 def test_one_against_the_rest_holds_in_all_three() -> None:
     section = {"kind": "one_vs_rest", "class": "cat"}
     splits = split(source(examples(40, 40, 20)), experiment(imbalance=section), 0)
