@@ -1,4 +1,4 @@
-"""The figures that compare strategies on one axis, drawn once for wide and once for narrow pages."""
+"""Figures that compare strategies on one axis, drawn for wide and again for narrow pages."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 
 from harness.report.content import Content, Decisions, Estimate, Verdict
 from harness.report.svg import BAND, GAIN, INK, LOSS, MUTED, PAPER, Margins, canvas, to_svg
@@ -50,7 +51,7 @@ def decisions(content: Content, table: Decisions, label: str) -> tuple[Markup, M
 def _forest(content: Content, verdicts: Sequence[Verdict], *, wide: bool) -> Figure:
     metric = Metric(content.metric)
     row, width = (34, WIDE) if wide else (48, NARROW)
-    margins = Margins(190, 150, 28, 46) if wide else Margins(8, 8, 28, 46)
+    margins = Margins(190, 200, 28, 46) if wide else Margins(8, 8, 28, 46)
     figure, axes = canvas(width, row * len(verdicts) + margins.top + margins.bottom, margins)
     margin = content.margin * metric.scale
     axes.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0)
@@ -69,6 +70,7 @@ def _forest(content: Content, verdicts: Sequence[Verdict], *, wide: bool) -> Fig
             zorder=4,
         )
         said = verdict.word.replace("_", " ")
+        said += ", threshold only" if wide and verdict.threshold_only else ""
         sizes = f"{metric.difference(verdict.difference.value, signed=True)}  {said}"
         _row_words(axes, position, verdict.strategy, sizes, wide=wide)
     ends = [_scaled(v.difference, metric) for v in verdicts]
@@ -131,8 +133,9 @@ def _row_words(axes: Axes, position: int, name: str, numbers: str, *, wide: bool
     """The row's name and numbers: at its sides, or above it where the page is narrow."""
     along = axes.get_yaxis_transform()
     if wide:
-        axes.text(-0.03, position, cut(name, 24), ha="right", va="center", transform=along)
-        axes.text(1.03, position, numbers, ha="left", va="center", transform=along)
+        whole = blended_transform_factory(axes.figure.transFigure, axes.transData)
+        axes.text(0, position, cut(name, 24), va="center", transform=whole)
+        axes.text(1.04, position, numbers, va="center", transform=along)
     else:
         axes.text(0, position - 0.32, cut(name, 24), va="center", weight="bold", transform=along)
         axes.text(1, position - 0.32, numbers, ha="right", va="center", transform=along)

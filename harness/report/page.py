@@ -23,7 +23,7 @@ LONGEST_CELL = 40
 
 @dataclass(frozen=True)
 class Drawing:
-    """Drawings with a caption and their numbers; a pair is (wide, narrow), panels stand together."""
+    """Drawings, a caption and their numbers; a pair is (wide, narrow), panels stand together."""
 
     caption: str
     svgs: tuple[Markup, ...]
@@ -93,8 +93,8 @@ def _drawings(content: Content) -> dict[str, Drawing]:
         made["recall"] = _recall(content)
     if content.reliability:
         made["reliability"] = Drawing(
-            "Accuracy of the likeliest class against its confidence; the dotted diagonal is perfect "
-            "calibration, the dashed line the baseline. Larger dots hold more examples.",
+            "Accuracy of the likeliest class against its confidence; the dotted diagonal is "
+            "perfect calibration, the dashed line the baseline. Larger dots hold more examples.",
             panels.reliability(content.reliability),
             tables.reliability(content.reliability),
         )

@@ -1,21 +1,23 @@
-"""Small figures, one a strategy or a split, that the page sets side by side or one below another."""
+"""Small figures, one a strategy or a split, that the page sets side by side or below."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from harness.report.content import Data, PrecisionRecall, Recall, Reliability
-from harness.report.svg import GRID, INK, MUTED, PAPER, Margins, canvas, to_svg
+from harness.report.svg import INK, MUTED, PAPER, Margins, canvas, to_svg
 from harness.report.wording import columns, cut, number, percent, plural
 
 WIDTH = 300
 LABELLED = 20
 LOPSIDED = 20
-CURVE = Margins(44, 12, 34, 44)
+CURVE = Margins(44, 12, 50, 44)
 SHARE_TICKS = ([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
 
 
@@ -49,7 +51,7 @@ def precision_recall(table: PrecisionRecall, key: str) -> tuple[Markup, ...]:
             axes.plot(table.recall, table.precision[0], color=MUTED, linestyle=(0, (4, 2)))
         axes.plot(table.recall, table.precision[index], color=INK, linewidth=2)
         average = percent(table.average_precision[index])
-        _corner(axes, f"average {average} %")
+        _below_head(figure, f"average precision {average} %")
         label = f"Precision and recall of {strategy}, {table.target}: average {average} percent"
         panels.append(to_svg(figure, f"{key}-{index}", label, (strategy,)))
     return tuple(panels)
@@ -70,7 +72,7 @@ def reliability(table: Reliability) -> tuple[Markup, ...]:
             table.confidence[index][filled], table.accuracy[index][filled], sizes, INK, zorder=4
         )
         error = percent(table.error[index])
-        _corner(axes, f"calibration error {error} %", side="left", y=0.97)
+        _below_head(figure, f"calibration error {error} %")
         label = f"Reliability of {strategy}: expected calibration error {error} percent"
         panels.append(to_svg(figure, f"reliability-{index}", label, (strategy,)))
     return tuple(panels)
@@ -90,7 +92,7 @@ def class_counts(data: Data) -> tuple[Markup, ...]:
             edges = np.arange(len(order) + 1) + 0.5
             floor = 0.5 if lopsided else 0.0
             axes.stairs(np.maximum(order, floor), edges, baseline=floor, fill=True, color=MUTED)
-            _count_axis(axes.yaxis.axes, int(max(split.counts.max(), 1)), lopsided, vertical=True)
+            _count_axis(axes, int(max(split.counts.max(), 1)), lopsided, vertical=True)
             axes.set_xlim(0.5, len(order) + 0.5)
             axes.set_xticks([1, len(order)])
         else:
@@ -101,7 +103,7 @@ def class_counts(data: Data) -> tuple[Markup, ...]:
     return tuple(panels)
 
 
-def _bars(axes: Axes, counts: NDArray[np.integer], *, lopsided: bool) -> None:
+def _bars(axes: Axes, counts: NDArray[np.integer[Any]], *, lopsided: bool) -> None:
     positions = np.arange(len(counts))
     floor = 0.5 if lopsided else 0.0
     widths = np.maximum(counts, floor) - floor
@@ -123,7 +125,7 @@ def _count_axis(axes: Axes, most: int, lopsided: bool, *, vertical: bool) -> Non
     limits = axes.set_ylim if vertical else axes.set_xlim
     if lopsided:
         (axes.set_yscale if vertical else axes.set_xscale)("log")
-        axis.set_minor_locator(_nothing())
+        axis.set_minor_locator(NullLocator())
         powers = [10**power for power in range(len(str(most)) + 1) if 10**power <= 1.3 * most]
         axis.set_ticks(powers, labels=[_short(power) for power in powers])
         limits(0.5, most * (1.6 if vertical else 4.0))
@@ -132,12 +134,6 @@ def _count_axis(axes: Axes, most: int, lopsided: bool, *, vertical: bool) -> Non
         axes.locator_params(axis="y" if vertical else "x", nbins=4, integer=True)
         axis.set_major_formatter(lambda value, _: _short(int(value)))
     axis.set_label_text("examples, logarithmic" if lopsided else "examples")
-
-
-def _nothing() -> "object":
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
 
 
 def _rows(names: Sequence[str], title: str, bottom: float) -> tuple[Figure, Axes]:
@@ -154,7 +150,7 @@ def _rows(names: Sequence[str], title: str, bottom: float) -> tuple[Figure, Axes
 
 def _square(title: str, across: str, upwards: str) -> tuple[Figure, Axes]:
     """Axes of two shares from 0 to 1."""
-    figure, axes = canvas(WIDTH, WIDTH - 20, CURVE)
+    figure, axes = canvas(WIDTH, WIDTH - 4, CURVE)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel=across, ylabel=upwards)
     axes.set_xticks(*SHARE_TICKS)
     axes.set_yticks(*SHARE_TICKS)
@@ -167,27 +163,28 @@ def _head(figure: Figure, title: str) -> None:
     figure.text(4 / WIDTH, 1 - 15 / height, cut(title, 38), weight="bold", va="center")
 
 
-def _corner(axes: Axes, text: str, side: str = "left", y: float = 0.06) -> None:
-    axes.text(0.04, y, text, ha=side, va="top" if y > 0.5 else "bottom", transform=axes.transAxes)
+def _below_head(figure: Figure, text: str) -> None:
+    height = figure.get_size_inches()[1] * 72
+    figure.text(4 / WIDTH, 1 - 33 / height, text, color=MUTED, va="center")
 
 
-def _bins(axes: Axes, table: Reliability, index: int, **style: object) -> NDArray[np.bool_]:
+def _bins(axes: Axes, table: Reliability, index: int, **style: Any) -> NDArray[np.bool_]:
     filled: NDArray[np.bool_] = table.count[index] > 0
-    axes.plot(table.confidence[index][filled], table.accuracy[index][filled], **style)  # type: ignore[arg-type]
+    axes.plot(table.confidence[index][filled], table.accuracy[index][filled], **style)
     return filled
 
 
-def _listed(rows: Sequence[str], values: Sequence[float]) -> str:
+def _listed(rows: Sequence[str], values: NDArray[Any]) -> str:
     return ", ".join(f"{row} {number(100 * value, 0)} %" for row, value in _zip(rows, values))
 
 
-def _told(names: Sequence[str], counts: NDArray[np.integer]) -> str:
+def _told(names: Sequence[str], counts: NDArray[np.integer[Any]]) -> str:
     if len(names) <= LABELLED:
         return ", ".join(f"{name} {count}" for name, count in _zip(names, counts))
     return f"{len(names)} classes, {counts.min()} to {counts.max()} examples each"
 
 
-def _zip(names: Sequence[str], values: Sequence[float]) -> list[tuple[str, float]]:
+def _zip(names: Sequence[str], values: NDArray[Any]) -> list[tuple[str, float]]:
     return list(zip(names, values, strict=True))
 
 

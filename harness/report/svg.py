@@ -5,13 +5,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from harness.report.wording import clean
@@ -78,7 +77,7 @@ def page_style() -> Iterator[None]:
         # The browser's fonts draw the text; matplotlib only places it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams.update(cast("Any", STYLE))
         yield
 
 
@@ -103,7 +102,7 @@ def to_svg(figure: Figure, key: str, label: str, names: Sequence[str] = ()) -> M
     `label` says the finding in words. A text that was cut shows its whole `names` entry as title.
     """
     buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     _tidy(root, key)
     for text in root.iter("text"):

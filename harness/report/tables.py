@@ -25,7 +25,7 @@ CURVE_POINTS = np.linspace(0, 1, 11)
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; the template cuts and escapes them. `words` are the columns set to the left."""
+    """Cells as text, which the template cuts and escapes. `words`: the columns set to the left."""
 
     caption: str
     head: tuple[str, ...]

@@ -41,7 +41,12 @@ def _better(group: list[Verdict], content: Content, metric: Metric) -> str:
 
 def _worse(group: list[Verdict], content: Content, metric: Metric) -> str:
     ranked = _by_gain(group, metric)[::-1]
-    return _against(ranked[0], "worse than", content, metric) + _same(ranked[1:], metric)
+    if any(verdict.word == "better" for verdict in content.verdicts):
+        lost = metric.difference(abs(ranked[0].difference.value), signed=False)
+        first = f"{cut(ranked[0].strategy)} is worse by {lost}"
+    else:
+        first = _against(ranked[0], "worse than", content, metric)
+    return first + _same(ranked[1:], metric)
 
 
 def _equivalent(group: list[Verdict], content: Content, metric: Metric) -> str:
@@ -56,13 +61,16 @@ def _undecided(group: list[Verdict], content: Content, metric: Metric) -> str:
     base = baseline_name(content.baseline)
     if len(group) == len(content.verdicts) > 1:
         start = f"no strategy can be told from {base} with {seeds}"
-    else:
+    elif len(group) == len(content.verdicts):
         start = f"{_names(group)} cannot be told from {base} with {seeds}"
+    else:
+        start = f"{_names(group)} cannot be told from {base}"
     detectable = max((v.detectable for v in group if math.isfinite(v.detectable)), default=0.0)
-    if not detectable:
+    if not detectable or len(group) < len(content.verdicts):
         return start
     size = metric.difference(detectable, signed=False)
-    return f"{start} (differences under {size}{_points(metric)} could not have been seen)"
+    unit = "points" if metric.share else metric.unit
+    return f"{start}; differences under {size} {unit} could not have been seen"
 
 
 def _too_few(group: list[Verdict], content: Content, metric: Metric) -> str:
@@ -128,7 +136,3 @@ def _names(group: list[Verdict]) -> str:
 def _capped(shown: list[str], count: int) -> list[str]:
     rest = count - len(shown)
     return [*shown, f"{rest} more"] if rest else shown
-
-
-def _points(metric: Metric) -> str:
-    return " points" if metric.share else ""

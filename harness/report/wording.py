@@ -26,7 +26,7 @@ WORDS = {
     "brier": "Brier score",
     "ece": "expected calibration error",
 }
-NOTHING = "–"
+NOTHING = "–"  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def probability(value: float) -> str:
 
 
 def times(value: float, reference: float) -> str:
-    """Return value / reference as "1.25 ×"."""
+    """Return value / reference with two decimals and a multiplication sign."""
     if not (math.isfinite(value) and math.isfinite(reference) and reference > 0):
         return NOTHING
     return f"{number(value / reference, 2)} ×"  # noqa: RUF001
