@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -78,6 +79,31 @@ def test_other_samplers_that_choose_can_be_used(sampler: str) -> None:
     found = counts(kept(planned(sampler=sampler)))
     assert found[2] == 10
     assert all(0 < now <= before for now, before in zip(found, COUNTS, strict=True))
+
+
+def test_a_choice_by_label_has_nothing_to_note() -> None:
+    assert planned().notes == ()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        ("NearMiss", "NearMiss copies 95 x 4 numbers and computes up to 9,025 distances a round"),
+        ("InstanceHardnessThreshold", "copies 95 x 4 numbers and fits a model to them"),
+    ],
+)
+def test_a_sampler_that_reads_inputs_notes_what_that_takes(sampler: str, said: str) -> None:
+    plan = replace(base(), notes=("a note",))
+    parameters = {"sampler": sampler}
+    notes = resolve("undersampling", parameters).plan(plan, np.random.default_rng(0)).notes
+    assert notes[0] == "a note"
+    assert len(notes) == 2
+    assert said in notes[1]
+
+
+def test_the_seed_can_not_be_fixed_by_an_option() -> None:
+    with pytest.raises(UserError, match=r"'random_state'.*known: replacement, sampling_strategy"):
+        planned(options={"random_state": 3})
 
 
 @pytest.mark.parametrize(
