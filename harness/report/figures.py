@@ -11,6 +11,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from harness.report.content import Content, Decisions, Estimate, Verdict
 from harness.report.svg import BAND, GAIN, INK, LOSS, MUTED, PAPER, Margins, canvas, to_svg
+from harness.report.tables import threshold_only
 from harness.report.wording import Metric, baseline_name, cut, number
 
 WIDE, NARROW = 720, 340
@@ -70,7 +71,7 @@ def _forest(content: Content, verdicts: Sequence[Verdict], *, wide: bool) -> Fig
             zorder=4,
         )
         said = verdict.word.replace("_", " ")
-        said += ", threshold only" if wide and verdict.threshold_only else ""
+        said += ", threshold only" if wide and threshold_only(verdict) else ""
         sizes = f"{metric.difference(verdict.difference.value, signed=True)}  {said}"
         _row_words(axes, position, verdict.strategy, sizes, wide=wide)
     ends = [_scaled(v.difference, metric) for v in verdicts]
@@ -89,32 +90,35 @@ def _decisions(metric: Metric, table: Decisions, *, wide: bool) -> Figure:
     n_rules = len(table.rules)
     row, width = (30 + 12 * n_rules, WIDE) if wide else (44 + 12 * n_rules, NARROW)
     margins = Margins(190, 24, 40, 46) if wide else Margins(8, 8, 18 + 20 * n_rules, 46)
-    height = row * len(table.strategies) + margins.top + margins.bottom
+    alive = np.flatnonzero(np.isfinite(table.scores[:, :, 0]).any(axis=1))
+    height = row * len(alive) + margins.top + margins.bottom
     figure, axes = canvas(width, height, margins)
-    scores = table.scores * metric.scale
+    scores = table.scores[alive] * metric.scale
+    names = [table.strategies[index] for index in alive]
     for rule, name in enumerate(table.rules):
         marker, face = RULE_MARKS[rule % len(RULE_MARKS)]
         offset = ((rule - (n_rules - 1) / 2) * 14 + (0 if wide else 6)) / row
-        for position in range(len(table.strategies)):
+        for position in range(len(names)):
             estimate = Estimate(*(float(end) for end in scores[position, rule]))
             _interval(axes, estimate, position + offset, MUTED, width=1.2)
         axes.plot(
             scores[:, rule, 0],
-            np.arange(len(table.strategies)) + offset,
+            np.arange(len(names)) + offset,
             marker,
             color=INK,
             markerfacecolor=face,
             label=name,
             zorder=4,
         )
-    for position, name in enumerate(table.strategies):
+    for position, name in enumerate(names):
         _row_words(axes, position, name, "", wide=wide)
         if position:
             axes.axhline(position - 0.5, color=BAND, linewidth=1)
-    if math.isfinite(scores[0, 0, 0]):
-        axes.axvline(scores[0, 0, 0], color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
+    reference = table.scores[0, 0, 0] * metric.scale
+    if math.isfinite(reference):
+        axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
     _limits(axes, scores.ravel())
-    _rows(axes, len(table.strategies), top=-0.5, bottom=0.5)
+    _rows(axes, len(names), top=-0.5, bottom=0.5)
     axes.set_xlabel(metric.heading)
     axes.legend(
         loc="lower left",

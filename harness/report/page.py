@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.report import figures, panels, tables
 from harness.report.content import Content, Data, Samples
@@ -210,6 +210,7 @@ def _strips(samples: Sequence[Samples]) -> list[Strip]:
 def _short(text: str, width: int = LONGEST_CELL) -> Markup:
     """Return the text escaped and kept apart from its neighbours' direction, cut with a title."""
     whole = clean(text)
+    shown = escape(cut(whole, width)).replace("_", Markup("_<wbr>"))
     if columns(whole) <= width:
-        return Markup("<bdi>{}</bdi>").format(whole)
-    return Markup('<bdi title="{}">{}</bdi>').format(whole, cut(whole, width))
+        return Markup("<bdi>{}</bdi>").format(shown)
+    return Markup('<bdi title="{}">{}</bdi>').format(whole, shown)

@@ -27,8 +27,10 @@ def recall(table: Recall) -> tuple[Markup, ...]:
     counts = [f"{cut(row, 12)} ({_short(n)})" for row, n in _zip(table.rows, table.train_counts)]
     panels = []
     for index, strategy in enumerate(table.strategies):
-        figure, axes = _rows(counts, strategy, bottom=44)
         values, base = table.recall[index], table.recall[0]
+        if not np.isfinite(values).any():
+            continue
+        figure, axes = _rows(counts, strategy, bottom=44)
         if index:
             axes.hlines(positions, base, values, color=MUTED, linewidth=1.4, zorder=3)
             axes.plot(base, positions, "o", color=MUTED, markerfacecolor=PAPER, zorder=4)
@@ -45,6 +47,8 @@ def precision_recall(table: PrecisionRecall, key: str) -> tuple[Markup, ...]:
     """Return one panel a strategy: its curve, and the baseline's dashed."""
     panels = []
     for index, strategy in enumerate(table.strategies):
+        if not np.isfinite(table.precision[index]).any():
+            continue
         figure, axes = _square(strategy, "recall (%)", "precision (%)")
         axes.axhline(table.share, color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
         if index:
@@ -61,6 +65,8 @@ def reliability(table: Reliability) -> tuple[Markup, ...]:
     """Return one panel a strategy: accuracy against confidence, dots as large as their bins."""
     panels = []
     for index, strategy in enumerate(table.strategies):
+        if not table.count[index].any():
+            continue
         figure, axes = _square(strategy, "confidence (%)", "accuracy (%)")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
         if index:
@@ -94,7 +100,7 @@ def class_counts(data: Data) -> tuple[Markup, ...]:
             axes.stairs(np.maximum(order, floor), edges, baseline=floor, fill=True, color=MUTED)
             _count_axis(axes, int(max(split.counts.max(), 1)), lopsided, vertical=True)
             axes.set_xlim(0.5, len(order) + 0.5)
-            axes.set_xticks([1, len(order)])
+            axes.set_xticks([1, len(order)], ["1", str(len(order))])
         else:
             figure, axes = _rows([cut(name, 14) for name in data.class_names], title, bottom=44)
             _bars(axes, split.counts, lopsided=lopsided)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.report.wording import clean
+from harness.report.wording import END_ISOLATE, ISOLATE, clean
 
 # Stand-ins that matplotlib draws with; the SVG text then names the page's variables instead.
 INK, MUTED, GRID, BAND, GAIN, LOSS, PAPER = (f"#01010{digit}" for digit in range(1, 8))
@@ -174,7 +174,7 @@ def _without_family(style: str) -> str:
 
 
 def _title(text: ElementTree.Element, names: Sequence[str]) -> None:
-    written = text.text or ""
+    written = (text.text or "").strip(ISOLATE + END_ISOLATE)
     if not written.endswith("…"):
         return
     whole = [clean(name) for name in names if clean(name).startswith(written[:-1])]

@@ -20,7 +20,7 @@ from harness.report.content import (
 from harness.report.wording import NOTHING, Metric, clean, number, percent, probability, times
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "too_few_seeds": "…"}
-CURVE_POINTS = np.linspace(0, 1, 11)
+CURVE_POINTS = np.linspace(0, 1, 6)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _verdict(verdict: Verdict, metric: Metric, n_seeds: int) -> tuple[str, ...]:
     if not verdict.finished:
         return (verdict.strategy, "✕ no trial finished", *[NOTHING] * 6)
     word = f"{MARKS[verdict.word]} {verdict.word.replace('_', ' ')}"
-    if verdict.threshold_only:
+    if threshold_only(verdict):
         word += " (threshold only)"
     if verdict.finished < n_seeds:
         word += f" ({verdict.finished} of {n_seeds} seeds)"
@@ -74,6 +74,11 @@ def _verdict(verdict: Verdict, metric: Metric, n_seeds: int) -> tuple[str, ...]:
         metric.difference(verdict.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
     )
+
+
+def threshold_only(verdict: Verdict) -> bool:
+    """Return whether there is a gain that is only the threshold's."""
+    return verdict.threshold_only and verdict.word == "better"
 
 
 def differences(content: Content) -> Table:
@@ -141,7 +146,7 @@ def recall(table: Recall) -> Table:
 
 
 def precision_recall(table: PrecisionRecall) -> Table:
-    """Return the precision at eleven recalls."""
+    """Return the precision at six recalls."""
     nearest = [int(np.abs(table.recall - point).argmin()) for point in CURVE_POINTS]
     rows = tuple(
         (name, percent(float(average)), *(percent(float(values[i])) for i in nearest))

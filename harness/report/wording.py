@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.metrics import HIGHER_IS_BETTER
 
 LONGEST_NAME = 40
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 SHARES = {
     "balanced_accuracy",
     "f1_macro",
@@ -120,19 +121,26 @@ def cut(text: str, width: int = LONGEST_NAME) -> str:
     """Return the clean text, cut to the width in columns (CJK takes two) with an ellipsis."""
     line = clean(text)
     if columns(line) <= width:
-        return line
+        return isolated(line)
     kept, used = "", 1
     for character in line:
         used += columns(character)
         if used > width:
             break
         kept += character
-    return kept.rstrip() + "…"
+    return isolated(kept.rstrip() + "…")
+
+
+def isolated(text: str) -> str:
+    """Return the text so that, written from right to left, it leaves its neighbours in order."""
+    turns = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    return f"{ISOLATE}{text}{END_ISOLATE}" if turns else text
 
 
 def columns(text: str) -> int:
     """Return how many columns the text takes where a wide character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - text.count(ISOLATE) - text.count(END_ISOLATE)
 
 
 def joined(parts: Sequence[str]) -> str:
