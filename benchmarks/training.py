@@ -21,16 +21,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from harness import trial as trials
+from harness import artifacts
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Examples
 from harness.plan import base_plan
 from harness.registry import resolve
+from harness.running import run as run_trial
 from harness.tracking.store import Store
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
 from harness.training.loop import score_by, train
+from harness.trial import Trial
 
 Contestant = Callable[[], Any]
 VALIDATION = 2_000
@@ -194,7 +196,7 @@ def tracking(console: Console, rounds: int) -> None:
     places = {
         "start": (Store, "start"),
         "curves": (Store, "curves"),
-        "figures": (trials, "draw"),
+        "figures": (artifacts, "draw"),
         "finish": (Store, "finish"),
     }
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -207,7 +209,7 @@ def tracking(console: Console, rounds: int) -> None:
         for seed in range(rounds + 1):
             splits = prepare(experiment, seed)
             stack_of = resolve("none", {})
-            trials.run(trials.Trial(experiment, stack_of, seed, splits), store, _ignore)
+            run_trial(Trial(experiment, stack_of, seed, splits), store, _ignore)
     table = Table("part", "median ms", f"% of {TRIAL_SECONDS:.0f} s", title="Recording a trial")
     firsts = {
         name: np.array(each).reshape(rounds + 1, -1)[:, 0]  # `finish` calls `curves` once more

@@ -22,13 +22,14 @@ from harness.training.loop import Trained
 
 
 def write_predictions(folder: Path, evaluated: Evaluated) -> None:
-    """Write `predictions.npz`: logits before any decision rule, and labels."""
+    """Write `predictions.npz`: logits before any decision rule, labels, and who the tested are."""
     np.savez_compressed(
         folder / "predictions.npz",
         validation_logits=evaluated.best.validation,
         validation_labels=evaluated.validation_labels,
         test_logits=evaluated.best.test,
         test_labels=evaluated.test_labels,
+        test_ids=evaluated.test_ids,
         last_validation_logits=evaluated.last.validation,
         last_test_logits=evaluated.last.test,
     )

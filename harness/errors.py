@@ -1,4 +1,4 @@
-"""The two ways in which a command can end badly, and the wording that they share."""
+"""The ways in which a command or a trial can end without a result, and the wording they share."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -10,6 +10,10 @@ class UserError(Exception):
 
 class TrialFailed(Exception):
     """Training ended without a usable model: one line that says when and the likely cause."""
+
+
+class TrialUnderWay(Exception):
+    """Another process is running this very trial."""
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """What a trained network is worth: logits, decision rules, and scores under each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,12 @@ from harness import decision, metrics
 from harness.config.experiment import Evaluation
 from harness.data.batches import chance_without
 from harness.data.classes import per_class
-from harness.data.examples import Array, Examples, Floats, Integers
+from harness.data.examples import Array, Examples, Floats, Identities, Integers
 from harness.data.split import Splits
 from harness.plan import Plan
 from harness.tracking.names import metric_names
 from harness.training.compiled import CompiledNetwork
-from harness.training.loop import Trained, rarest
+from harness.training.loop import Epoch, Trained, rarest
 
 CLASSES_LOGGED_ONE_BY_ONE = 20
 
@@ -39,6 +39,7 @@ class Evaluated:
     last: Logits
     validation_labels: Integers
     test_labels: Integers
+    test_ids: Identities
     positive: int
     rules: Mapping[str, decision.FittedRule]
     test: Mapping[str, metrics.Scores]
@@ -95,6 +96,7 @@ def evaluate(
         last=last,
         validation_labels=validation_labels,
         test_labels=test_labels,
+        test_ids=test.ids,
         positive=positive,
         rules=rules,
         test={name: scores(test_labels, best.test, rule) for name, rule in rules.items()},
@@ -112,11 +114,11 @@ def numbers(evaluated: Evaluated, plan: Plan, trained: Trained) -> dict[str, flo
     return flat | {f"test_last/{name}": v for name, v in evaluated.last_test.overall.items()}
 
 
-def curves(trained: Trained, metric: str) -> list[tuple[str, int, float]]:
+def curves(epochs: Sequence[Epoch], metric: str) -> list[tuple[str, int, float]]:
     """Return the points of every curve; the metric as it is, not turned for the loop."""
     sign = 1.0 if metrics.HIGHER_IS_BETTER[metric] else -1.0
     rows = []
-    for epoch in trained.epochs:
+    for epoch in epochs:
         values = {
             "train_loss": epoch.train_loss,
             "validation_loss": epoch.validation_loss,

@@ -6,33 +6,58 @@ import json
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from harness.config.experiment import Experiment
 from harness.strategy import Stack
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
-NOT_DECIDING = ("cli", "tracking", "config")
-NOT_DECIDING_KEYS = {"name", "comparison", "record"}
+NOT_DECIDING = ("cli", "comparison", "config", "execution", "report", "tracking")
+NOT_DECIDING_KEYS: dict[str, Any] = {
+    "name": True,
+    "comparison": True,
+    "record": True,
+    "evaluation": {"margin"},
+}
 
 
-def fingerprint(experiment: Experiment, stack: Stack, seed: int, data: str, network: str) -> str:
-    """Return 32 hexadecimal digits over configuration, data, code and library versions.
+def conditions(experiment: Experiment, network: str, threads: int) -> str:
+    """Return 32 hexadecimal digits over what all trials that may be compared have in common.
 
-    `data` and `network` are the digests of the splits and of the network's source file.
+    That is the configuration, the engine's code, the `network`'s (its digest), the number of
+    threads and the versions of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
     settings["data"].pop("path", None)  # where the data lie does not decide; their digest does
-    facts = {
-        "experiment": settings,
-        "strategy": stack.name,
-        "parameters": stack.parameters,
-        "seed": seed,
-        "data": data,
-        "network": network,
-        "strategy code": [_code(type(part)) for _, part in stack.parts],
-        "harness code": _harness_code(),
-        "versions": {name: version(name) for name in VERSIONS},
-    }
+    settings["train"]["threads"] = threads
+    return _digest_of(
+        {
+            "experiment": settings,
+            "network": network,
+            "harness code": _harness_code(),
+            "versions": {name: version(name) for name in VERSIONS},
+        }
+    )
+
+
+def fingerprint(conditions: str, stack: Stack, seed: int, data: str) -> str:
+    """Return 32 hexadecimal digits over everything that decides a trial's result.
+
+    `data` is the digest of the splits; the code of the strategies counts as well as their names.
+    """
+    return _digest_of(
+        {
+            "conditions": conditions,
+            "strategy": stack.name,
+            "parameters": stack.parameters,
+            "strategy code": [_code(type(part)) for _, part in stack.parts],
+            "seed": seed,
+            "data": data,
+        }
+    )
+
+
+def _digest_of(facts: dict[str, Any]) -> str:
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

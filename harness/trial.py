@@ -1,31 +1,17 @@
-"""A trial: one experiment, strategy and seed; run once, recorded, and found again."""
+"""A trial: one experiment, strategy and seed; what is recorded of it, and how it is found again."""
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from harness import artifacts
 from harness.config.experiment import Experiment
-from harness.data.examples import Floats
 from harness.data.split import Splits
-from harness.errors import TrialFailed
-from harness.evaluation import curves, evaluate, numbers, target_prior
-from harness.fingerprint import fingerprint
-from harness.plan import Plan, base_plan
-from harness.prior import EffectivePrior, effective_prior, overshoots
-from harness.seeds import generator
+from harness.fingerprint import conditions, fingerprint
 from harness.strategy import Stack
 from harness.tracking.store import RecordedRun, Store
-from harness.training import networks
-from harness.training.compiled import Recipe, compiled_network
-from harness.training.loop import Epoch, score_by, train
+from harness.training.networks import code_digest
+from harness.training.threads import threads_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +23,21 @@ class Trial:
     seed: int
     splits: Splits
 
+    @property
+    def threads(self) -> int:
+        """How many threads it computes with."""
+        return threads_for(self.experiment, self.splits.train.inputs.shape[1:])
+
+    @cached_property
+    def conditions(self) -> str:
+        """What it shares with every trial that it may be compared with."""
+        network = code_digest(self.experiment.model.name)
+        return conditions(self.experiment, network, self.threads)
+
     @cached_property
     def fingerprint(self) -> str:
         """What tells this trial from every other one."""
-        network = networks.code_digest(self.experiment.model.name)
-        return fingerprint(self.experiment, self.strategy, self.seed, self.splits.digest, network)
+        return fingerprint(self.conditions, self.strategy, self.seed, self.splits.digest)
 
 
 @dataclass(frozen=True)
@@ -56,134 +52,20 @@ class Result:
     cached: bool
 
 
-def run(
-    trial: Trial, store: Store, on_epoch: Callable[[Epoch], None], fresh: bool = False
-) -> Result:
-    """Return the recorded result of a trial, or train, evaluate and record it.
-
-    Raises:
-        UserError: the strategy's parameters don't fit the data; nothing is recorded.
-        TrialFailed: training broke down; the run is recorded as failed.
-
-    """
-    recorded = None if fresh else store.finished(trial.fingerprint)
-    if recorded is not None:
-        return _from_record(trial, recorded)
-    base = base_plan(trial.splits.train, trial.experiment)
-    plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
-    prior = effective_prior(plan)
-    metric = trial.experiment.evaluation.metric
-    target = target_prior(trial.experiment.evaluation, trial.splits.train)
-    recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
-    network = compiled_network(recipe)
-    remarks = warnings(trial, plan, prior)
-    tags = _tags(trial, prior, remarks)
-    run_id = store.start(trial.strategy.name, tags, _parameters(trial))
-    with _recorded_as_failed(store, run_id):
-        score = score_by(plan, metric, prior.values, target, trial.splits.validation)
-        trained = train(
-            network,
-            plan,
-            trial.experiment,
-            trial.splits.validation,
-            len(trial.splits.train),
-            trial.seed,
-            score,
-            on_epoch,
-        )
-        evaluated = evaluate(network, trained, plan, trial.splits, (prior.values, target), metric)
-        final = numbers(evaluated, plan, trained)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            artifacts.write_predictions(folder, evaluated)
-            artifacts.write_configuration(folder, trial.experiment)
-            artifacts.write_plan(folder, plan, trial.splits, prior, evaluated, remarks)
-            artifacts.write_per_class(folder, plan, trial.splits, evaluated.test)
-            artifacts.write_figures(folder, plan, trial.splits, evaluated)
-            if trial.experiment.record.save_model:
-                artifacts.write_models(folder, network, trained)
-            store.curves(run_id, curves(trained, metric))
-            store.finish(run_id, final, _dataset(trial), folder)
-    named = _named(trial, prior.values)
-    return Result(run_id, trial.fingerprint, final, named, remarks, cached=False)
+def recorded(trial: Trial, store: Store) -> Result | None:
+    """Return the result of a trial that is recorded as finished, or None."""
+    run = store.finished(trial.fingerprint)
+    return None if run is None else _result(trial, run)
 
 
-def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]:
-    """Say what a reader of the result should know, a line each."""
-    lines = [*trial.splits.notes, *plan.notes]
-    if double := overshoots(plan, prior):
-        lines.append(double)
-    if not prior.exact:
-        lines.append("the effective prior is approximate: theory gives none for this plan")
-    for name, count in zip(trial.splits.test.class_names, trial.splits.test.counts, strict=True):
-        if count <= 10:
-            lines.append(
-                f"class {name!r} has {count} test examples: its recall moves in steps of "
-                f"{1 / count:.2g}"
-            )
-    return tuple(lines)
-
-
-@contextmanager
-def _recorded_as_failed(store: Store, run_id: str) -> Iterator[None]:
-    """Record whatever goes wrong inside, Ctrl-C as well, before it goes on its way."""
-    try:
-        yield
-    except BaseException as error:
-        store.fail(run_id, str(error) or type(error).__name__)
-        if type(error).__name__ == "ResourceExhaustedError":
-            raise TrialFailed("out of memory: take a smaller train.batch_size") from error
-        raise
-
-
-def _tags(trial: Trial, prior: EffectivePrior, remarks: tuple[str, ...]) -> dict[str, str]:
-    return {
-        "strategy": trial.strategy.name,
-        "seed": str(trial.seed),
-        "experiment": trial.experiment.name,
-        "trial": trial.fingerprint,
-        "dataset": trial.splits.digest,
-        "effective_prior": json.dumps([round(float(v), 9) for v in prior.values]),
-        "warnings": "\n".join(remarks),
-    }
-
-
-def _parameters(trial: Trial) -> dict[str, str]:
-    settings = _leaves("", trial.experiment.model_dump(mode="json", by_alias=True))
-    strategy = {f"strategy.{key}": str(value) for key, value in trial.strategy.parameters.items()}
-    return {"strategy": trial.strategy.name, "seed": str(trial.seed)} | settings | strategy
-
-
-def _leaves(prefix: str, value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {prefix: str(value)}
-    merged: dict[str, str] = {}
-    for key, inner in value.items():
-        merged |= _leaves(f"{prefix}.{key}" if prefix else str(key), inner)
-    return merged
-
-
-def _dataset(trial: Trial) -> tuple[str, str, dict[str, Any]]:
-    splits = trial.splits
-    profile = {
-        "classes": list(splits.train.class_names),
-        "train": splits.train.counts.tolist(),
-        "validation": splits.validation.counts.tolist(),
-        "test": splits.test.counts.tolist(),
-    }
-    return trial.experiment.data.source, splits.digest, profile
-
-
-def _named(trial: Trial, values: Floats) -> dict[str, float]:
+def _result(trial: Trial, run: RecordedRun) -> Result:
     names = trial.splits.train.class_names
-    return {name: float(value) for name, value in zip(names, values, strict=True)}
-
-
-def _from_record(trial: Trial, recorded: RecordedRun) -> Result:
-    prior = np.array(json.loads(recorded.tags["effective_prior"]))
-    final = {
-        name: value for name, value in recorded.metrics.items() if not name.startswith("epoch/")
-    }
-    remarks = tuple(recorded.tags.get("warnings", "").splitlines())
-    named = _named(trial, prior)
-    return Result(recorded.run_id, trial.fingerprint, final, named, remarks, cached=True)
+    prior = json.loads(run.tags["effective_prior"])
+    return Result(
+        run_id=run.run_id,
+        trial=trial.fingerprint,
+        metrics={key: v for key, v in run.metrics.items() if not key.startswith("epoch/")},
+        effective_prior=dict(zip(names, prior, strict=True)),
+        warnings=tuple(run.tags.get("warnings", "").splitlines()),
+        cached=True,
+    )

@@ -1,8 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.tracking.store import Store
+from harness.training.threads import VARIABLE
+
+os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from harness.data import prepare
 from harness.strategy import Stack
 from harness.tracking.names import metric_names
 from harness.tracking.store import Store
+from harness.training.threads import threads_for, use
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
 MOST_CLASSES = 12
@@ -24,7 +25,9 @@ def run_one(
 ) -> dict[str, Any]:
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     splits = prepare(experiment, seed)
-    from harness.trial import Trial, run
+    use(threads_for(experiment, splits.train.inputs.shape[1:]))
+    from harness.running import run
+    from harness.trial import Trial
 
     trial = Trial(experiment, stack, seed, splits)
     store = Store.open(experiment.name)

@@ -140,6 +140,7 @@ class Train(Section):
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     patience: Positive | None = None
     budget: Literal["examples", "passes"] = "examples"
+    threads: Positive | Literal["auto"] = "auto"
 
 
 class Evaluation(Section):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Identities = NDArray[np.uint64]
 Array = NDArray[Any]
 
 
@@ -121,6 +122,17 @@ class Examples:
         return self.inputs[positions]
 
     @cached_property
+    def ids(self) -> Identities:
+        """A number for each input that follows from its content alone, `[N]`."""
+        return np.concatenate(
+            [
+                _identities(np.ascontiguousarray(self.inputs[rows]))
+                for rows in _blocks(len(self), 4096)
+            ]
+            or [np.zeros(0, np.uint64)]
+        )
+
+    @cached_property
     def digest(self) -> str:
         """A fingerprint of everything in here: inputs, labels and class names."""
         summary = hashlib.blake2b(digest_size=16)
@@ -130,6 +142,11 @@ class Examples:
         for rows in _blocks(len(self), 4096):
             summary.update(np.ascontiguousarray(self.inputs[rows]).tobytes())
         return summary.hexdigest()
+
+
+def _identities(inputs: Array) -> Identities:
+    digests = (hashlib.blake2b(each, digest_size=8).digest() for each in inputs)
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _blocks(length: int, size: int) -> list[Integers]:

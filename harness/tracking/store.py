@@ -1,5 +1,6 @@
 """The record of trials: one MLflow run each. No other module imports mlflow."""
 
+import hashlib
 import json
 import logging
 import os
@@ -13,8 +14,9 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
+from harness.data.cache import cache_directory
 from harness.errors import UserError
 
 Row = tuple[str, int, float]
@@ -24,6 +26,7 @@ LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 SQLITE = "sqlite:///"
+PARENT = "mlflow.parentRunId"
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ def tracking_uri() -> str:
 class Store:
     """One MLflow experiment, opened by `Store.open`, and the runs in it."""
 
-    def __init__(self, client: Any, experiment_id: str) -> None:
+    def __init__(self, client: Any, experiment_id: str, claims: Path) -> None:
         self._client = client
         self._experiment_id = experiment_id
+        self._claims = claims
 
     @classmethod
     def open(cls, experiment_name: str) -> "Store":
@@ -82,28 +86,55 @@ class Store:
             database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock") if database is not None else nullcontext(), _quiet():
             client = _client(uri)
-            return cls(client, _experiment(client, experiment_name, database))
+            return cls(client, _experiment(client, experiment_name, database), _claims(uri))
 
     def finished(self, fingerprint: str) -> RecordedRun | None:
         """Return a finished run of the trial with this fingerprint, or None."""
         filter_string = f"tags.trial = '{fingerprint}' and attributes.status = 'FINISHED'"
-        runs = self._client.search_runs([self._experiment_id], filter_string, max_results=1)
-        if not runs:
-            return None
-        run = runs[0]
-        return RecordedRun(
-            run.info.run_id,
-            dict(run.data.metrics),
-            dict(run.data.params),
-            dict(run.data.tags),
-        )
+        return next(self.runs(filter_string), None)
 
-    def start(self, name: str, tags: Mapping[str, object], params: Mapping[str, object]) -> str:
+    def runs(self, filter_string: str) -> Iterator[RecordedRun]:
+        """Yield the runs of this experiment that pass MLflow's filter, the newest first."""
+        token: str | None = None
+        while True:
+            page = self._client.search_runs([self._experiment_id], filter_string, page_token=token)
+            yield from map(_recorded, page)
+            token = page.token
+            if not token:
+                return
+
+    @contextmanager
+    def claim(self, key: str, wait: bool = True) -> Iterator[bool]:
+        """Hold what `key` names for this process; yield False if another one has it.
+
+        With `wait`, its end is waited for. A process that dies, even of kill -9, lets go.
+        """
+        self._claims.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._claims / f"{key}.lock")
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def start(
+        self,
+        name: str,
+        tags: Mapping[str, object],
+        params: Mapping[str, object],
+        parent: str | None = None,
+    ) -> str:
         """Record a new running run with its tags and parameters; return its id."""
         from mlflow.entities import Param
 
         texts = {key: _cut(str(value), LONGEST_TAG) for key, value in tags.items()}
         texts["process"] = _process(os.getpid())
+        if parent is not None:
+            texts[PARENT] = parent
         run = self._client.create_run(self._experiment_id, tags=texts, run_name=name)
         run_id = str(run.info.run_id)
         entries = [Param(key, _cut(str(value), LONGEST_PARAM)) for key, value in params.items()]
@@ -141,6 +172,28 @@ class Store:
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
         self._client.set_terminated(run_id, "FINISHED")
 
+    def resume(self, run_id: str) -> None:
+        """Record that a run which had ended goes on in this process."""
+        self._client.set_tag(run_id, "process", _process(os.getpid()))
+        self._client.update_run(run_id, "RUNNING")
+
+    def adopt(self, run: RecordedRun, parent: str) -> None:
+        """Show a run below `parent`, unless it stands there already."""
+        if run.tags.get(PARENT) != parent:
+            self._client.set_tag(run.run_id, PARENT, parent)
+
+    def artifact(self, run_id: str, name: str) -> Path:
+        """Return where a file of a run can be read on this machine.
+
+        Raises UserError if the run has no such file.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(self._client.download_artifacts(run_id, name))
+        except (MlflowException, OSError) as error:
+            raise UserError(f"run {run_id} has no file {name!r} in the record") from error
+
     def fail(self, run_id: str, message: str) -> None:
         """Record that the run ended without a result, and why."""
         self._client.set_tag(run_id, "error", _cut(message, LONGEST_TAG))
@@ -148,20 +201,9 @@ class Store:
 
     def reap(self) -> None:
         """Mark as killed what this machine's dead processes left running in this experiment."""
-        for run in list(self._running()):
-            if _is_dead(run.data.tags.get("process", "")):
-                self._client.set_terminated(run.info.run_id, "KILLED")
-
-    def _running(self) -> Iterator[Any]:
-        token: str | None = None
-        while True:
-            page = self._client.search_runs(
-                [self._experiment_id], "attributes.status = 'RUNNING'", page_token=token
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
+        for run in list(self.runs("attributes.status = 'RUNNING'")):
+            if _is_dead(run.tags.get("process", "")):
+                self._client.set_terminated(run.run_id, "KILLED")
 
 
 def _client(uri: str) -> Any:
@@ -169,6 +211,19 @@ def _client(uri: str) -> Any:
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
+
+
+def _recorded(run: Any) -> RecordedRun:
+    data = run.data
+    return RecordedRun(run.info.run_id, dict(data.metrics), dict(data.params), dict(data.tags))
+
+
+def _claims(uri: str) -> Path:
+    """Return the folder of claims: beside the database, or with this machine's other caches."""
+    database = _database(uri)
+    if database is not None:
+        return database.parent / "claims"
+    return cache_directory() / "claims" / hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
 
 
 def _experiment(client: Any, name: str, database: Path | None) -> str:

@@ -52,6 +52,8 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.model = self._fresh()
+        self._initial: list[Array] = []
+        self._initial_seed: int | None = None
         self._optimizers: dict[str, Any] = {}
         self._steps: dict[tuple[Any, ...], Any] = {}
         inputs = tf.TensorSpec([None, *recipe.input_shape], recipe.dtype)
@@ -60,9 +62,10 @@ class CompiledNetwork:
     def reset(self, seed: int) -> None:
         """Give every variable the value that a new model and optimizer of this seed would have."""
         keras.utils.set_random_seed(seed)
-        fresh = self._fresh()
-        for variable, new in zip(self.model.variables, fresh.variables, strict=True):
-            variable.assign(new)
+        if seed != self._initial_seed:
+            self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
+            self._initial_seed = seed
+        self.restore(self._initial)
         self.reset_optimizers()
 
     def reset_optimizers(self) -> None:

@@ -15,9 +15,10 @@ from harness.data.examples import Array, Examples
 from harness.data.split import Sealed
 from harness.errors import TrialFailed, UserError
 from harness.registry import resolve
+from harness.running import run
 from harness.tracking.store import Store
 from harness.training.loop import Epoch, rarest
-from harness.trial import Result, Trial, run
+from harness.trial import Result, Trial
 
 
 @pytest.fixture

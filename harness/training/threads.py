@@ -1,0 +1,46 @@
+"""How many threads a trial computes with: they decide the last bits of its numbers."""
+
+import os
+import sys
+from math import prod
+
+from harness.config.experiment import Experiment
+
+VARIABLE = "TF_NUM_INTRAOP_THREADS"
+SMALL_BATCH = 16_384
+
+
+def threads_for(experiment: Experiment, input_shape: tuple[int, ...]) -> int:
+    """Return `train.threads`; if that is `auto`, TensorFlow's own variable, or what size suggests.
+
+    A batch of up to 16,384 input values is computed faster by one thread than by several, that
+    wait for each other (see `benchmarks/README.md`); a larger one gets every core. Neither the
+    strategy nor the number of parallel jobs has a say, so that trials stay comparable.
+    """
+    chosen = experiment.train.threads
+    if chosen != "auto":
+        return chosen
+    if given := os.environ.get(VARIABLE, ""):
+        return int(given)
+    small = experiment.train.batch_size * prod(input_shape) <= SMALL_BATCH
+    return 1 if small else cores()
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def use(threads: int) -> None:
+    """Let TensorFlow compute with so many threads; to be said before it computes anything.
+
+    Raises:
+        RuntimeError: it runs already, with another number.
+
+    """
+    if "harness.training.framework" not in sys.modules:
+        os.environ[VARIABLE] = str(threads)
+    elif (running := os.environ.get(VARIABLE)) != str(threads):
+        raise RuntimeError(f"this process computes with {running or 'all'} threads, not {threads}")
