@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
-from harness.data.examples import Examples, Integers
+from harness.data.examples import Examples, Identities, Integers
 from harness.data.imbalance import imbalance, imbalance_test, relabel
 from harness.data.sources import Source
 from harness.errors import UserError
@@ -41,6 +41,11 @@ class Sealed:
     def digest(self) -> str:
         """The fingerprint of the examples behind the seal."""
         return self._examples.digest
+
+    @property
+    def ids(self) -> Identities:
+        """A number for each input that follows from its content alone, `[N]`."""
+        return self._examples.ids
 
     def open(self) -> Examples:
         """Break the seal: return the test examples."""
