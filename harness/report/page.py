@@ -14,7 +14,16 @@ from harness.report.images import MOST_CLASSES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
 from harness.report.verdict import sentence
-from harness.report.wording import Metric, baseline_name, clean, columns, cut, joined, plural
+from harness.report.wording import (
+    Metric,
+    baseline_name,
+    clean,
+    columns,
+    cut,
+    joined,
+    plural,
+    verbatim,
+)
 
 HERE = Path(__file__).parent
 TOLERANCE = 0.01
@@ -49,7 +58,7 @@ def render(content: Content) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clean=clean, short=_short)
+    environment.filters.update(clean=clean, short=_short, verbatim=verbatim)
     template = environment.get_template("page.html.j2")
     with page_style():
         drawings = _drawings(content)

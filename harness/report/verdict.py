@@ -28,9 +28,7 @@ def sentence(content: Content) -> str:
     failed = len(content.verdicts) - len(told)
     if failed:
         parts.append(f"{plural(failed, 'strategy', 'strategies')} did not finish")
-    if groups["better"] or groups["worse"] or groups["equivalent"]:
-        return f"On {cut(content.experiment)}, {'; '.join(parts)}."
-    return f"{parts[0][0].upper()}{'; '.join(parts)[1:]}."
+    return f"On {cut(content.experiment)}, {'; '.join(parts)}."
 
 
 def _better(group: list[Verdict], content: Content, metric: Metric) -> str:
@@ -58,19 +56,17 @@ def _equivalent(group: list[Verdict], content: Content, metric: Metric) -> str:
 
 def _undecided(group: list[Verdict], content: Content, metric: Metric) -> str:
     seeds = plural(len(content.seeds), "seed")
-    base = baseline_name(content.baseline)
-    if len(group) == len(content.verdicts) > 1:
-        start = f"no strategy can be told from {base} with {seeds}"
-    elif len(group) == len(content.verdicts):
-        start = f"{_names(group)} cannot be told from {base} with {seeds}"
-    else:
-        start = f"{_names(group)} cannot be told from {base}"
-    detectable = max((v.detectable for v in group if math.isfinite(v.detectable)), default=0.0)
-    if not detectable or len(group) < len(content.verdicts):
+    alone = all(verdict.word == "undecided" for verdict in content.verdicts if verdict.finished)
+    subject = "no strategy can" if alone and len(group) > 1 else f"{_names(group)} cannot"
+    start = f"{subject} be told from {baseline_name(content.baseline)}"
+    if not alone:
         return start
+    detectable = max((v.detectable for v in group if math.isfinite(v.detectable)), default=0.0)
+    if not detectable:
+        return f"{start} with {seeds}"
     size = metric.difference(detectable, signed=False)
     unit = "points" if metric.share else metric.unit
-    return f"{start}; differences under {size} {unit} could not have been seen"
+    return f"{start} with {seeds}; differences under {size} {unit} could not have been seen"
 
 
 def _too_few(group: list[Verdict], content: Content, metric: Metric) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.metrics import HIGHER_IS_BETTER
 
 LONGEST_NAME = 40
+UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 SHARES = {
     "balanced_accuracy",
@@ -110,11 +111,19 @@ def clean(text: str) -> str:
     """Return the text on one line, without what breaks XML or turns the direction of writing."""
     kept = (" " if character.isspace() else character for character in text)
     line = "".join(
-        "�" if unicodedata.category(character) in ("Cc", "Cs", "Cn", "Co") else character
+        "�" if unicodedata.category(character) in UNSEEN else character
         for character in kept
         if unicodedata.category(character) != "Cf"
     )
     return " ".join(line.split())
+
+
+def verbatim(text: str) -> str:
+    """Return the text with its lines and spaces, marked where a character would not be seen."""
+    return "".join(
+        "�" if character not in "\n\t" and unicodedata.category(character) in UNSEEN else character
+        for character in text
+    )
 
 
 def cut(text: str, width: int = LONGEST_NAME) -> str:

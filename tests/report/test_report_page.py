@@ -1,0 +1,259 @@
+import re
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import matplotlib
+import numpy as np
+import pytest
+from parsed import Element, parse
+from report_content import STRATEGIES, content, verdict
+
+from harness.report.content import Content, Samples
+from harness.report.page import render
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror='alert(1)'>",
+    "$x$ \\frac{",
+    "&lt;b&gt; {{ 7 * 7 }}",
+    "非常に長いクラス名前ですよこれは本当に長いので切られます",
+    "שלום עולם",
+    "x" * 300,
+    "null\x00 \x1b[31m \u202eevil",
+    "\ud800",
+    "",
+)
+
+
+def cases() -> dict[str, Content]:
+    return {
+        "digits": content(),
+        "hostile": content(
+            strategies=("none", *HOSTILE), class_names=HOSTILE, experiment=HOSTILE[0]
+        ),
+        "one_seed_two_classes": content(class_names=("fine", "defect"), seeds=1, images=False),
+        "hundred_classes": content(
+            class_names=[f"class {i}" for i in range(100)], dead="focal_loss", images=False
+        ),
+        "little": replace(
+            content(verdicts=[], strategies=("none",), images=False),
+            decisions=None,
+            recall=None,
+            precision_recall=(),
+            reliability=None,
+            costs=(),
+            optimism=(),
+            notes=(),
+        ),
+    }
+
+
+NAMES = ("digits", "hostile", "one_seed_two_classes", "hundred_classes", "little")
+
+
+@cache
+def page(name: str) -> str:
+    return render(cases()[name])
+
+
+@cache
+def tree(name: str) -> Element:
+    return parse(page(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_well_formed_and_accessible(name: str) -> None:
+    root = tree(name)
+    assert len(root.all("h1")) == 1
+    for table in root.all("table"):
+        assert table.children[0].tag == "caption"
+        assert table.children[0].text
+        assert all(cell.attributes["scope"] in ("col", "row") for cell in table.all("th"))
+        widths = {len(row.children) for row in table.all("tr")}
+        assert len(widths) == 1
+    for svg in root.all("svg"):
+        assert svg.attributes["role"] == "img"
+        assert svg.attributes["aria-label"].strip()
+    for figure in root.all("figure"):
+        assert len(figure.all("figcaption")) == 1
+        assert figure.all("details")[0].all("table")
+    assert all(image.attributes["alt"] for image in root.all("img"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_headings_leave_no_level_out(name: str) -> None:
+    levels = [int(e.tag[1]) for e in tree(name).all() if re.fullmatch("h[1-6]", e.tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_loads_nothing(name: str) -> None:
+    root = tree(name)
+    assert not {"script", "link", "iframe", "object", "base"} & {e.tag for e in root.all()}
+    for element in root.all():
+        for attribute, value in element.attributes.items():
+            assert not attribute.startswith("on")
+            if attribute in ("src", "href", "xlink:href"):
+                assert value.startswith(("data:image/png;base64,", "#"))
+            if attribute == "style":
+                assert all(target.startswith("#") for target in re.findall(r"url\((.*?)\)", value))
+    style = root.all("style")[0].text
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ids_are_unique_and_references_resolve(name: str) -> None:
+    root = tree(name)
+    ids = [e.attributes["id"] for e in root.all() if "id" in e.attributes]
+    assert len(set(ids)) == len(ids)
+    wanted = set(re.findall(r'href="#([^"]+)"', page(name)))
+    wanted |= set(re.findall(r"url\(#([^)]+)\)", page(name)))
+    wanted |= {e.attributes["aria-labelledby"] for e in root.all("section")}
+    assert wanted <= set(ids)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_drawings_follow_the_pages_colours_and_font(name: str) -> None:
+    for svg in tree(name).all("svg"):
+        for element in svg.all():
+            style = element.attributes.get("style", "")
+            assert not re.search(r"#[0-9a-fA-F]{3,6}\b(?!-)", style.replace("url(#", "url("))
+            assert "font-family" not in style
+
+
+def test_hostile_names_are_shown_and_do_nothing() -> None:
+    root, text = tree("hostile"), page("hostile")
+    assert "alert(1)" in root.text
+    assert not [e for e in root.all("img") if e.attributes["src"] == "x"]
+    assert "{{ 7 * 7 }}" in root.text
+    assert "$x$ \\frac{" in root.text
+    assert "\x00" not in text
+    assert "\u202e" not in text
+    text.encode("utf-8")
+
+
+def test_long_names_are_cut_with_the_whole_in_a_title() -> None:
+    root = tree("hostile")
+    assert any(e.attributes.get("title") == HOSTILE[6] for e in root.all("bdi"))
+    assert all(len(e.text) <= 400 for e in root.all("bdi"))
+    assert any(e.text == HOSTILE[6] for e in root.all("title"))
+
+
+def test_same_content_gives_the_same_page_whatever_the_users_settings() -> None:
+    with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.facecolor": "red"}):
+        again = render(content())
+    assert again == page("digits")
+
+
+def test_drawing_leaves_the_users_settings_alone() -> None:
+    before = dict(matplotlib.rcParams)
+    page("little")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_page_is_small() -> None:
+    assert len(page("digits").encode("utf-8")) < 600_000
+
+
+def test_sections_come_in_order() -> None:
+    heads = [heading.text for heading in tree("one_seed_two_classes").all("h2")]
+    assert heads == [
+        "Verdicts",
+        "Learned, or moved the threshold?",
+        "Recall by class",
+        "Ranking and calibration",
+        "Cost and optimism",
+        "At your prevalence",
+        "The data",
+        "What is uncertain",
+        "How to reproduce",
+    ]
+
+
+def test_parts_without_content_are_left_out() -> None:
+    heads = [heading.text for heading in tree("little").all("h2")]
+    assert heads == ["Verdicts", "The data", "What is uncertain", "How to reproduce"]
+
+
+def rows(root: Element, caption: str) -> list[list[str]]:
+    table = next(t for t in root.all("table") if t.children[0].text.startswith(caption))
+    return [[cell.text for cell in row.children] for row in table.all("tr")[1:]]
+
+
+def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
+    table = rows(tree("digits"), "Every strategy against none")
+    assert table[0][:3] == ["none", "baseline", "74.2"]
+    assert table[1] == [
+        "class_weight",
+        "▲ better (threshold only)",
+        "77.1",
+        "+3.1",
+        "+1.2 to +5.0",
+        "0.012",
+        "4.2",
+        "–",  # noqa: RUF001
+    ]
+    assert [row[1] for row in table[2:]] == ["? undecided", "▼ worse", "≈ equivalent"]
+    assert table[2][-1] == "14"
+
+
+def test_strategy_without_a_finished_trial_is_named_and_not_drawn() -> None:
+    root = tree("hundred_classes")
+    table = rows(root, "Every strategy against none")
+    assert table[2][:2] == ["focal_loss", "✕ no trial finished"]
+    assert rows(root, "Trials that did not finish")[0][:2] == ["focal_loss", "0"]
+    labels = [svg.attributes["aria-label"] for svg in root.all("svg")]
+    assert not [label for label in labels if label.startswith("Recall of focal_loss")]
+    assert "nan" not in root.text.lower().replace("became nan", "")
+
+
+def test_many_classes_are_shown_as_groups() -> None:
+    assert [row[0] for row in rows(tree("hundred_classes"), "Recall in percent")] == [
+        "head",
+        "middle",
+        "tail",
+    ]
+
+
+def test_differing_budgets_and_copies_are_said() -> None:
+    text = tree("digits").text
+    assert "The budgets differ: undersampling and batch_size_scaling" in text
+    assert "3 examples of one split are exact copies" in text
+    same = replace(content(), costs=content().costs[:3])
+    assert "The budgets differ" not in render(same)
+
+
+def test_what_reproduces_it_is_there() -> None:
+    root = tree("digits")
+    made = content().reproduction
+    assert [pre.text for pre in root.all("pre")][:2] == list(made.commands)
+    assert made.fingerprint in root.text
+    assert len(rows(root, "Recorded trials")) == len(STRATEGIES) * 5
+
+
+@pytest.mark.parametrize("shape", [(3, 300, 200, 3), (1, 8, 8, 4), (12, 5, 9, 1), (2, 4, 4, 2)])
+def test_images_of_any_shape_become_a_strip(shape: tuple[int, ...]) -> None:
+    from harness.report.images import strip
+
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert strip(images).startswith("data:image/png;base64,")
+
+
+def test_class_without_images_is_left_out() -> None:
+    start = content()
+    empty = Samples("none there", np.zeros((0, 8, 8, 1), np.uint8))
+    data = replace(start.data, samples=(empty, *start.data.samples[:1]), augmented=())
+    images = parse(render(replace(start, data=data))).all("img")
+    assert [image.attributes["alt"] for image in images] == ["8 examples of 0"]
+
+
+def test_metric_where_lower_is_better_points_the_other_way() -> None:
+    told = [verdict("focal_loss", "better", -0.12, 0.05)]
+    root = parse(render(content(metric="log_loss", verdicts=told, images=False)))
+    drawn = [text.text for text in root.all("svg")[0].all("text")]
+    assert "← better" in drawn
+    assert "worse →" in drawn
+    assert "better than plain training by 0.120 of log loss" in root.all("h1")[0].text

@@ -1,0 +1,48 @@
+import pytest
+
+from harness.report import wording
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0312, "+3.1"), (-0.042, "−4.2"), (0.0, "0.0"), (-0.0001, "0.0")],  # noqa: RUF001
+)
+def test_differences_of_shares_are_points(value: float, text: str) -> None:
+    assert wording.Metric("balanced_accuracy").difference(value) == text
+
+
+def test_what_is_no_share_keeps_its_unit() -> None:
+    assert wording.Metric("log_loss").difference(0.1234) == "+0.123"
+    assert wording.Metric("mcc").score(0.5) == "0.500"
+
+
+def test_what_does_not_exist_is_a_dash() -> None:
+    metric = wording.Metric("balanced_accuracy")
+    assert metric.score(NAN) == metric.interval(NAN, NAN) == wording.probability(NAN)
+    assert wording.times(1.0, 0.0) == wording.NOTHING
+
+
+def test_tiny_probabilities_are_bounded() -> None:
+    assert wording.probability(1e-9) == "< 0.001"
+
+
+def test_cut_counts_wide_characters_twice() -> None:
+    assert wording.cut("abcdef", 6) == "abcdef"
+    assert wording.cut("abcdefg", 6) == "abcde…"
+    assert wording.cut("漢字漢字", 6) == "漢字…"
+
+
+def test_clean_leaves_one_line_without_controls() -> None:
+    assert wording.clean("a\n b\x00\u202e c\ud800") == "a b� c�"
+
+
+def test_right_to_left_names_are_isolated() -> None:
+    assert wording.cut("שלום") == "\u2068שלום\u2069"  # noqa: RUF001
+    assert wording.columns(wording.cut("שלום")) == 4
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 seed"), (5, "5 seeds"), (0, "0 seeds")])
+def test_plural(count: int, text: str) -> None:
+    assert wording.plural(count, "seed") == text
