@@ -38,11 +38,11 @@ def forest(content: Content, label: str) -> tuple[Markup, Markup] | None:
     )
 
 
-def decisions(content: Content, table: Decisions, label: str) -> tuple[Markup, Markup] | None:
+def decisions(metric: Metric, table: Decisions, label: str) -> tuple[Markup, Markup] | None:
     """Return every strategy under every rule as (wide, narrow), None where there are no scores."""
     if not np.isfinite(table.scores[:, :, 0]).any():
         return None
-    metric, names = Metric(content.metric), table.strategies
+    names = table.strategies
     return (
         to_svg(_decisions(metric, table, wide=True), "decisions-wide", label, names),
         to_svg(_decisions(metric, table, wide=False), "decisions-narrow", label, names),

@@ -8,7 +8,6 @@ import numpy as np
 
 from harness.report.content import (
     Content,
-    Data,
     Decisions,
     Float64s,
     PrecisionRecall,
@@ -231,37 +230,3 @@ def _matrix(
 ) -> tuple[tuple[str, ...], ...]:
     cells = ([write(float(value)) for value in row] for row in values)
     return tuple((name, *row) for name, row in zip(names, cells, strict=True))
-
-
-def class_counts(data: Data) -> Table:
-    """Return the examples of every class in every split."""
-    columns = [[f"{count:,}" for count in split.counts] for split in data.splits]
-    rows = tuple(zip(data.class_names, *columns, strict=True))
-    head = ("Class", *(split.name for split in data.splits))
-    return Table("Examples of every class", head, rows)
-
-
-def duplicates(data: Data) -> Table:
-    """Return how many exact copies two splits share."""
-    rows = tuple(
-        (f"{found.first} and {found.second}", f"{found.count:,}") for found in data.duplicates or ()
-    )
-    return Table("Exact copies between splits", ("Splits", "Copies"), rows)
-
-
-def failures(content: Content) -> Table:
-    """Return the trials that did not finish and why."""
-    rows = tuple((fail.strategy, str(fail.seed), fail.message) for fail in content.failures)
-    return Table("Trials that did not finish", ("Strategy", "Seed", "Why"), rows, words=(2,))
-
-
-def runs(content: Content) -> Table:
-    """Return every recorded trial with its run."""
-    rows = tuple((r.strategy, str(r.seed), r.run_id, r.trial) for r in content.reproduction.runs)
-    head = ("Strategy", "Seed", "MLflow run", "Trial")
-    return Table("Recorded trials", head, rows, words=(2, 3))
-
-
-def versions(content: Content) -> Table:
-    """Return the libraries and their versions."""
-    return Table("Versions", ("Library", "Version"), content.reproduction.versions, words=(1,))

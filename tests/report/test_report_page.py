@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import pytest
 from parsed import Element, parse
-from report_content import STRATEGIES, content, verdict
+from report_content import STRATEGIES, content, failed, verdict
 
 from harness.report.content import Content, Samples
 from harness.report.page import render
@@ -208,6 +208,17 @@ def test_strategy_without_a_finished_trial_is_named_and_not_drawn() -> None:
     labels = [svg.attributes["aria-label"] for svg in root.all("svg")]
     assert not [label for label in labels if label.startswith("Recall of focal_loss")]
     assert "nan" not in root.text.lower().replace("became nan", "")
+
+
+def test_comparison_in_which_nothing_finished_has_a_page() -> None:
+    told = [failed("focal_loss")]
+    start = content(strategies=("none", "focal_loss"), verdicts=told, images=False)
+    assert start.decisions is not None
+    nothing = np.full_like(start.decisions.scores, np.nan)
+    empty = replace(start.decisions, scores=nothing, gains=nothing)
+    root = parse(render(replace(start, decisions=empty, costs=(), optimism=())))
+    assert root.all("h1")[0].text.startswith("There is no verdict")
+    assert "Learned, or moved the threshold?" not in [h.text for h in root.all("h2")]
 
 
 def test_many_classes_are_shown_as_groups() -> None:
