@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from harness import metrics
 from harness.config.experiment import Experiment
+from harness.config.load import resolved
+from harness.data.classes import few_of_each
 from harness.data.split import Splits
 from harness.evaluation import Evaluated, counts_after
 from harness.plan import Plan, describe
@@ -37,8 +38,7 @@ def write_predictions(folder: Path, evaluated: Evaluated) -> None:
 
 def write_configuration(folder: Path, experiment: Experiment) -> None:
     """Write `config.yaml`: the experiment with every default filled in."""
-    resolved = experiment.model_dump(mode="json", by_alias=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False), "utf-8")
+    (folder / "config.yaml").write_text(resolved(experiment), "utf-8")
 
 
 def write_plan(
@@ -52,7 +52,13 @@ def write_plan(
     """Write `plan.json`: class counts, phases, effective prior, fitted rules, warnings."""
     names = splits.train.class_names
     shares = zip(names, prior.values.tolist(), strict=True)
-    offsets = {name: rule.label_offsets.tolist() for name, rule in evaluated.rules.items()}
+    offsets = {
+        name: {
+            "label": rule.label_offsets.tolist(),
+            "probability": rule.probability_offsets.tolist(),
+        }
+        for name, rule in evaluated.rules.items()
+    }
     facts: Mapping[str, Any] = {
         "class_names": list(names),
         "class_counts_before": splits.train.counts.tolist(),
@@ -107,6 +113,15 @@ def write_figures(folder: Path, plan: Plan, splits: Splits, evaluated: Evaluated
             positive=evaluated.positive,
         ),
     )
+
+
+def write_made_examples(folder: Path, plan: Plan, splits: Splits) -> None:
+    """Write `made_examples.npz`: a few inputs of each class that the strategy added, if it did."""
+    before = len(splits.train)
+    shown = few_of_each(plan.train.labels[before:], plan.train.n_classes) + before
+    if len(shown):
+        inputs, labels = plan.train.gather(shown), plan.train.labels[shown]
+        np.savez_compressed(folder / "made_examples.npz", inputs=inputs, labels=labels)
 
 
 def write_models(folder: Path, network: CompiledNetwork, trained: Trained) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 from harness import decision, metrics
 from harness.config.experiment import Evaluation
 from harness.data.batches import chance_without
-from harness.data.classes import per_class
+from harness.data.classes import per_class, rarest
 from harness.data.examples import Array, Examples, Floats, Identities, Integers
 from harness.data.split import Splits
 from harness.plan import Plan
 from harness.tracking.names import metric_names
 from harness.training.compiled import CompiledNetwork
-from harness.training.loop import Epoch, Trained, rarest
+from harness.training.loop import Epoch, Trained
 
 CLASSES_LOGGED_ONE_BY_ONE = 20
 

@@ -17,7 +17,7 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
     "record": True,
-    "evaluation": {"margin"},
+    "evaluation": {"margin", "miss_cost", "false_alarm_cost"},
 }
 
 

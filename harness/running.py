@@ -86,6 +86,7 @@ def _run(
             artifacts.write_configuration(folder, trial.experiment)
             artifacts.write_plan(folder, plan, trial.splits, prior, evaluated, remarks)
             artifacts.write_per_class(folder, plan, trial.splits, evaluated.test)
+            artifacts.write_made_examples(folder, plan, trial.splits)
             artifacts.write_figures(folder, plan, trial.splits, evaluated)
             if trial.experiment.record.save_model:
                 artifacts.write_models(folder, network, trained)

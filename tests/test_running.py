@@ -11,13 +11,14 @@ from sklearn import metrics as reference
 from harness import decision, metrics
 from harness.config.experiment import Experiment
 from harness.data import prepare
+from harness.data.classes import rarest
 from harness.data.examples import Array, Examples
 from harness.data.split import Sealed
 from harness.errors import TrialFailed, UserError
 from harness.registry import resolve
 from harness.running import run
 from harness.tracking.store import Store
-from harness.training.loop import Epoch, rarest
+from harness.training.loop import Epoch
 from harness.trial import Result, Trial
 
 

@@ -53,6 +53,70 @@ def run(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[STRATEGY]...", help="What to compare.")
+    ] = None,
+    configs: Annotated[
+        list[str] | None,
+        typer.Option("-c", "--config", help="Experiment file or name; several are ranked over."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds; default: the experiment's.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="The baseline; default: the experiment's.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; default: a core each.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="A parameter: focal_loss.gamma=1. Repeatable.")
+    ] = None,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    fresh: Annotated[bool, typer.Option(help="Run again what is recorded.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run strategies over seeds and say which help, by how much, and how sure that is."""
+    from harness.cli.comparing import compare_all
+    from harness.comparison.setup import setup
+    from harness.config.load import DEFAULT, load, parameters
+
+    setups = [
+        setup(
+            load(config, overrides or []),
+            names or [],
+            parameters(parameter or []),
+            plugin or [],
+            against,
+            seeds,
+        )
+        for config in configs or [DEFAULT]
+    ]
+    document, failed = compare_all(setups, jobs, fresh, show=not as_json)
+    if as_json:
+        _print_json(document)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def report(
+    experiment: Annotated[
+        str | None, typer.Argument(help="Its name; default: the default experiment's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write.")
+    ] = None,
+) -> None:
+    """Write the page of a recorded comparison: one HTML file that needs nothing else."""
+    from harness.cli.comparing import write_report
+    from harness.config.load import load
+
+    typer.echo(write_report(experiment or load().name, output))
+
+
+@app.command()
 def strategies(
     name: Annotated[str | None, typer.Argument(help="Only this one, in full.")] = None,
     plugin: Plugins = None,

@@ -162,6 +162,8 @@ class Evaluation(Section):
         "uniform"
     )
     margin: Annotated[float, Field(ge=0)] = 0.01
+    miss_cost: Annotated[float, Field(gt=0)] = 1.0
+    false_alarm_cost: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Comparison(Section):

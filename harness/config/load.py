@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from harness.config.experiment import Experiment
 from harness.config.explain import Steps, dotted, explain
-from harness.config.yaml_text import parse, show
+from harness.config.yaml_text import dump, parse, show
 from harness.errors import UserError, unknown
 
 Override = tuple[tuple[str, ...], object]
@@ -42,6 +42,11 @@ def parameters(pairs: Sequence[str]) -> dict[str, object]:
     """Return the strategy parameters of `gamma=2` pairs, the values read as YAML."""
     split = [_split(pair, "-p", "gamma=2") for pair in pairs]
     return {".".join(steps): value for steps, value in split}
+
+
+def resolved(experiment: Experiment) -> str:
+    """Return the experiment as YAML, with every default filled in."""
+    return dump(experiment.model_dump(mode="json", by_alias=True))
 
 
 def shipped() -> dict[str, Path]:

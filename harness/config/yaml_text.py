@@ -42,6 +42,11 @@ def parse(text: str, where: str) -> object:
         raise UserError(f"{where}: not valid YAML: {_one_line(str(error))}") from error
 
 
+def dump(value: object) -> str:
+    """Return `value` as a YAML document, keys in their own order."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
 def show(value: object, width: int = 60) -> str:
     """Return `value` as one short line of YAML, for messages."""
     try:

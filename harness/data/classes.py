@@ -1,10 +1,10 @@
-"""Classes as a user names them: by name or by index, one or all of them."""
+"""Classes: as a user names them, and by how many examples they have."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.data.examples import Floats
+from harness.data.examples import Floats, Integers
 from harness.errors import UserError, unknown
 
 
@@ -45,3 +45,14 @@ def per_class(where: str, given: Mapping[str | int, float], class_names: Sequenc
             f"{where}: every class must get a number, but {', '.join(missing)} got none"
         )
     return values
+
+
+def rarest(counts: Integers) -> int:
+    """Return the class with the fewest training examples, the last one of several."""
+    return int(len(counts) - 1 - np.argmin(counts[::-1]))
+
+
+def few_of_each(labels: Integers, n_classes: int, few: int = 8) -> Integers:
+    """Return the positions of the first few examples of each class."""
+    found = [np.flatnonzero(labels == index)[:few] for index in range(n_classes)]
+    return np.concatenate(found).astype(np.int64)

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.data.cache import cache_directory
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -34,6 +34,7 @@ class RecordedRun:
     """What the record holds of one run; a metric's value is its latest."""
 
     run_id: str
+    status: str
     metrics: dict[str, float]
     params: dict[str, str]
     tags: dict[str, str]
@@ -51,6 +52,25 @@ def records() -> Path:
 def tracking_uri() -> str:
     """Return where MLflow records: MLFLOW_TRACKING_URI, or the database in `records()`."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{records() / 'mlflow.db'}"
+
+
+def reports() -> Path:
+    """Return the folder of reports, beside the record if that is a file; made if missing."""
+    database = _database(tracking_uri())
+    folder = (records() if database is None else database.parent) / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def experiment_names() -> list[str]:
+    """Return the names of all experiments in the record."""
+    uri = tracking_uri()
+    database = _database(uri)
+    if database is not None and not database.exists():
+        return []
+    with _quiet():
+        found = _client(uri).search_experiments(filter_string="name != 'Default'")
+    return [experiment.name for experiment in found]
 
 
 class Store:
@@ -87,6 +107,32 @@ class Store:
         with FileLock(f"{database}.lock") if database is not None else nullcontext(), _quiet():
             client = _client(uri)
             return cls(client, _experiment(client, experiment_name, database), _claims(uri))
+
+    @classmethod
+    def existing(cls, experiment_name: str) -> "Store":
+        """Open an experiment that was recorded before; raises UserError if there is none."""
+        known = experiment_names()
+        if experiment_name not in known:
+            raise UserError(
+                unknown("experiment", experiment_name, known)
+                if known
+                else f"nothing is recorded yet in {tracking_uri()}: start with harness compare"
+            )
+        return cls.open(experiment_name)
+
+    @classmethod
+    def anywhere(cls) -> "Store":
+        """Open the record to read single runs of any experiment."""
+        return cls(_client(tracking_uri()), "", _claims(tracking_uri()))
+
+    def run(self, run_id: str) -> RecordedRun:
+        """Return one run; raises UserError if there is none of this id."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _recorded(self._client.get_run(run_id))
+        except MlflowException as error:
+            raise UserError(f"no run {run_id!r} in the record at {tracking_uri()}") from error
 
     def finished(self, fingerprint: str) -> RecordedRun | None:
         """Return a finished run of the trial with this fingerprint, or None."""
@@ -177,6 +223,26 @@ class Store:
         self._client.set_tag(run_id, "process", _process(os.getpid()))
         self._client.update_run(run_id, "RUNNING")
 
+    def comparison(self, conditions: str, experiment_name: str) -> str:
+        """Return the run above all trials of these conditions, which is made if missing."""
+        with self.claim(f"comparison-{conditions}"):
+            found = next(self.runs(f"tags.comparison = '{conditions}'"), None)
+            if found is None:
+                tags = {"comparison": conditions, "experiment": experiment_name}
+                return self.start(f"comparison of {experiment_name}", tags, {})
+        self.resume(found.run_id)
+        return found.run_id
+
+    def newest_comparison(self) -> RecordedRun | None:
+        """Return the comparison of this experiment that was begun last, or None."""
+        return next(self.runs("tags.comparison != ''"), None)
+
+    def close(self, run_id: str, metrics: Mapping[str, float], artifacts: Path) -> None:
+        """Record numbers and files of a run without data of its own, and that it is finished."""
+        self._client.log_artifacts(run_id, str(artifacts))
+        self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
+        self._client.set_terminated(run_id, "FINISHED")
+
     def adopt(self, run: RecordedRun, parent: str) -> None:
         """Show a run below `parent`, unless it stands there already."""
         if run.tags.get(PARENT) != parent:
@@ -208,14 +274,17 @@ class Store:
 
 def _client(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=uri)
 
 
 def _recorded(run: Any) -> RecordedRun:
-    data = run.data
-    return RecordedRun(run.info.run_id, dict(data.metrics), dict(data.params), dict(data.tags))
+    info, data = run.info, run.data
+    return RecordedRun(
+        info.run_id, info.status, dict(data.metrics), dict(data.params), dict(data.tags)
+    )
 
 
 def _claims(uri: str) -> Path:

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness import decision, metrics
 from harness.config.experiment import Experiment
+from harness.data.classes import rarest
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import TrialFailed
 from harness.plan import Phase, Plan
@@ -161,11 +162,6 @@ def score_by(plan: Plan, metric: str, prior: Floats, target: Floats, validation:
         return sign * metrics.one(metric, validation.labels, chosen, positive)
 
     return score
-
-
-def rarest(counts: Integers) -> int:
-    """Return the class with the fewest training examples, the last one of several."""
-    return int(len(counts) - 1 - np.argmin(counts[::-1]))
 
 
 def _schedule(phases: tuple[Phase, ...], epochs: int) -> Iterator[tuple[Phase, range]]:

@@ -1,0 +1,150 @@
+"""Reading the record: trials as a table, and the predictions of each."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.comparison.resampling import HeldOut, Logits
+from harness.decision import RULES, FittedRule
+from harness.tracking.store import RecordedRun, Store, experiment_names
+
+if TYPE_CHECKING:
+    import pandas
+
+FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Logits before any decision rule, float32 `[n, C]`, labels `[n]` and the tested inputs' ids.
+
+    `rules` are the decision rules as they were fitted on validation, by name.
+    """
+
+    class_names: tuple[str, ...]
+    validation_logits: NDArray[np.float32]
+    validation_labels: NDArray[np.int64]
+    test_logits: NDArray[np.float32]
+    test_labels: NDArray[np.int64]
+    test_ids: NDArray[np.uint64]
+    rules: dict[str, FittedRule]
+
+    @property
+    def held_out(self) -> HeldOut:
+        """The test examples, as the bootstrap draws them."""
+        return HeldOut(self.test_labels, self.test_ids)
+
+    def test(self, rule: str) -> Logits:
+        """Return the test logits under a decision rule."""
+        return Logits(*self.rules[rule].apply(self.test_logits))
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedTrial:
+    """A finished trial as the record holds it; predictions and plan are read when asked for."""
+
+    store: Store
+    run: RecordedRun
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name."""
+        return self.run.tags["strategy"]
+
+    @property
+    def seed(self) -> int:
+        """What decided split, subset and initial weights."""
+        return int(self.run.tags["seed"])
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """What `plan.json` says: class names and counts, phases, effective prior, rules."""
+        text = self.store.artifact(self.run.run_id, "plan.json").read_text("utf-8")
+        facts: dict[str, Any] = json.loads(text)
+        return facts
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """What the trial predicts on validation and test."""
+        path = self.store.artifact(self.run.run_id, "predictions.npz")
+        offsets = self.plan["decision_offsets"]
+        rules = {
+            name: FittedRule(
+                name, np.array(offsets[name]["label"]), np.array(offsets[name]["probability"])
+            )
+            for name in RULES
+        }
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {
+                name: file[name]
+                for name in (
+                    *("validation_logits", "validation_labels"),
+                    *("test_logits", "test_labels", "test_ids"),
+                )
+            }
+        return Predictions(tuple(self.plan["class_names"]), rules=rules, **arrays)
+
+    @property
+    def own_rule(self) -> str:
+        """The decision rule of the strategy itself."""
+        return str(self.plan["plan"]["decision"])
+
+
+def recorded_trials(store: Store, fingerprints: Sequence[str]) -> dict[str, RecordedTrial]:
+    """Return the newest finished run of each of these trials, by fingerprint."""
+    wanted, found = set(fingerprints), dict[str, RecordedTrial]()
+    for run in store.runs(FINISHED_TRIALS):
+        trial = run.tags["trial"]
+        if trial in wanted and trial not in found:
+            found[trial] = RecordedTrial(store, run)
+    return found
+
+
+def load_trials(experiment: str | None = None) -> "pandas.DataFrame":
+    """Return every finished trial of an experiment, or of all, a row each.
+
+    Columns: `run_id`, `trial` (the fingerprint), `conditions` (equal for trials that may be
+    compared), `experiment`, `strategy`, `seed`, every parameter as `params.…` and every metric
+    under its own name. Of a trial that ran several times the newest run counts.
+
+    Raises:
+        UserError: no experiment of this name is recorded.
+
+    """
+    import pandas
+
+    names = experiment_names() if experiment is None else [experiment]
+    rows = [row for name in names for row in _rows(Store.existing(name).runs(FINISHED_TRIALS))]
+    frame = pandas.DataFrame(rows)
+    return frame if frame.empty else frame.drop_duplicates("trial", ignore_index=True)
+
+
+def load_predictions(run_id: str) -> Predictions:
+    """Return the logits, labels and fitted decision rules of a recorded trial.
+
+    Raises:
+        UserError: there is no such run, or it has no predictions.
+
+    """
+    store = Store.anywhere()
+    return RecordedTrial(store, store.run(run_id)).predictions
+
+
+def _rows(runs: Iterable[RecordedRun]) -> Iterable[dict[str, Any]]:
+    for run in runs:
+        tags = run.tags
+        yield {
+            "run_id": run.run_id,
+            "trial": tags["trial"],
+            "conditions": tags.get("conditions", ""),
+            "experiment": tags["experiment"],
+            "strategy": tags["strategy"],
+            "seed": int(tags["seed"]),
+            **{f"params.{key}": value for key, value in run.params.items()},
+            **run.metrics,
+        }

@@ -1,0 +1,90 @@
+"""What a comparison needs: its strategies, its seeds, and the trials that follow from them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.config.experiment import Experiment
+from harness.errors import UserError, unknown
+from harness.execution.task import Candidate, Task
+from harness.registry import Entry, registry
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`."""
+
+    experiment: Experiment
+    candidates: tuple[Candidate, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def baseline(self) -> str:
+        """What the others are compared with."""
+        return self.candidates[0].name
+
+    def tasks(self, parent: str | None) -> list[Task]:
+        """Return a task for each trial; every strategy's of one seed before the next seed's."""
+        return [
+            Task(self.experiment, candidate, seed, parent)
+            for seed in self.seeds
+            for candidate in self.candidates
+        ]
+
+
+def setup(
+    experiment: Experiment,
+    names: Sequence[str] = (),
+    parameters: Mapping[str, Any] | None = None,
+    plugins: Iterable[Path] = (),
+    against: str | None = None,
+    seeds: int | None = None,
+) -> Setup:
+    """Return what to run: the given strategies, else the experiment's, else all that need nothing.
+
+    A parameter is named `focal_loss.gamma` and goes to every strategy that has this part.
+
+    Raises:
+        UserError: a strategy is unknown or named twice, or a parameter belongs to none of them.
+
+    """
+    files = tuple(plugins)
+    chosen = list(names) or experiment.comparison.strategies or _ready(registry(files))
+    if doubled := sorted({name for name in chosen if chosen.count(name) > 1}):
+        raise UserError(f"strategy {doubled[0]!r} is named twice; name each once")
+    baseline = against or experiment.comparison.baseline
+    others = [name for name in chosen if name != baseline]
+    if not others:
+        raise UserError(f"there is nothing to compare with {baseline!r}; name another strategy")
+    shares = _shared_out(parameters or {}, [baseline, *others])
+    candidates = tuple(Candidate(name, shares[name], files) for name in [baseline, *others])
+    for candidate in candidates:
+        candidate.stack()
+    count = experiment.comparison.seeds if seeds is None else seeds
+    return Setup(experiment, candidates, tuple(range(count)))
+
+
+def _ready(known: Mapping[str, Entry]) -> list[str]:
+    """Return the strategies that need no parameter from the user."""
+    return [
+        name
+        for name, entry in known.items()
+        if entry.kind is not None
+        and not any(field.is_required() for field in entry.kind.model_fields.values())
+    ]
+
+
+def _shared_out(parameters: Mapping[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    shares: dict[str, dict[str, Any]] = {name: {} for name in names}
+    parts = {part for name in names for part in name.split("+")}
+    for key, value in parameters.items():
+        owner, _, field = key.rpartition(".")
+        if not owner:
+            raise UserError(f"-p {key}: say whose parameter it is, such as {min(parts)}.{field}")
+        if owner not in parts:
+            raise UserError(unknown("strategy", owner, parts) + f" in parameter {key!r}")
+        for name in names:
+            if owner in name.split("+"):
+                shares[name][key] = value
+    return shares

@@ -1,0 +1,1 @@
+"""Running many trials: what one is, where it runs, and in which order they are taken."""

@@ -1,0 +1,91 @@
+"""Where tasks run: in this process or in long-lived worker processes, behind one interface."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
+from typing import Any, ParamSpec, TypeVar
+
+from harness.execution.task import OnEpoch, Outcome, Task, perform
+from harness.training.threads import use
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+MakeExecutor = Callable[[], Executor]
+
+_spawn = multiprocessing.get_context("spawn")
+_epochs: Any = None
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in this process."""
+
+    def submit(
+        self, fn: Callable[Given, Made], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Made]:
+        """Call the function and return its result as a future that is done; Ctrl-C goes through."""
+        future: Future[Made] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Workers(ProcessPoolExecutor):
+    """Processes that load the framework once, compute with `threads` each, and run many tasks.
+
+    Epochs that end in a worker are told to `on_epoch` in this process. Workers leave Ctrl-C to
+    this process, and end when it does, however it ends.
+    """
+
+    def __init__(self, jobs: int, threads: int, on_epoch: OnEpoch) -> None:
+        self._told: Any = _spawn.SimpleQueue()
+        self._listener = threading.Thread(target=self._listen, args=(on_epoch,), daemon=True)
+        self._listener.start()
+        super().__init__(jobs, _spawn, _begin, (threads, self._told))
+
+    def kill(self) -> None:
+        """Stop at once, without waiting for the tasks under way."""
+        processes = list((self._processes or {}).values())
+        self.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop taking tasks; with `wait`, until all that were taken have ended."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        if self._listener.is_alive():
+            self._told.put(None)
+            self._listener.join()
+
+    def _listen(self, on_epoch: OnEpoch) -> None:
+        while (told := self._told.get()) is not None:
+            on_epoch(*told)
+
+
+def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:
+    """Perform a task in a worker, and tell its epochs to the process that waits for it."""
+    return perform(task, fresh, wait, lambda done, epoch: _epochs.put((done, epoch)))
+
+
+def _begin(threads: int, epochs: Any) -> None:
+    """Make a new process a worker; the framework is loaded now, so that no task pays for it."""
+    global _epochs  # noqa: PLW0603 (what an initializer leaves for the tasks has no other place)
+    _epochs = epochs
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    use(threads)
+    import harness.running  # noqa: F401
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,82 @@
+"""A task: one trial as plain data that any process can run, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.errors import TrialFailed, TrialUnderWay, UserError
+from harness.registry import resolve
+from harness.strategy import Stack
+from harness.trial import Trial
+
+OnEpoch = Callable[["Task", int], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A strategy as the user gave it: its name, its parameters, and the files it may come from."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    plugins: tuple[Path, ...] = ()
+
+    def stack(self) -> Stack:
+        """Return the strategy that this names; raises UserError if there is none such."""
+        return resolve(self.name, dict(self.parameters), self.plugins)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One trial to run, recorded below the run `parent`."""
+
+    experiment: Experiment
+    candidate: Candidate
+    seed: int
+    parent: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"{self.candidate.name}, seed {self.seed}"
+
+    def trial(self) -> Trial:
+        """Return the trial itself; the data are read unless this process has them already."""
+        splits = prepare(self.experiment, self.seed)
+        return Trial(self.experiment, self.candidate.stack(), self.seed, splits)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task; `under_way` says that another process is running this very trial."""
+
+    state: Literal["done", "failed", "under_way"]
+    run_id: str = ""
+    cached: bool = False
+    reason: str = ""
+
+
+def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
+    """Run a task; whatever goes wrong in it is its outcome, so that the others can go on."""
+    from harness.running import run
+    from harness.tracking.store import Store
+
+    try:
+        result = run(
+            task.trial(),
+            Store.open(task.experiment.name),
+            lambda epoch: on_epoch(task, epoch.number + 1),
+            fresh=fresh,
+            wait=wait,
+            parent=task.parent,
+        )
+    except TrialUnderWay:
+        return Outcome("under_way")
+    except (TrialFailed, UserError) as error:
+        return Outcome("failed", reason=str(error))
+    except Exception as error:  # a stranger's strategy or network may fail in any way
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return Outcome("failed", reason=reason[:500])
+    return Outcome("done", run_id=result.run_id, cached=result.cached)
