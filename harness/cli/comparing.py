@@ -145,14 +145,21 @@ def compare(setup: Setup, schedule: Schedule, err: Console) -> Finished:
     first = next(iter(trials.values()))
     parent = store.comparison(first.conditions, experiment.name)
     tasks = setup.tasks(parent)
+    fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
+    known = {} if schedule.fresh else recorded_trials(store, fingerprints.values())
     with _progress(err, len(tasks), experiment.train.epochs) as progress:
         schedule.on_epoch = progress.on_epoch
-        schedule.run(tasks, first.threads, progress.on_outcome)
-    recorded = recorded_trials(store, [trial.fingerprint for trial in trials.values()])
+        missing = []
+        for task in tasks:
+            if found := known.get(fingerprints[task.label]):
+                progress.on_outcome(task, Outcome("done", found.run.run_id, cached=True))
+            else:
+                missing.append(task)
+        schedule.run(missing, first.threads, progress.on_outcome)
+    recorded = recorded_trials(store, fingerprints.values())
     by_strategy: dict[str, dict[int, RecordedTrial]] = {}
     for task in tasks:
-        found = recorded.get(trials[task.label].fingerprint)
-        if found is not None:
+        if found := recorded.get(fingerprints[task.label]):
             store.adopt(found.run, parent)
             by_strategy.setdefault(task.candidate.name, {})[task.seed] = found
     facts = _facts(setup, tasks, trials, recorded, progress.outcomes)

@@ -1,7 +1,7 @@
 """Reading the record: trials as a table, and the predictions of each."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,7 @@ class RecordedTrial:
         return str(self.plan["plan"]["decision"])
 
 
-def recorded_trials(store: Store, fingerprints: Sequence[str]) -> dict[str, RecordedTrial]:
+def recorded_trials(store: Store, fingerprints: Iterable[str]) -> dict[str, RecordedTrial]:
     """Return the newest finished run of each of these trials, by fingerprint."""
     wanted, found = set(fingerprints), dict[str, RecordedTrial]()
     for run in store.runs(FINISHED_TRIALS):
