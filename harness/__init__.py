@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 
 if TYPE_CHECKING:
+    from harness.comparison.records import Predictions, load_predictions, load_trials
     from harness.data.batches import chance_at_least
     from harness.data.cache import remembered
     from harness.data.classes import per_class
@@ -20,6 +21,9 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _HOMES = {
+    "Predictions": "comparison.records",
+    "load_predictions": "comparison.records",
+    "load_trials": "comparison.records",
     "chance_at_least": "data.batches",
     "per_class": "data.classes",
     "remembered": "data.cache",
@@ -45,6 +49,7 @@ __all__ = [
     "Loss",
     "Phase",
     "Plan",
+    "Predictions",
     "Range",
     "Rotating",
     "Sampler",
@@ -54,6 +59,8 @@ __all__ = [
     "UserError",
     "chance_at_least",
     "cross_entropy",
+    "load_predictions",
+    "load_trials",
     "per_class",
     "remembered",
 ]

@@ -34,6 +34,8 @@ from harness.tracking.store import Store
 from harness.training.threads import cores
 from harness.trial import Trial
 
+WORTH_WORKERS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -86,8 +88,7 @@ def compare_all(
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"two experiments are named {doubled[0]!r}; give each a name of its own")
     err = Console(stderr=True)
-    trials = max(len(each.candidates) * len(each.seeds) for each in setups)
-    schedule = Schedule(min(jobs or cores(), trials), fresh)
+    schedule = Schedule(jobs or max(map(_jobs, setups)), fresh)
     try:
         finished = []
         for each in setups:
@@ -107,6 +108,18 @@ def compare_all(
     document: dict[str, Any] = {"experiments": [each.document for each in finished]}
     document["ranks"] = _ranks(finished, show)
     return document, failed
+
+
+def _jobs(setup: Setup) -> int:
+    """Return a worker a core if there is work for over a minute, for loading them takes as long.
+
+    The work is judged by the examples that training visits, of which a core takes some 10,000 a
+    second in the small networks (see `benchmarks/README.md`).
+    """
+    trials = len(setup.candidates) * len(setup.seeds)
+    examples = len(prepare(setup.experiment, setup.seeds[0]).train)
+    work = trials * setup.experiment.train.epochs * examples
+    return min(cores(), trials) if work > WORTH_WORKERS else 1
 
 
 def write_report(experiment: str, output: Path | None) -> str:

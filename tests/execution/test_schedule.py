@@ -1,0 +1,124 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.comparison.records import load_trials
+from harness.config.experiment import Experiment
+from harness.execution.schedule import KILLED, Schedule
+from harness.execution.task import Candidate, Outcome, Task, perform
+from harness.tracking.store import Store
+
+PLUGIN = """
+import os, signal
+import harness
+
+class Deadly(harness.Strategy):
+    \"\"\"Takes its whole process along.\"\"\"
+    def plan(self, base, rng):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Broken(harness.Strategy):
+    \"\"\"Fails as a stranger's code may.\"\"\"
+    def plan(self, base, rng):
+        raise LookupError("no such luck")
+"""
+
+
+@pytest.fixture(autouse=True)
+def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    return tmp_path
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "plugin.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+EXPERIMENT = Experiment.model_validate(
+    {
+        "imbalance": {"kind": "long_tail", "ratio": 20},
+        "model": {"name": "mlp"},
+        "train": {"epochs": 2, "batch_size": 64},
+    }
+)
+
+
+def tasks(*names: str, seeds: int = 1, plugins: tuple[Path, ...] = ()) -> list[Task]:
+    return [
+        Task(EXPERIMENT, Candidate(name, {}, plugins), seed)
+        for seed in range(seeds)
+        for name in names
+    ]
+
+
+def outcomes(given: list[Task], jobs: int, fresh: bool = False) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+    schedule = Schedule(jobs, fresh)
+
+    def keep(task: Task, outcome: Outcome) -> None:
+        assert task.label not in found
+        found[task.label] = outcome
+
+    schedule.run(given, 1, keep)
+    schedule.close()
+    return found
+
+
+def test_every_task_runs_once_and_is_taken_from_the_record_the_next_time() -> None:
+    first = outcomes(tasks("none", "focal_loss", seeds=2), jobs=1)
+    assert len(first) == 4
+    assert {(each.state, each.cached) for each in first.values()} == {("done", False)}
+    again = outcomes(tasks("focal_loss", "none", seeds=2), jobs=1)
+    assert {(each.state, each.cached) for each in again.values()} == {("done", True)}
+    assert {label: each.run_id for label, each in again.items()} == {
+        label: each.run_id for label, each in first.items()
+    }
+
+
+def test_a_failing_task_does_not_stop_the_others(plugin: Path) -> None:
+    found = outcomes(tasks("broken", "none", plugins=(plugin,)), jobs=1)
+    assert found["broken, seed 0"].state == "failed"
+    assert found["broken, seed 0"].reason == "LookupError: no such luck"
+    assert found["none, seed 0"].state == "done"
+
+
+def test_workers_get_the_numbers_of_one_process_to_the_last_bit() -> None:
+    given = tasks("none", "offline_augmentation", seeds=2)
+    outcomes(given, jobs=1)
+    alone = load_trials("digits")
+    outcomes(given, jobs=2, fresh=True)
+    together = load_trials("digits")
+    assert set(alone["run_id"]).isdisjoint(together["run_id"])
+    numbers = [name for name in alone if "/" in name and name != "cost/train_seconds"]
+    ordered = [frame.sort_values("trial")[["trial", *numbers]] for frame in (alone, together)]
+    assert ordered[0].reset_index(drop=True).equals(ordered[1].reset_index(drop=True))
+
+
+def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
+    given = tasks("deadly", "none", "balanced_class_weight", plugins=(plugin,))
+    found = outcomes(given, jobs=2)
+    assert found.pop("deadly, seed 0") == Outcome("failed", reason=KILLED)
+    assert {each.state for each in found.values()} == {"done"}
+
+
+def test_what_another_process_runs_is_left_to_it_and_waited_for_at_the_end() -> None:
+    (task,) = tasks("none")
+    with Store.open("digits").claim(task.trial().fingerprint):
+        assert perform(task, False, False, lambda *_: None).state == "under_way"
+    assert perform(task, False, True, lambda *_: None).state == "done"
+    with Store.open("digits").claim(task.trial().fingerprint):
+        assert perform(task, False, False, lambda *_: None).cached
+
+
+def test_epochs_of_workers_are_told_as_they_end() -> None:
+    told: list[tuple[str, int]] = []
+    schedule = Schedule(2, False, lambda task, epoch: told.append((task.label, epoch)))
+    schedule.run(tasks("none", "focal_loss"), 1, lambda *_: None)
+    schedule.close()
+    labels = ("none, seed 0", "focal_loss, seed 0")
+    assert sorted(told) == sorted((label, epoch) for label in labels for epoch in (1, 2))
