@@ -95,9 +95,20 @@ def find(name: str) -> Network:
 
 
 def code_digest(name: str) -> str:
-    """Return a fingerprint of the source file in which a network stands."""
-    source = inspect.getsourcefile(find(name))
-    text = Path(source).read_bytes() if source else name.encode()
+    """Return a fingerprint of the source file in which a network stands.
+
+    Raises:
+        UserError: it has none, so that a change of it could not be told.
+
+    """
+    network = find(name)
+    try:
+        text = Path(inspect.getsourcefile(network) or "").read_bytes()
+    except (TypeError, OSError) as error:
+        raise UserError(
+            f"model.name {name!r} has no Python source file; name a function "
+            "(input_shape, n_classes) -> model that is defined with def in a module"
+        ) from error
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 

@@ -75,6 +75,14 @@ def test_the_digest_of_a_network_follows_its_source() -> None:
     assert networks.code_digest("own_edited:net") != before
 
 
+@pytest.mark.parametrize("name", ["os:getcwd", "builtins:dict", "own_partial:net"])
+def test_a_network_without_a_source_file_is_refused(name: str) -> None:
+    write("own_partial", "from functools import partial\nnet = partial(print)\n")
+    with pytest.raises(UserError, match=f"'{name}' has no Python source file") as refused:
+        networks.code_digest(name)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_model_of_another_output_shape_is_refused() -> None:
     write(
         "own_wrong",
