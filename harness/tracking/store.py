@@ -68,7 +68,7 @@ def experiment_names() -> list[str]:
     database = _database(uri)
     if database is not None and not database.exists():
         return []
-    with _quiet():
+    with _reached(uri), _quiet():
         found = _client(uri).search_experiments(filter_string="name != 'Default'")
     return [experiment.name for experiment in found]
 
@@ -88,16 +88,8 @@ class Store:
         Raises UserError if the experiment was deleted or the record can't be reached.
         """
         uri = tracking_uri()
-        try:
+        with _reached(uri):
             return cls._opened(uri, experiment_name)
-        except UserError:
-            raise
-        except Exception as error:  # MLflow, SQLAlchemy and the file system each have their own
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"the record at {uri} can't be opened: {reason}; set MLFLOW_TRACKING_URI to a "
-                "reachable store, or unset it for the default one"
-            ) from error
 
     @classmethod
     def _opened(cls, uri: str, experiment_name: str) -> "Store":
@@ -272,7 +264,25 @@ class Store:
                 self._client.set_terminated(run.run_id, "KILLED")
 
 
+@contextmanager
+def _reached(uri: str) -> Iterator[None]:
+    """Turn whatever keeps the record from being opened into one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # MLflow, SQLAlchemy and the file system each have their own
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"the record at {uri} can't be opened: {reason}; set MLFLOW_TRACKING_URI to a "
+            "reachable store, or unset it for the default one"
+        ) from error
+
+
 def _client(uri: str) -> Any:
+    # MLflow's own seven retries, ever further apart, keep a wrong address silent for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient

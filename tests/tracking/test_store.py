@@ -3,11 +3,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from harness.errors import UserError
-from harness.tracking.store import Store, records, tracking_uri
+from harness.tracking.store import Store, experiment_names, records, tracking_uri
 
 DATASET = ("digits", "ab" * 16, {"train": [50, 1]})
 ROOT = Path(__file__).parents[2]
@@ -169,3 +170,13 @@ def test_a_record_out_of_reach_is_told_in_one_line(
     with pytest.raises(UserError, match="can't be opened") as caught:
         Store.open("anything")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("contact", [lambda: Store.open("digits"), experiment_names])
+def test_a_server_that_does_not_answer_is_one_line_soon(monkeypatch, contact):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    began = monotonic()
+    with pytest.raises(UserError, match=r"http://127.0.0.1:9 can't be opened") as refused:
+        contact()
+    assert "\n" not in str(refused.value)
+    assert monotonic() - began < 10
