@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .DELETE_ON_ERROR:
 
 run: $(READY)
-	$(BIN)/harness run none
+	$(BIN)/harness compare
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -1,10 +1,12 @@
 """`harness data`: class counts, imbalance ratio, and what a batch is likely to lack."""
 
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from harness.data.audit import duplicates
 from harness.data.batches import chance_without, imbalance_ratio
 from harness.data.split import Splits
 
@@ -12,6 +14,7 @@ from harness.data.split import Splits
 def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
     """Return the data as JSON-ready facts."""
     train = splits.train
+    audit = duplicates(splits)
     chances = chance_without(train.counts, min(batch_size, len(train)))
     return {
         "classes": list(train.class_names),
@@ -27,7 +30,8 @@ def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
                 name: float(chance) for name, chance in zip(train.class_names, chances, strict=True)
             },
         },
-        "notes": list(splits.notes),
+        "duplicates": asdict(audit),
+        "notes": [*splits.notes, *audit.notes],
     }
 
 
