@@ -50,7 +50,7 @@ class OfflineAugmentation(Strategy):
         parents = self._parents(train, rng)
         made = self._made(train, parents, int(rng.integers(2**31)))
         if self.save_to_dir is not None:
-            _save(made, Path(self.save_to_dir).expanduser())
+            _save(made, self.save_to_dir)
         if not len(made):
             return base
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
@@ -118,8 +118,22 @@ class OfflineAugmentation(Strategy):
         return list(known.values())
 
 
-def _save(examples: Examples, directory: Path) -> None:
-    """Write PNG files, one folder a class."""
+def _save(examples: Examples, place: str) -> None:
+    """Write PNG files, one folder a class; raises UserError where that can't be done."""
+    channels = examples.inputs.shape[-1]
+    try:
+        if channels > 4:
+            raise ValueError(f"PNG files hold no images of {channels} channels")
+        _write(examples, Path(place).expanduser())
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        raise UserError(
+            f"offline_augmentation: save_to_dir {place!r} can't be written: {reason}; "
+            "name a directory that can, or leave it out"
+        ) from error
+
+
+def _write(examples: Examples, directory: Path) -> None:
     import numpy as np
     from PIL import Image
 

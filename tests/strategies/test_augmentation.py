@@ -123,6 +123,22 @@ def test_saving_changes_neither_images_nor_cache(tmp_path: Path, cache: Path) ->
     assert len(list(cache.iterdir())) == 1
 
 
+@pytest.mark.parametrize("place", ["file", "file/below", "~no_such_user_here/out"])
+def test_a_directory_that_cannot_be_written_is_one_line(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    with pytest.raises(UserError, match=f"save_to_dir {place!r} can't be written: ") as refused:
+        planned(save_to_dir=place)
+    assert "\n" not in str(refused.value)
+
+
+def test_images_of_a_kind_that_png_lacks_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"save_to_dir .* can't be written: .* 5 channels"):
+        planned(base(channels=5), save_to_dir=str(tmp_path / "out"))
+
+
 @pytest.mark.parametrize(
     "inputs", [np.zeros((4, 8, 8, 1), np.float32), np.zeros((4, 64), np.uint8)]
 )
