@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.errors import UserError
 from harness.strategy import Choice, Range, Strategy
 
 if TYPE_CHECKING:
@@ -33,25 +34,36 @@ class BatchSizeScaling(Strategy):
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Enlarge the batch, never shrink it, and scale the learning rate by its rule."""
         counts = base.train.counts
-        rare = int(counts[counts > 0].min())
-        needed = smallest_batch(int(counts.sum()), rare, self.min_examples, self.confidence)
+        total, rare = int(counts.sum()), int(counts[counts > 0].min())
+        name = base.train.class_names[counts.tolist().index(rare)]
+        if rare < self.min_examples:
+            raise UserError(
+                f"batch_size_scaling: min_examples is {self.min_examples}, but class {name!r} has "
+                f"{rare} training examples, so that no batch can hold more; give at most {rare}"
+            )
+        needed = smallest_batch(total, rare, self.min_examples, self.confidence)
         size = max(needed, base.batch_size)
         growth = size / base.batch_size
         factor = {"none": 1.0, "linear": growth, "sqrt": math.sqrt(growth)}[self.learning_rate_rule]
         plan = replace(base, batch_size=size)
+        if base.batch_size < needed == total:
+            note = (
+                f"batch_size_scaling made one batch of all {total} training examples: no smaller "
+                f"one has at confidence {self.confidence} {self.min_examples} examples of class "
+                f"{name!r}"
+            )
+            plan = replace(plan, notes=(*base.notes, note))
         return plan if factor == 1.0 else replace(plan, learning_rate=base.learning_rate * factor)
 
 
 def smallest_batch(total: int, rare: int, min_examples: int, confidence: float) -> int:
     """Return the smallest batch with P(at least `min_examples` of the rare class) >= `confidence`.
 
-    Drawn without replacement, so the count is hypergeometric. A class with fewer than
-    `min_examples` gives the whole data set. Found by bisection: the chance grows with the batch.
+    Drawn without replacement, so the count is hypergeometric; the class must have `min_examples`.
+    Found by bisection: the chance grows with the batch.
     """
     from harness import chance_at_least
 
-    if rare < min_examples:
-        return total
     low, high = min_examples, total
     while low < high:
         middle = (low + high) // 2

@@ -31,10 +31,11 @@ def planned(start: Plan, **parameters: Any) -> Plan:
 def test_the_batch_is_the_smallest_by_brute_force(
     rare: int, others: int, wanted: int, confidence: float
 ) -> None:
+    wanted = min(wanted, rare)
     total = rare + others
     chances = hypergeom.sf(wanted - 1, total, rare, np.arange(1, total + 1))
     enough = np.flatnonzero(chances >= confidence)
-    expected = int(enough[0]) + 1 if len(enough) else total
+    expected = int(enough[0]) + 1
     assert smallest_batch(total, rare, wanted, confidence) == expected
 
 
@@ -52,8 +53,23 @@ def test_a_class_without_examples_does_not_count() -> None:
     assert planned(base(counts=(100, 60, 0))).batch_size == smallest_batch(160, 60, 1, 0.95)
 
 
-def test_too_rare_a_class_gives_the_whole_data_set() -> None:
-    assert planned(base(), min_examples=11).batch_size == 200
+def test_more_examples_than_a_class_has_are_refused() -> None:
+    assert planned(base(), min_examples=10).batch_size <= 200
+    with pytest.raises(UserError, match=r"min_examples is 11, but class 'bee' has 10 .* at most 10"):
+        planned(base(), min_examples=11)
+
+
+def test_a_batch_of_all_examples_is_noted() -> None:
+    plan = planned(base(), min_examples=10, confidence=0.96)
+    assert plan.batch_size == 200
+    assert len(plan.notes) == 1
+    assert "all 200 training examples" in plan.notes[0]
+    assert "confidence 0.96 10 examples of class 'bee'" in plan.notes[0]
+
+
+def test_an_ordinary_batch_has_no_note() -> None:
+    assert planned(base()).notes == ()
+    assert planned(base(batch_size=300), min_examples=10).notes == ()
 
 
 def test_the_batch_never_shrinks() -> None:
