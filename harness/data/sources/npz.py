@@ -41,14 +41,30 @@ def _read(path: Path) -> dict[str, Array]:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path} is a single array; save it with numpy.savez(path, x=, y=)")
         with archive:
-            return {key: archive[key] for key in _known(archive.files, path)}
+            return {key: _array(archive, key) for key in _known(archive.files, path)}
     except FileNotFoundError as error:
         raise UserError(f"data.path {path} does not exist; it must be an .npz file") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} cannot be read as an .npz file without pickles: {reason}") from (
-            error
-        )
+        raise UserError(f"{path} cannot be read as an .npz file: {_reason(error)}") from error
+
+
+def _array(archive: Any, key: str) -> Array:
+    try:
+        array: Array = archive[key]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(
+            f"array {key} holds Python objects, which are not read; save numbers or strings"
+        ) from error
+    return array
+
+
+def _reason(error: Exception) -> str:
+    """Return one line; NumPy takes any file that is not its own for a pickle."""
+    if "allow_pickle" in str(error):
+        return "it is another kind of file; save it with numpy.savez(path, x=, y=)"
+    return " ".join(str(error).split())
 
 
 def _known(keys: list[str], path: Path) -> list[str]:
