@@ -64,14 +64,17 @@ def _find(config: str | None) -> Path:
     path = _expanded(config)
     if path.is_file():
         return path.absolute()
-    name = config.removeprefix("configs/").removesuffix(".yaml")
+    before = "configs/" if config.startswith("configs/") else ""
+    after = ".yaml" if config.endswith(".yaml") else ""
+    name = config.removeprefix(before).removesuffix(after)
     if name in known:
         return known[name]
     if path.is_dir():
         raise UserError(f"{config} is a directory; give the YAML file in it")
     if "/" in name or "\\" in name:
         raise UserError(f"no file {config} (shipped experiments: {', '.join(known)})")
-    raise UserError(unknown("experiment or file", name, known))
+    spelt = [f"{before}{known_name}{after}" for known_name in known]
+    raise UserError(unknown("experiment or file", config, spelt))
 
 
 def _read(path: Path) -> Raw:

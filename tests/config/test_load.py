@@ -168,7 +168,11 @@ def test_a_broken_file_gets_one_line(tmp_path, text, words):
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
-    assert "did you mean 'digits'" in refusal("configs/digts.yaml")
+    assert "unknown experiment or file 'digts'; did you mean 'digits'?" in refusal("digts")
+    assert "'digts.yaml'; did you mean 'digits.yaml'?" in refusal("digts.yaml")
+    assert "'configs/digts.yaml'; did you mean 'configs/digits.yaml'?" in refusal(
+        "configs/digts.yaml"
+    )
     assert "shipped experiments: digits" in refusal(str(tmp_path / "none.yaml"))
     assert "is a directory" in refusal(str(tmp_path))
     binary = tmp_path / "binary.yaml"
