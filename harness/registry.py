@@ -45,11 +45,15 @@ def resolve(spec: str, parameters: dict[str, Any], plugins: Iterable[Path] = ())
     """Turn `undersampling+focal_loss` and its parameters into strategies.
 
     Raises:
-        UserError: a name is unknown, broken or doubled, or a parameter is wrong.
+        UserError: a name is empty, unknown, broken or doubled, or a parameter is wrong.
 
     """
     known = registry(plugins)
     names = spec.split("+")
+    if not all(name.strip() for name in names):
+        raise UserError(
+            f"strategy {spec!r}: a part is empty; join whole names, as in undersampling+focal_loss"
+        )
     if len(set(names)) < len(names):
         raise UserError(f"strategy {spec!r} names a part twice; name each part once")
     return assign(parameters, [(name, _kind(name, known)) for name in names])

@@ -125,9 +125,11 @@ def test_an_unknown_strategy_is_answered_with_the_closest() -> None:
     assert "rotating_undersampling" in message
 
 
-@pytest.mark.parametrize("spec", ["", "none+", "+none"])
+@pytest.mark.parametrize("spec", ["", "+", "none+", "+none", "none + "])
 def test_an_empty_name_is_refused(spec: str) -> None:
-    assert "unknown strategy ''" in refusal(spec)
+    message = refusal(spec)
+    assert message.startswith(f"strategy {spec!r}: a part is empty")
+    assert "undersampling+focal_loss" in message
 
 
 def test_a_part_named_twice_is_refused() -> None:
