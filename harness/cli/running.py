@@ -52,7 +52,7 @@ def run_one(
             fresh,
         )
     for remark in result.warnings:
-        err.print(f"note: {remark}", markup=False)
+        err.print(f"note: {remark}", markup=False, soft_wrap=True)
     document = {
         "run_id": result.run_id,
         "trial": result.trial,
