@@ -87,6 +87,20 @@ def test_run_finds_what_is_recorded_and_runs_again_when_asked(shell: Shell) -> N
     assert first["params"]["gamma"] == 1
 
 
+def test_the_largest_seed_is_taken(shell: Shell) -> None:
+    code, _, err = shell("run", "none", "--json", "--seed", "4294967295", *QUICK)
+    assert (code, err) == (0, "")
+
+
+def test_a_note_is_not_broken_into_lines(shell: Shell) -> None:
+    words = ["-p", "min_examples=2", "-p", "confidence=0.9999999"]
+    code, _, err = shell("run", "batch_size_scaling", "--json", *words, *QUICK)
+    assert code == 0
+    assert len(err.splitlines()) == 1
+    assert err.startswith("note: batch_size_scaling")
+    assert len(err) > 80
+
+
 def test_run_shows_a_table_without_json(shell: Shell) -> None:
     code, out, _ = shell("run", "none", *QUICK)
     assert code == 0
@@ -102,8 +116,12 @@ def test_run_shows_a_table_without_json(shell: Shell) -> None:
         (["run", "none", "--set", "train.epoch=2"], "epochs"),
         (["run", "none", "--set", "train.epochs=-2"], "train.epochs"),
         (["run", "none", "--set", "model.name=lenet"], "did you mean 'lenet5'?"),
-        (["run", "none", "-c", "no_such_file.yaml"], "no_such_file"),
         (["run", "none", "--plugin", "no_such_file.py"], "no_such_file.py"),
+        (["run", "none", "-c", "no_such_file.yaml"], "'no_such_file.yaml'"),
+        (["run", "none", "--seed", "4294967296"], "4294967295"),
+        (["data", "--seed", "4294967296"], "4294967295"),
+        (["run", "none", "--set", "model.name=os:getcwd"], "os:getcwd"),
+        (["run", "none+"], "a part is empty"),
         (["strategies", "nonne"], "did you mean 'none'?"),
         (["data", "--set", "imbalance.ration=2"], "ratio"),
     ],

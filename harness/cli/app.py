@@ -17,6 +17,8 @@ Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with strategies. Repeatable.")
 ]
 
+LARGEST_SEED = 2**32 - 1  # NumPy's own limit for the generator that Keras seeds
+
 app = typer.Typer(
     name="harness",
     add_completion=False,
@@ -35,7 +37,9 @@ def run(
         list[str] | None, typer.Option("-p", help="A strategy's parameter: gamma=2. Repeatable.")
     ] = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides split, subset and weights.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and weights.")
+    ] = 0,
     plugin: Plugins = None,
     fresh: Annotated[bool, typer.Option(help="Run again even if it is recorded.")] = False,
     as_json: Json = False,
@@ -141,7 +145,9 @@ def strategies(
 def data(
     config: Config = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, help="Decides split and subset.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split and subset.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Show class counts a split, imbalance ratio, and how often a batch lacks a class."""
