@@ -55,7 +55,9 @@ def test_a_class_without_examples_does_not_count() -> None:
 
 def test_more_examples_than_a_class_has_are_refused() -> None:
     assert planned(base(), min_examples=10).batch_size <= 200
-    with pytest.raises(UserError, match=r"min_examples is 11, but class 'bee' has 10 .* at most 10"):
+    with pytest.raises(
+        UserError, match=r"min_examples is 11, but class 'bee' has 10 .* at most 10"
+    ):
         planned(base(), min_examples=11)
 
 
