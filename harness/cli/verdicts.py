@@ -9,7 +9,7 @@ from rich.table import Table
 from harness.comparison.ranks import Ranks
 from harness.report.content import Content
 from harness.report.verdict import sentence
-from harness.report.wording import Metric
+from harness.report.wording import Metric, plural
 
 WORDS = {"too_few_seeds": "too few seeds"}
 
@@ -54,19 +54,22 @@ def _table(document: Mapping[str, Any]) -> Table:
     metric = Metric(document["metric"])
     table = Table(box=None, pad_edge=False)
     table.add_column("strategy", max_width=24, overflow="fold")
-    for head in ("mean", "difference [95 %]", "p", "verdict", "s"):
-        table.add_column(head, justify="left" if head == "verdict" else "right")
+    for head in ("mean", "difference [95 %]", "corrected"):
+        table.add_column(head, justify="right")
+    table.add_column("verdict")
     for row in document["strategies"]:
+        mean = metric.score(row["mean"])
         if row["strategy"] == document["baseline"]:
-            cells = [metric.score(row["mean"]), "baseline", "", ""]
-        else:
-            cells = [
-                metric.score(row["mean"]),
-                _difference(row, metric),
-                _p(row["p_adjusted"]),
-                _verdict(row),
-            ]
-        table.add_row(row["strategy"], *cells, f"{row['seconds']:.1f}")
+            table.add_row(row["strategy"], mean, "", "", "baseline")
+            continue
+        corrected = row["under"]["prior_corrected"]["difference"]
+        table.add_row(
+            row["strategy"],
+            mean,
+            _difference(row, metric),
+            "-" if corrected is None else metric.difference(corrected),
+            _verdict(row),
+        )
     return table
 
 
@@ -80,34 +83,39 @@ def _difference(row: Mapping[str, Any], metric: Metric) -> str:
     return f"{text} [{low}, {high}]"
 
 
-def _p(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-
-
 def _verdict(row: Mapping[str, Any]) -> str:
-    word = WORDS.get(row["verdict"], row["verdict"])
-    return f"{word}, threshold only" if row["threshold_only"] else word
+    if row["threshold_only"]:
+        return "threshold only"
+    word: str = row["verdict"]
+    return WORDS.get(word, word)
 
 
 def _legend(document: Mapping[str, Any]) -> str:
     """Say what the numbers are, and how small a difference could have been seen."""
     metric = Metric(document["metric"])
-    rows = [row for row in document["strategies"] if row["strategy"] != document["baseline"]]
     seeds = len(document["seeds"])
     lines = [
-        f"test {metric.heading}, mean over {seeds} seeds, own decision rule; "
-        f"p after Holm; s: seconds a trial",
+        f"test {metric.heading}, mean over {plural(seeds, 'seed')}, each strategy's own decision "
+        "rule; corrected: the difference when strategy and baseline both correct for the prior"
     ]
-    seen = [row["detectable"] for row in rows if row["detectable"] is not None]
+    seen = [row for row in document["strategies"] if row["detectable"]]
     if seen:
+        least, most = (
+            metric.difference(choose(row["detectable"] for row in seen), signed=False)
+            for choose in (min, max)
+        )
+        margin = metric.difference(document["margin"], signed=False)
         lines.append(
-            f"{seeds} seeds show differences from "
-            f"{metric.difference(min(seen), signed=False)} on (the noisiest strategy: "
-            f"{metric.difference(max(seen), signed=False)}); below "
-            f"{metric.difference(document['margin'], signed=False)} none matters to you"
+            f"a true difference of {least} to {most}, by strategy, is found with so many seeds in "
+            f"4 of 5 cases; one below {margin} does not matter to you"
+        )
+    if wanted := [row["seeds_needed"] for row in seen if row["verdict"] == "undecided"]:
+        known = [seeds for seeds in wanted if seeds is not None]
+        lines.append(
+            f"undecided: to find {margin}, {plural(max(known), 'seed')} would be needed"
+            if len(known) == len(wanted)
+            else f"undecided: no number of seeds finds {margin}; more test examples are needed"
         )
     if document.get("budgets_differ"):
-        lines.append("the budgets differ: see examples seen in the report")
+        lines.append("the budgets differ: see the cost in the report")
     return "\n".join(lines)

@@ -85,7 +85,8 @@ def summarise(
 ) -> Comparison:
     """Compare recorded trials, by strategy and seed; strategies without a trial are left out.
 
-    Only seeds that both the strategy and the baseline have finished count for an effect.
+    Only seeds that both the strategy and the baseline have finished count for an effect. A gain is
+    the threshold's alone if it is gone under the moved decision that serves the baseline best.
     """
     others = [name for name in trials if name != baseline and trials[name]]
     effects: dict[str, dict[str, Effect]] = {name: {} for name in others}
@@ -93,11 +94,11 @@ def summarise(
         for name, found in _effects(trials, baseline, others, metric, margin, rule).items():
             effects[name][rule] = found
     higher = HIGHER_IS_BETTER[metric]
+    moved = _best_moved(trials[baseline], metric)
     verdicts = judge({name: effects[name][OWN] for name in others}, margin, higher_is_better=higher)
 
     def line(name: str) -> Line:
         under = effects.get(name, {})
-        moved = [under[rule] for rule in MOVED if rule in under]
         verdict = verdicts.get(name)
         return Line(
             strategy=name,
@@ -106,7 +107,7 @@ def summarise(
             effects=under,
             verdict=verdict,
             threshold_only=verdict is not None
-            and threshold_only(verdict, moved, higher_is_better=higher),
+            and threshold_only(verdict, under[OWN], under[moved], higher_is_better=higher),
             cost=_cost(trials[name]),
             validation=_mean([_validation(t, metric) for t in _sorted(trials[name])]),
             optimism=_over_seeds(
@@ -168,6 +169,11 @@ def _effects(
                 scores - base_scores, of_test.within, of_test.between, margin, len(others)
             )
     return found
+
+
+def _best_moved(trials: Trials, metric: str) -> str:
+    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    return max(MOVED, key=lambda rule: sign * _mean_score(trials, metric, rule).difference)
 
 
 def _logits(trial: RecordedTrial, rule: str) -> Logits:

@@ -1,6 +1,6 @@
 """One word for each strategy: what its differences from the baseline allow to say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,13 +40,15 @@ def judge(
     }
 
 
-def threshold_only(own: Verdict, under: Iterable[Effect], *, higher_is_better: bool) -> bool:
-    """Say whether a strategy that is better gains under none of the other decision rules.
+def threshold_only(verdict: Verdict, own: Effect, moved: Effect, *, higher_is_better: bool) -> bool:
+    """Say whether a strategy is better only as long as the baseline's threshold stays put.
 
-    `under` are its effects when strategy and baseline both use the prior-corrected decision, and
-    both the tuned threshold: moving the threshold alone then gives what the strategy gave.
+    `moved` is its effect when strategy and baseline both use the same moved decision. Its gain
+    counts as gone there if it is not told from chance and less than half of what it was.
     """
-    return own.word == "better" and not any(_gains(effect, higher_is_better) for effect in under)
+    sign = 1 if higher_is_better else -1
+    less = sign * moved.difference < sign * own.difference / 2
+    return verdict.word == "better" and less and not _gains(moved, higher_is_better)
 
 
 def _word(effect: Effect, p_adjusted: float | None, margin: float, higher_is_better: bool) -> Word:

@@ -68,16 +68,21 @@ BETTER, UNDECIDED = Verdict("better", 0.01), Verdict("undecided", 0.5)
 
 
 @pytest.mark.parametrize(
-    ("own", "under", "higher", "expected"),
+    ("word", "own", "moved", "higher", "expected"),
     [
-        (BETTER, [seen(0.0), seen(-0.05)], True, True),
-        (BETTER, [seen(0.0), seen(0.05)], True, False),
-        (BETTER, [seen(0.05), seen(0.0)], True, False),
-        (BETTER, [seen(-0.05), seen(0.0)], False, False),
-        (BETTER, [seen(0.05), seen(0.0)], False, True),
-        (BETTER, [Effect(1, 0.05), seen(0.0)], True, True),
-        (UNDECIDED, [seen(0.0), seen(0.0)], True, False),
+        ("better", 0.1, seen(0.0), True, True),
+        ("better", 0.1, seen(-0.05), True, True),
+        ("better", 0.1, seen(0.1), True, False),
+        ("better", 0.1, seen(0.04), True, False),  # smaller, but told from chance
+        ("better", 0.1, seen(0.08, half=0.1), True, False),  # not told from chance, but still there
+        ("better", -0.1, seen(0.0), False, True),
+        ("better", -0.1, seen(-0.1), False, False),
+        ("undecided", 0.1, seen(0.0), True, False),
+        ("worse", -0.1, seen(0.0), True, False),
     ],
 )
-def test_threshold_only_is_a_gain_that_no_other_rule_leaves(own, under, higher, expected):
-    assert threshold_only(own, under, higher_is_better=higher) is expected
+def test_threshold_only_is_a_gain_that_is_gone_once_both_move_the_threshold(
+    word, own, moved, higher, expected
+):
+    found = threshold_only(Verdict(word, 0.01), seen(own), moved, higher_is_better=higher)
+    assert found is expected
