@@ -64,9 +64,6 @@ def test_a_strategy_that_changes_nothing_is_equivalent():
     assert judge({"a": found}, 0.01, higher_is_better=True)["a"] == Verdict("equivalent", 1.0)
 
 
-BETTER, UNDECIDED = Verdict("better", 0.01), Verdict("undecided", 0.5)
-
-
 @pytest.mark.parametrize(
     ("word", "own", "moved", "higher", "expected"),
     [
