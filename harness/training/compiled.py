@@ -62,8 +62,8 @@ class CompiledNetwork:
 
     def reset(self, seed: int) -> None:
         """Give every variable the value that a new model and optimizer of this seed would have."""
-        keras.utils.set_random_seed(seed)
         if seed != self._initial_seed:
+            keras.utils.set_random_seed(seed)
             self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
             self._initial_seed = seed
         self.restore(self._initial)

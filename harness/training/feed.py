@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.data.examples import Array, Examples, Integers
 
-CHUNK_STEPS = 16
+CHUNK_STEPS = 64
 CHUNK_BYTES = 32 << 20
 
 
