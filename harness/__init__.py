@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.losses import Loss, cross_entropy
     from harness.plan import ClassWeights, Phase, Plan
     from harness.sampling import Rotating, Sampler, Selected, Shuffled
-    from harness.strategy import Choice, Range, Strategy
+    from harness.strategy import Choice, PerClass, Range, Strategy
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,6 +28,7 @@ _HOMES = {
     "per_class": "data.classes",
     "remembered": "data.cache",
     "Choice": "strategy",
+    "PerClass": "strategy",
     "Range": "strategy",
     "Strategy": "strategy",
     "Examples": "data.examples",
@@ -47,6 +48,7 @@ __all__ = [
     "ClassWeights",
     "Examples",
     "Loss",
+    "PerClass",
     "Phase",
     "Plan",
     "Predictions",

@@ -12,7 +12,7 @@ from harness.config.experiment import Experiment
 from harness.strategy import Stack
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
-NOT_DECIDING = ("cli", "comparison", "config", "execution", "report", "tracking")
+NOT_DECIDING = ("cli", "comparison", "config", "execution", "report", "tracking", "tuning")
 NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,

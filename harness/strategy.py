@@ -36,6 +36,18 @@ class Choice:
         object.__setattr__(self, "options", options)
 
 
+@dataclass(frozen=True)
+class PerClass:
+    """Where to search for one number a class, relative to the class with the most examples.
+
+    That class has 1, so that a scale which all share is not searched.
+    """
+
+    low: float
+    high: float
+    log: bool = True
+
+
 class Strategy(BaseModel, ABC):
     """One way to treat imbalance: its parameters are its fields.
 
@@ -56,6 +68,14 @@ class Strategy(BaseModel, ABC):
             UserError: the parameters don't fit the data, such as a weight for an unknown class.
 
         """
+
+    @classmethod
+    def known_points(cls, base: Plan) -> Sequence[dict[str, Any]]:
+        """Return parameters that are known to be good, which a search tries first of all.
+
+        `base` is plain training on the data to tune for. What a point leaves out has its default.
+        """
+        return ()
 
 
 def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strategy:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.strategy import Range, Strategy
+from harness.strategy import PerClass, Range, Strategy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,18 @@ class ClassWeight(Strategy):
         "Learning"
     )
 
-    weights: dict[str | int, float]
+    weights: Annotated[dict[str | int, float], PerClass(0.1, 1000.0)]
     normalize: bool = True
+
+    @classmethod
+    def known_points(cls, base: Plan) -> Sequence[dict[str, Any]]:
+        """Return the balanced weights and the uniform ones."""
+        balanced = balanced_weights(base.train.labels, base.train.n_classes).tolist()
+        names = base.train.class_names
+        return (
+            {"weights": dict(zip(names, balanced, strict=True))},
+            {"weights": dict.fromkeys(names, 1.0)},
+        )
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Set the weights, by class name or index; every class needs one that is positive."""

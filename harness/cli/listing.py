@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.registry import Entry
-from harness.strategy import Choice, Range
+from harness.strategy import Choice, PerClass, Range
 
 
 def describe(entry: Entry) -> dict[str, Any]:
@@ -44,6 +44,8 @@ def _parameter(name: str, field: Any) -> dict[str, Any]:
     for mark in field.metadata:
         if isinstance(mark, Range):
             search = {"low": mark.low, "high": mark.high, "log": mark.log}
+        elif isinstance(mark, PerClass):
+            search = {"low": mark.low, "high": mark.high, "log": mark.log, "per_class": True}
         elif isinstance(mark, Choice):
             search = list(mark.options)
     return {
@@ -77,4 +79,5 @@ def _search(search: Any) -> str:
         return "-"
     if isinstance(search, list):
         return ", ".join(map(str, search))
-    return f"{search['low']:g} to {search['high']:g}" + (" (log)" if search["log"] else "")
+    text = f"{search['low']:g} to {search['high']:g}" + (" (log)" if search["log"] else "")
+    return f"{text}, each class" if search.get("per_class") else text

@@ -112,10 +112,15 @@ Imbalance = Annotated[
 
 
 class Split(Section):
-    """Shares of what has no split of its own; the rest is for training."""
+    """Shares of what has no split of its own; the rest is for training.
+
+    With `test_seed`, every trial has the same test set, whatever its own seed: no example that one
+    is tested on has been trained on or validated on by another.
+    """
 
     validation: Share = 0.15
     test: Share = 0.15
+    test_seed: Annotated[int, Field(ge=0)] | None = None
 
 
 class Model(Section):

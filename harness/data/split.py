@@ -67,22 +67,24 @@ class Splits:
 def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     """Relabel, cut the test set, make the imbalance, cut validation; `seed` decides every draw.
 
-    A source's own test and validation sets are kept as such. Raises UserError for a class that
-    would end with no example in one of the three.
+    With `split.test_seed`, that seed decides the test set instead. A source's own test and
+    validation sets are kept as such. Raises UserError for a class that would end with no example
+    in one of the three.
     """
     section, shares = experiment.imbalance, experiment.split
     pool = relabel(source.train, section)
     own_validation = source.validation and relabel(source.validation, section)
     own_test = source.test and relabel(source.test, section)
     share = _validation_share(shares, own_test is None)
+    test_seed = seed if shares.test_seed is None else shares.test_seed
 
     if own_test is None:
-        pool, test = _cut(pool, shares.test, "test", generator(seed, "test cut"))
+        pool, test = _cut(pool, shares.test, "test", generator(test_seed, "test cut"))
     else:
         test = own_test
     pool = imbalance(pool, section, generator(seed, "imbalance"))
     if section.test == "imbalanced":
-        test = imbalance_test(test, section, pool.counts, generator(seed, "test imbalance"))
+        test = imbalance_test(test, section, pool.counts, generator(test_seed, "test imbalance"))
     if own_validation is None:
         train, validation = _cut(pool, share, "validation", generator(seed, "validation cut"))
     else:

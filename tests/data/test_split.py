@@ -184,3 +184,22 @@ def test_prepare_splits_the_configured_source_and_loads_it_once() -> None:
         "3",
         "8",
     )
+
+
+def test_a_test_seed_gives_every_seed_one_test_set_that_no_other_trial_learns_from() -> None:
+    given = experiment(split={"test_seed": 0})
+    tested = set(ids(split(source(examples(60, 40, 20)), experiment(), 0).test.open()))
+    for seed in (3, 1000):
+        train, validation, test = parts(split(source(examples(60, 40, 20)), given, seed))
+        assert set(test) == tested
+        assert not tested & {*train, *validation}
+    others = [parts(split(source(examples(60, 40, 20)), given, seed))[1] for seed in (3, 1000)]
+    assert others[0] != others[1]
+
+
+def test_a_test_seed_fixes_the_draw_of_an_imbalanced_test_set_too() -> None:
+    imbalance = {"kind": "long_tail", "ratio": 10, "test": "imbalanced"}
+    given = experiment(split={"test_seed": 0}, imbalance=imbalance)
+    own = source(examples(60, 60, 60), test=examples(30, 30, 30, start=500))
+    first, second = (parts(split(own, given, seed))[2] for seed in (3, 4))
+    assert first == second
