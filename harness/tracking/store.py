@@ -27,6 +27,7 @@ LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 SQLITE = "sqlite:///"
 PARENT = "mlflow.parentRunId"
+KIND = "mlflow.experimentKind"  # without it the UI opens on pages for language models
 
 
 @dataclass(frozen=True)
@@ -312,7 +313,7 @@ def _experiment(client: Any, name: str, database: Path | None) -> str:
     if found is None:
         location = None if database is None else (database.parent / "artifacts").as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, location, {KIND: "custom_model_development"}))
         except MlflowException:
             found = client.get_experiment_by_name(name)
             if found is None:
