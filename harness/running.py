@@ -11,13 +11,12 @@ from typing import Any
 from harness import artifacts
 from harness.data.examples import Floats
 from harness.errors import TrialFailed, TrialUnderWay
-from harness.evaluation import curves, evaluate, numbers, target_prior
-from harness.plan import Plan, base_plan
-from harness.prior import EffectivePrior, effective_prior, overshoots
-from harness.seeds import generator
+from harness.evaluation import curves, evaluate, numbers
+from harness.fitting import Fitting
+from harness.plan import Plan
+from harness.prior import EffectivePrior, overshoots
 from harness.tracking.store import Store
-from harness.training.compiled import Recipe, compiled_network
-from harness.training.loop import Epoch, score_by, train
+from harness.training.loop import Epoch
 from harness.trial import Result, Trial, recorded
 
 SECONDS_BETWEEN_CURVES = 10.0
@@ -55,30 +54,17 @@ def run(
 def _run(
     trial: Trial, store: Store, on_epoch: Callable[[Epoch], None], parent: str | None
 ) -> Result:
-    base = base_plan(trial.splits.train, trial.experiment)
-    plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
-    prior = effective_prior(plan)
+    fitting = Fitting.of(trial)
+    plan, prior, network = fitting.plan, fitting.prior, fitting.network
     metric = trial.experiment.evaluation.metric
-    target = target_prior(trial.experiment.evaluation, trial.splits.train)
-    recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
-    network = compiled_network(recipe)
     remarks = warnings(trial, plan, prior)
     tags = _tags(trial, prior, remarks)
     run_id = store.start(trial.strategy.name, tags, _parameters(trial), parent)
     live = _LiveCurves(store, run_id, metric, on_epoch)
     with _recorded_as_failed(store, run_id):
-        score = score_by(plan, metric, prior.values, target, trial.splits.validation)
-        trained = train(
-            network,
-            plan,
-            trial.experiment,
-            trial.splits.validation,
-            len(trial.splits.train),
-            trial.seed,
-            score,
-            live.add,
-        )
-        evaluated = evaluate(network, trained, plan, trial.splits, (prior.values, target), metric)
+        trained = fitting.train(live.add)
+        priors = prior.values, fitting.target
+        evaluated = evaluate(network, trained, plan, trial.splits, priors, metric)
         final = numbers(evaluated, plan, trained)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
