@@ -16,6 +16,7 @@ from harness.errors import UserError
 from harness.report.content import Augmented, Content, Samples
 from harness.report.gather import gather
 from harness.report.page import render
+from harness.report.verdict import sentence
 from harness.tracking.names import metric_names
 from harness.tracking.store import Store, reports
 
@@ -40,7 +41,7 @@ def keep(
         page = render(content)
         (folder / PAGE).write_text(page, "utf-8")
         page_of(facts["experiment"]).write_text(page, "utf-8")
-        store.close(run_id, _numbers(comparison), folder)
+        store.close(run_id, _numbers(comparison), folder, sentence(content))
     return content
 
 

@@ -4,8 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import socket
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from harness.data.cache import cache_directory
 from harness.errors import UserError, unknown
+from harness.tracking import process
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -171,7 +170,7 @@ class Store:
         from mlflow.entities import Param
 
         texts = {key: _cut(str(value), LONGEST_TAG) for key, value in tags.items()}
-        texts["process"] = _process(os.getpid())
+        texts["process"] = process.identity(os.getpid())
         if parent is not None:
             texts[PARENT] = parent
         run = self._client.create_run(self._experiment_id, tags=texts, run_name=name)
@@ -213,7 +212,7 @@ class Store:
 
     def resume(self, run_id: str) -> None:
         """Record that a run which had ended goes on in this process."""
-        self._client.set_tag(run_id, "process", _process(os.getpid()))
+        self._client.set_tag(run_id, "process", process.identity(os.getpid()))
         self._client.update_run(run_id, "RUNNING")
 
     def comparison(self, conditions: str, experiment_name: str) -> str:
@@ -230,8 +229,9 @@ class Store:
         """Return the comparison of this experiment that was begun last, or None."""
         return next(self.runs("tags.comparison != ''"), None)
 
-    def close(self, run_id: str, metrics: Mapping[str, float], artifacts: Path) -> None:
-        """Record numbers and files of a run without data of its own, and that it is finished."""
+    def close(self, run_id: str, metrics: Mapping[str, float], artifacts: Path, note: str) -> None:
+        """Record numbers, files and a note of a run without data of its own, and that it ended."""
+        self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
         self._client.log_artifacts(run_id, str(artifacts))
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
         self._client.set_terminated(run_id, "FINISHED")
@@ -261,7 +261,7 @@ class Store:
     def reap(self) -> None:
         """Mark as killed what this machine's dead processes left running in this experiment."""
         for run in list(self.runs("attributes.status = 'RUNNING'")):
-            if _is_dead(run.tags.get("process", "")):
+            if process.is_dead(run.tags.get("process", "")):
                 self._client.set_terminated(run.run_id, "KILLED")
 
 
@@ -357,35 +357,6 @@ def _dataset_input(name: str, digest: str, profile: Mapping[str, Any]) -> Any:
         profile=text if len(text) <= LONGEST_PROFILE else None,
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
-
-
-def _process(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{_started(pid) or 'unknown'}"
-
-
-def _is_dead(process: str) -> bool:
-    """Tell whether a process of this machine is gone; one that cannot be judged counts as alive."""
-    parts = process.rsplit(":", 2)
-    if len(parts) != 3 or parts[0] != socket.gethostname() or parts[2] == "unknown":
-        return False
-    return _started(int(parts[1])) != parts[2]
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process started, in the system's own words without `:`; None if it is gone."""
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if fields[0] in "ZX" else fields[19]
-    try:
-        answer = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return "unknown"
-    return "-".join(answer.stdout.replace(":", "-").split()) or None
 
 
 def _cut(text: str, longest: int) -> str:
