@@ -48,6 +48,11 @@ def resolve(spec: str, parameters: dict[str, Any], plugins: Iterable[Path] = ())
         UserError: a name is empty, unknown, broken or doubled, or a parameter is wrong.
 
     """
+    return assign(parameters, kinds(spec, plugins))
+
+
+def kinds(spec: str, plugins: Iterable[Path] = ()) -> list[tuple[str, type[Strategy]]]:
+    """Return the names and classes of `undersampling+focal_loss`; raises UserError as `resolve`."""
     known = registry(plugins)
     names = spec.split("+")
     if not all(name.strip() for name in names):
@@ -56,7 +61,7 @@ def resolve(spec: str, parameters: dict[str, Any], plugins: Iterable[Path] = ())
         )
     if len(set(names)) < len(names):
         raise UserError(f"strategy {spec!r} names a part twice; name each part once")
-    return assign(parameters, [(name, _kind(name, known)) for name in names])
+    return [(name, _kind(name, known)) for name in names]
 
 
 def _kind(name: str, known: dict[str, Entry]) -> type[Strategy]:
