@@ -105,6 +105,52 @@ def compare(
 
 
 @app.command()
+def tune(
+    strategy: Annotated[
+        str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")
+    ],
+    config: Config = None,
+    trials: Annotated[int, typer.Option(min=1, help="How many trials in all.")] = 50,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting to search too: train.learning_rate=1e-4..1e-1:log."),
+    ] = None,
+    inner_seeds: Annotated[
+        int, typer.Option(min=1, help="How many seeds a trial is scored with.")
+    ] = 3,
+    storage: Annotated[
+        str | None, typer.Option(help="Where the study lives; default: beside the record.")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="The study's name; default: one that fits the conditions.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="A parameter that is not searched. Repeatable.")
+    ] = None,
+    overrides: Overrides = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Search for a strategy's best parameters on validation; the test set stays sealed."""
+    from harness.cli.tuning import tune_one
+    from harness.config.load import load, parameters
+    from harness.execution.task import Candidate
+    from harness.tuning.setup import tuning
+
+    experiment = load(config, overrides or [])
+    candidate = Candidate(strategy, parameters(parameter or []), tuple(plugin or []))
+    chosen = tuning(experiment, candidate, trials, also or [], inner_seeds, storage, study)
+    options = [] if config is None else ["-c", config]
+    options += [word for pair in overrides or [] for word in ("--set", pair)]
+    options += [word for path in plugin or [] for word in ("--plugin", str(path))]
+    document, failed = tune_one(chosen, jobs, options, show=not as_json)
+    if as_json:
+        _print_json(document)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def report(
     experiment: Annotated[
         str | None, typer.Argument(help="Its name; default: the default experiment's.")

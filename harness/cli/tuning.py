@@ -1,0 +1,120 @@
+"""`harness tune`: progress while it searches, and what it found at the end."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from optuna.trial import FrozenTrial
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.config.yaml_text import show as yaml_line
+from harness.metrics import HIGHER_IS_BETTER
+from harness.tuning.setup import Tuning
+from harness.tuning.study import OnProgress
+from harness.tuning.tune import Tuned, found, tune
+
+
+def tune_one(
+    tuning: Tuning, jobs: int, options: Sequence[str], show: bool
+) -> tuple[dict[str, Any], bool]:
+    """Tune, with progress on standard error; return the JSON document, and whether all failed.
+
+    `options` are those of the command that hold for a single trial as well.
+    """
+    err = Console(stderr=True)
+    try:
+        with progress(tuning, err) as on_progress:
+            tuned = tune(tuning, jobs, on_progress)
+    except KeyboardInterrupt:
+        err.print("stopped; the trials that ended stay, and the same command goes on from there")
+        raise
+    for reason in tuned.reasons:
+        err.print(f"failed: {reason}", markup=False, soft_wrap=True)
+    document = tuned.document(command(tuned, options))
+    if show:
+        _show(tuned, document["command"])
+    return document, tuned.best is None
+
+
+@contextmanager
+def progress(tuning: Tuning, err: Console) -> Iterator[OnProgress]:
+    """Show a bar of trials with the best score so far; yield what is to be told."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[now]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+        row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
+
+        def tell(trials: list[FrozenTrial]) -> None:
+            best = found(tuning, trials, "").value
+            score = "" if best is None else f", best {best:.4f}"
+            now = f"{len(trials)}/{tuning.trials} trials{score}"
+            bar.update(row, completed=len(trials), now=now)
+
+        yield tell
+
+
+def command(tuned: Tuned, options: Sequence[str] = ()) -> str:
+    """Return the command that runs the best point with seed 0; empty if there is none."""
+    if tuned.best is None:
+        return ""
+    words = ["harness", "run", tuned.tuning.candidate.name, *options]
+    for key, value in tuned.best.parameters.items():
+        words += ["-p", f"{key}={yaml_line(value, 10**6)}"]
+    for key, value in tuned.best.settings.items():
+        words += ["--set", f"{key}={yaml_line(value, 10**6)}"]
+    return shlex.join(words)
+
+
+def _show(tuned: Tuned, line: str) -> None:
+    out = Console()
+    tuning = tuned.tuning
+    counts = f"{tuned.complete} complete, {tuned.pruned} ended early, {tuned.failed} failed"
+    out.print(
+        f"{tuning.candidate.name} on {tuning.experiment.name}: trials {counts}",
+        markup=False,
+        highlight=False,
+    )
+    if tuned.best is None or tuned.value is None:
+        out.print("no trial has a score", highlight=False)
+        return
+    metric = tuning.experiment.evaluation.metric
+    out.print(_scores(tuned, tuned.value, metric), highlight=False)
+    table = Table("parameter", "best", box=None, pad_edge=False)
+    for key, value in _flat(tuned):
+        table.add_row(key, value)
+    out.print(table)
+    out.print(
+        "A validation score that was searched for is too good to be true: compare on fresh seeds.",
+        highlight=False,
+    )
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+    out.print(f"study {tuning.study}; browse it with: harness ui", highlight=False, markup=False)
+
+
+def _scores(tuned: Tuned, value: float, metric: str) -> str:
+    seeds = len(tuned.tuning.inner_seeds)
+    best = f"best {metric} on validation, mean over {seeds} inner seeds: {value:.4f}"
+    if tuned.default is None:
+        return best
+    gain = value - tuned.default
+    better = gain if HIGHER_IS_BETTER[metric] else -gain
+    change = f"{gain:+.4f}" if better else "no better point found"
+    return f"{best} (first known point {tuned.default:.4f}, {change})"
+
+
+def _flat(tuned: Tuned) -> Iterator[tuple[str, str]]:
+    assert tuned.best is not None
+    for key, value in {**tuned.best.parameters, **tuned.best.settings}.items():
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield f"{key} {name}"[:40], yaml_line(inner)
+        else:
+            yield key, yaml_line(value)

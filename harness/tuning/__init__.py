@@ -1,0 +1,1 @@
+"""Searching for good parameters on validation. No other package imports optuna."""

@@ -1,0 +1,236 @@
+"""The search space of a strategy and of training settings, and its points."""
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Union, get_args, get_origin
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.data.classes import per_class
+from harness.errors import UserError
+from harness.execution.task import Candidate
+from harness.plan import Plan
+from harness.registry import kinds
+from harness.strategy import Choice, PerClass, Range, Strategy
+from harness.tuning.also import value_of, with_settings
+from harness.tuning.dimension import Dimension, Number, OneOf
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place in a search space: the strategy's parameters and the training settings."""
+
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+    def candidate(self, of: Candidate) -> Candidate:
+        """Return the strategy with these parameters."""
+        return replace(of, parameters=dict(self.parameters))
+
+    def experiment(self, of: Experiment) -> Experiment:
+        """Return the experiment with these settings."""
+        return with_settings(of, dict(self.settings))
+
+
+@dataclass(frozen=True)
+class Field:
+    """A searched parameter: one dimension, or one a class but the largest, by class index."""
+
+    key: str
+    dimensions: tuple[tuple[int | None, Dimension], ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched, what is fixed, and the points that are known to be good."""
+
+    fields: tuple[Field, ...]
+    settings: tuple[Dimension, ...]
+    fixed: Mapping[str, Any]
+    class_names: tuple[str, ...]
+    largest: int
+    known: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """Every dimension, in a fixed order."""
+        inner = (each for field in self.fields for _, each in field.dimensions)
+        return (*inner, *self.settings)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the space as JSON-ready data, by which two spaces are told apart."""
+        searched = {each.name: each.describe() for each in self.dimensions}
+        return searched | {f"{key} (fixed)": {"value": v} for key, v in self.fixed.items()}
+
+    def point(self, stored: Mapping[str, Any]) -> Point:
+        """Return the point that Optuna's values stand for."""
+        parameters = dict(self.fixed)
+        for field in self.fields:
+            parameters[field.key] = self._value(field, stored)
+        return Point(
+            parameters, {each.name: each.decode(stored[each.name]) for each in self.settings}
+        )
+
+    def corner(self) -> dict[str, Any]:
+        """Return the point of all first ends, as Optuna stores it."""
+        return {each.name: each.encode(each.ends[0]) for each in self.dimensions}
+
+    def stored(self, point: Point) -> dict[str, Any]:
+        """Return a point as Optuna stores it: the inverse of `point`."""
+        values: dict[str, Any] = {}
+        for field in self.fields:
+            given = point.parameters[field.key]
+            for index, each in field.dimensions:
+                value = given if index is None else self._relative(given, index)
+                values[each.name] = each.encode(value)
+        return values | {
+            each.name: each.encode(point.settings[each.name]) for each in self.settings
+        }
+
+    def holding(self, points: Sequence[Point]) -> "Space":
+        """Return this space, widened to hold the points, which become its known ones."""
+        wide = self
+        for point in points:
+            values = wide.stored(point)
+            fields = tuple(
+                replace(
+                    field,
+                    dimensions=tuple(
+                        (index, each.holding(values[each.name])) for index, each in field.dimensions
+                    ),
+                )
+                for field in wide.fields
+            )
+            settings = tuple(each.holding(values[each.name]) for each in wide.settings)
+            wide = replace(wide, fields=fields, settings=settings)
+        known: list[Mapping[str, Any]] = []
+        for point in points:
+            values = wide.stored(point)
+            if values not in known:
+                known.append(values)
+        return replace(wide, known=tuple(known))
+
+    def _value(self, field: Field, stored: Mapping[str, Any]) -> Any:
+        (index, first), *_ = field.dimensions
+        if index is None:
+            return first.decode(stored[first.name])
+        weights = dict.fromkeys(self.class_names, 1.0)
+        for number, each in field.dimensions:
+            weights[self.class_names[number or 0]] = each.decode(stored[each.name])
+        return {name: weights[name] for name in self.class_names}
+
+    def _relative(self, given: Mapping[str | int, float], index: int) -> float:
+        values = per_class("known point", given, self.class_names)
+        return float(values[index] / values[self.largest])
+
+
+def space(
+    candidate: Candidate, base: Plan, experiment: Experiment, settings: Sequence[Dimension] = ()
+) -> Space:
+    """Return what to search for a strategy, apart from the parameters that its user has given.
+
+    Known points come first: the defaults, then those of the strategies, each with the experiment's
+    own settings. Ranges are widened to hold them.
+
+    Raises:
+        UserError: there is nothing to search, a range is inverted, or a parameter that is required
+            can be neither searched nor has been given.
+
+    """
+    parts = kinds(candidate.name, candidate.plugins)
+    fixed, fields = _fixed(candidate, parts), []
+    largest = int(np.argmax(base.train.counts))
+    for name, kind in parts:
+        for field, info in kind.model_fields.items():
+            key = field if len(parts) == 1 else f"{name}.{field}"
+            searched = _searched(key, info, base.train.class_names, largest)
+            if key in fixed:
+                continue
+            if searched:
+                fields.append(Field(key, searched))
+            elif info.is_required():
+                raise UserError(
+                    f"strategy {candidate.name!r}: parameter {key!r} is required and has no search "
+                    f"range: give it with -p {key}=…"
+                )
+    if not fields and not settings:
+        raise UserError(
+            f"strategy {candidate.name!r} has nothing to search; --also can add settings, "
+            "as in --also train.learning_rate=1e-4..1e-1:log"
+        )
+    made = Space(tuple(fields), tuple(settings), fixed, base.train.class_names, largest)
+    own = {each.name: value_of(experiment, each.name) for each in settings}
+    points = [Point(each, own) for each in _known(made, parts, base)]
+    return made.holding(points)
+
+
+def _fixed(candidate: Candidate, parts: Sequence[tuple[str, type[Strategy]]]) -> dict[str, Any]:
+    """Return the given parameters by their full keys."""
+    if len(parts) == 1:
+        return {key.rpartition(".")[2]: value for key, value in candidate.parameters.items()}
+    fixed = {}
+    for key, value in candidate.parameters.items():
+        owner, _, field = key.rpartition(".")
+        owners = [owner] if owner else [name for name, kind in parts if field in kind.model_fields]
+        fixed[f"{owners[0]}.{field}" if owners else key] = value
+    return fixed
+
+
+def _searched(
+    key: str, info: Any, class_names: Sequence[str], largest: int
+) -> tuple[tuple[int | None, Dimension], ...]:
+    for mark in info.metadata:
+        if isinstance(mark, Range):
+            whole = _takes_whole_numbers_only(info.annotation)
+            return ((None, Number(key, mark.low, mark.high, mark.log, whole)),)
+        if isinstance(mark, Choice):
+            return ((None, OneOf(key, mark.options)),)
+        if isinstance(mark, PerClass):
+            return tuple(
+                (index, Number(f"{key}.{name}", mark.low, mark.high, mark.log))
+                for index, name in enumerate(class_names)
+                if index != largest
+            )
+    return ()
+
+
+def _takes_whole_numbers_only(annotation: Any) -> bool:
+    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    kinds = set(parts) or {annotation}
+    return int in kinds and float not in kinds
+
+
+def _known(
+    made: Space, parts: Sequence[tuple[str, type[Strategy]]], base: Plan
+) -> list[dict[str, Any]]:
+    """Return the defaults, then every known point of a part with the others' defaults.
+
+    Where a part has no default, its first known point stands in. A point that leaves a searched
+    parameter without a value, or with one that is no number, is left out.
+    """
+    defaults: dict[str, Any] = {}
+    own: list[list[dict[str, Any]]] = []
+    for name, kind in parts:
+        prefix = "" if len(parts) == 1 else f"{name}."
+        for field, info in kind.model_fields.items():
+            if not info.is_required():
+                defaults[f"{prefix}{field}"] = info.get_default(call_default_factory=True)
+        points = kind.known_points(base)
+        own.append([{f"{prefix}{key}": v for key, v in each.items()} for each in points])
+    stand_in = {key: value for each in own for key, value in (each[0] if each else {}).items()}
+    start = stand_in | defaults
+    wanted = [field.key for field in made.fields]
+    filled = [start, *(start | each for points in own for each in points)]
+    chosen = [{key: each[key] for key in wanted if key in each} for each in filled]
+    return [each for each in chosen if len(each) == len(wanted) and _storable(made, each)]
+
+
+def _storable(made: Space, parameters: Mapping[str, Any]) -> bool:
+    searched = replace(made, settings=())
+    try:
+        searched.stored(Point(parameters, {}))
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""Tuning as a whole: as many processes as wanted work at a study; what it found is recorded."""
+
+import tempfile
+from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial, TrialState
+
+from harness.config.yaml_text import dump
+from harness.errors import TrialFailed
+from harness.execution.executors import Workers
+from harness.metrics import HIGHER_IS_BETTER
+from harness.tracking.store import Store
+from harness.training.threads import use
+from harness.tuning import slots
+from harness.tuning.pictures import draw
+from harness.tuning.recording import Recorder
+from harness.tuning.setup import Tuning
+from harness.tuning.space import Point
+from harness.tuning.storage import shown
+from harness.tuning.study import SECONDS_BETWEEN_LOOKS, OnProgress, OpenStudy, work
+
+MOST_RESTARTS = 20
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study found, and what that took.
+
+    `value` is the best point's mean validation score over the inner seeds, `default` that of the
+    first known point; None where no trial has one. `reasons` say why trials failed.
+    """
+
+    tuning: Tuning
+    best: Point | None
+    value: float | None
+    trial: int | None
+    default: float | None
+    complete: int
+    pruned: int
+    failed: int
+    reasons: tuple[str, ...]
+    examples: int
+    seconds: float
+    run_id: str
+
+    def document(self, command: str) -> dict[str, Any]:
+        """Return it as the JSON document of the command; `command` repeats the best point."""
+        tuning = self.tuning
+        best = self.best and {
+            "value": self.value,
+            "params": dict(self.best.parameters),
+            "settings": dict(self.best.settings),
+            "trial": self.trial,
+        }
+        return {
+            "study": tuning.study,
+            "experiment": tuning.experiment.name,
+            "strategy": tuning.candidate.name,
+            "metric": tuning.experiment.evaluation.metric,
+            "trials": {"complete": self.complete, "pruned": self.pruned, "failed": self.failed},
+            "best": best,
+            "default": {"value": self.default},
+            "inner_seeds": list(tuning.inner_seeds),
+            "examples_seen": self.examples,
+            "seconds": self.seconds,
+            "storage": shown(tuning.storage),
+            "run_id": self.run_id,
+            "command": command,
+        }
+
+
+def tune(tuning: Tuning, jobs: int = 1, on_progress: OnProgress = lambda trials: None) -> Tuned:
+    """Work at a study, here or in so many processes, until all its trials have ended.
+
+    `on_progress` is told the trials that have ended so far, now and then. After Ctrl-C or a kill
+    the same call goes on from what has ended.
+
+    Raises:
+        UserError: the storage can't be opened, or holds another study under this name.
+        TrialFailed: the storage or the workers broke down for good.
+
+    """
+    try:
+        opened = OpenStudy.of(tuning)
+        store = Store.open(tuning.experiment.name)
+        store.reap()
+        on_progress(opened.finished())
+        if not opened.is_done():
+            if jobs == 1:
+                use(tuning.threads)
+                work(tuning, on_progress)
+            else:
+                _in_workers(tuning, opened, jobs, on_progress)
+        return _conclude(tuning, opened, store)
+    except StorageInternalError as error:
+        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        raise TrialFailed(f"the storage {shown(tuning.storage)} broke down: {reason}") from error
+
+
+def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnProgress) -> None:
+    """Let workers share the study; when one is killed, all begin anew with what is left."""
+    for _ in range(MOST_RESTARTS):
+        workers = Workers(jobs, tuning.threads, lambda *told: None)
+        try:
+            flying = [workers.submit(work, tuning) for _ in range(jobs)]
+            while flying:
+                ended, _ = wait(flying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
+                on_progress(opened.finished())
+                for future in ended:
+                    future.result()
+                flying = [each for each in flying if each not in ended]
+            workers.shutdown()
+            return
+        except BrokenProcessPool:
+            workers.kill()
+        except BaseException:
+            workers.kill()
+            slots.give_up_the_dead(opened.study)
+            raise
+    raise TrialFailed(
+        f"workers were killed {MOST_RESTARTS} times, as the system does when memory runs out: "
+        "take fewer --jobs"
+    )
+
+
+def found(tuning: Tuning, trials: list[FrozenTrial], run_id: str) -> Tuned:
+    """Return what the trials that have ended show; of equal points the first is the best."""
+    complete = [each for each in trials if each.state is TrialState.COMPLETE]
+    sign = 1.0 if HIGHER_IS_BETTER[tuning.experiment.evaluation.metric] else -1.0
+    best = max(complete, key=lambda each: sign * (each.value or 0.0), default=None)
+    first = next((each for each in complete if each.user_attrs[slots.SLOT] == 0), None)
+    reports = [each.user_attrs.get(slots.REPORT, {}) for each in trials]
+    errors = [str(each.user_attrs.get(slots.ERROR, "")) for each in trials]
+    return Tuned(
+        tuning=tuning,
+        best=None if best is None else tuning.space.point(best.params),
+        value=None if best is None else best.value,
+        trial=None if best is None else best.number,
+        default=first.value if first is not None and first.user_attrs[slots.KNOWN] else None,
+        complete=len(complete),
+        pruned=sum(each.state is TrialState.PRUNED for each in trials),
+        failed=sum(each.state is TrialState.FAIL for each in trials),
+        reasons=tuple(dict.fromkeys(reason for reason in errors if reason)),
+        examples=sum(each.get("examples", 0) for each in reports),
+        seconds=round(sum(each.get("seconds", 0.0) for each in reports), 3),
+        run_id=run_id,
+    )
+
+
+def _conclude(tuning: Tuning, opened: OpenStudy, store: Store) -> Tuned:
+    trials = opened.finished()
+    recorder = Recorder(tuning, store)
+    recorder.record_missing(trials)
+    tuned = found(tuning, trials, recorder.run_id)
+    numbers = {
+        "tuning/best": tuned.value,
+        "tuning/default": tuned.default,
+        "cost/examples_seen": float(tuned.examples),
+        "cost/train_seconds": tuned.seconds,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if tuned.best is not None:
+            chosen = {
+                "strategy": tuning.candidate.name,
+                "parameters": dict(tuned.best.parameters),
+                "settings": dict(tuned.best.settings),
+            }
+            (folder / "best.yaml").write_text(dump(chosen), "utf-8")
+        draw(opened.study, folder)
+        known = {key: value for key, value in numbers.items() if value is not None}
+        recorder.conclude(known, folder, f"{len(trials)} trials")
+    return tuned
