@@ -32,11 +32,15 @@ from harness.tracking.store import Store
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
 from harness.training.loop import score_by, train
+from harness.training.threads import VARIABLE, threads_for
 from harness.trial import Trial
 
 Contestant = Callable[[], Any]
 VALIDATION = 2_000
 TRIAL_SECONDS = 10.0
+TASKS = [("idx", 20_000, 128, 1), ("idx", 20_000, 32, 1)]
+TASKS += [("digits", 1_200, batch_size, 20) for batch_size in (128, 32)]
+SHAPES = {"idx": (28, 28, 1), "digits": (8, 8, 1)}
 
 
 class Task:
@@ -145,21 +149,35 @@ def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, li
     return {name: each[1:] for name, each in seconds.items()}
 
 
-def throughput(console: Console, tasks: list[Task], rounds: int) -> None:
-    """Print what the loop costs beside `fit` and beside the bare epoch."""
-    for task in tasks:
-        contestants = {
-            "harness": task.harness(task.network()),
-            "fit": _undetermined(task.fit(task.model())),
-            "bare": _undetermined(task.bare()),
-        }
-        seconds = interleaved(contestants, rounds)
-        table = Table("who", "median s", "images/s", "time / harness", title=task.title)
-        for name, each in seconds.items():
-            speed = f"{task.images / median(each):,.0f}"
-            ratio = _ratio(each, seconds["harness"])
-            table.add_row(name, f"{median(each):.3f}", speed, ratio)
-        console.print(table)
+def throughput(rounds: int) -> None:
+    """Print what the loop costs beside `fit` and beside the bare epoch.
+
+    Each task has a process of its own, with the threads that the harness would give it.
+    """
+    for index, (data, _, batch_size, _) in enumerate(TASKS):
+        train = {"batch_size": batch_size}
+        threads = threads_for(Experiment.model_validate({"train": train}), SHAPES[data])
+        subprocess.run(
+            [sys.executable, __file__, "--task", str(index), "--rounds", str(rounds)],
+            check=True,
+            env=os.environ | {VARIABLE: str(threads)},
+        )
+
+
+def one_throughput(console: Console, task: Task, rounds: int) -> None:
+    """Print the throughput of one task."""
+    contestants = {
+        "harness": task.harness(task.network()),
+        "fit": _undetermined(task.fit(task.model())),
+        "bare": _undetermined(task.bare()),
+    }
+    seconds = interleaved(contestants, rounds)
+    table = Table("who", "median s", "images/s", "time / harness", title=task.title)
+    for name, each in seconds.items():
+        speed = f"{task.images / median(each):,.0f}"
+        ratio = _ratio(each, seconds["harness"])
+        table.add_row(name, f"{median(each):.3f}", speed, ratio)
+    console.print(table)
 
 
 def second_trial(console: Console, task: Task, rounds: int) -> None:
@@ -238,14 +256,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
+    parser.add_argument("--task", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.task is not None:
+        one_throughput(Console(width=100), Task(*TASKS[given.task]), given.rounds)
+        return
     if wrong := set(given.parts) - set(parts):
         parser.error(f"no part {', '.join(sorted(wrong))}; there are {', '.join(parts)}")
     chosen, console = given.parts or parts, Console(width=100)
     if "throughput" in chosen:
-        tasks = [Task("idx", 20_000, 128, 1), Task("idx", 20_000, 32, 1)]
-        tasks += [Task("digits", 1_200, batch_size, 20) for batch_size in (128, 32)]
-        throughput(console, tasks, given.rounds)
+        throughput(given.rounds)
     if "second-trial" in chosen:
         second_trial(console, Task("digits", 1_200, 64, 20), given.rounds)
     if "tracking" in chosen:

@@ -29,5 +29,7 @@ with _quiet_while_loading():
     import tensorflow as tf
 
     tf.constant(0)
+    # A network is compiled for each trial shape on purpose; its user can't do anything about it.
+    tf.get_logger().setLevel("ERROR")
 
 __all__ = ["keras", "tf"]
