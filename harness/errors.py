@@ -8,6 +8,10 @@ class UserError(Exception):
     """The user's input is wrong: one line that says what, where, and what would be right."""
 
 
+class NothingToSearch(UserError):
+    """A strategy has no parameter to search for, and no training setting was named either."""
+
+
 class TrialFailed(Exception):
     """Training ended without a usable model: one line that says when and the likely cause."""
 

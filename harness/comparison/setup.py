@@ -1,23 +1,29 @@
 """What a comparison needs: its strategies, its seeds, and the trials that follow from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.config.experiment import Experiment
 from harness.errors import UserError, unknown
 from harness.execution.task import Candidate, Task
-from harness.registry import Entry, registry
+from harness.registry import Entry, kinds, registry
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`."""
+    """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`.
+
+    `own` holds the experiment of a strategy whose training settings were tuned; `variant` tells two
+    setups of one comparison apart.
+    """
 
     experiment: Experiment
     candidates: tuple[Candidate, ...]
     seeds: tuple[int, ...]
+    own: Mapping[str, Experiment] = field(default_factory=dict)
+    variant: str = ""
 
     @property
     def baseline(self) -> str:
@@ -27,10 +33,14 @@ class Setup:
     def tasks(self, parent: str | None) -> list[Task]:
         """Return a task for each trial; every strategy's of one seed before the next seed's."""
         return [
-            Task(self.experiment, candidate, seed, parent)
+            Task(self.of(candidate), candidate, seed, parent, self.variant)
             for seed in self.seeds
             for candidate in self.candidates
         ]
+
+    def of(self, candidate: Candidate) -> Experiment:
+        """Return the experiment that a strategy runs on."""
+        return self.own.get(candidate.name, self.experiment)
 
 
 def setup(
@@ -40,10 +50,12 @@ def setup(
     plugins: Iterable[Path] = (),
     against: str | None = None,
     seeds: int | None = None,
+    tuned: bool = False,
 ) -> Setup:
     """Return what to run: the given strategies, else the experiment's, else all that need nothing.
 
-    A parameter is named `focal_loss.gamma` and goes to every strategy that has this part.
+    A parameter is named `focal_loss.gamma` and goes to every strategy that has this part. If it is
+    going to be `tuned`, a strategy may still lack parameters.
 
     Raises:
         UserError: a strategy is unknown or named twice, or a parameter belongs to none of them.
@@ -60,7 +72,10 @@ def setup(
     shares = _shared_out(parameters or {}, [baseline, *others])
     candidates = tuple(Candidate(name, shares[name], files) for name in [baseline, *others])
     for candidate in candidates:
-        candidate.stack()
+        if tuned:
+            kinds(candidate.name, files)
+        else:
+            candidate.stack()
     count = experiment.comparison.seeds if seeds is None else seeds
     return Setup(experiment, candidates, tuple(range(count)))
 

@@ -30,17 +30,18 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One trial to run, recorded below the run `parent`."""
+    """One trial to run, recorded below the run `parent`; `variant` tells apart equal names."""
 
     experiment: Experiment
     candidate: Candidate
     seed: int
     parent: str | None = None
+    variant: str = ""
 
     @property
     def label(self) -> str:
-        """What it is called in messages."""
-        return f"{self.candidate.name}, seed {self.seed}"
+        """What it is called in messages, and told apart by."""
+        return f"{self.variant} {self.candidate.name}, seed {self.seed}".lstrip()
 
     def trial(self) -> Trial:
         """Return the trial itself; the data are read unless this process has them already."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.data.classes import per_class
-from harness.errors import UserError
+from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
 from harness.plan import Plan
 from harness.registry import kinds
@@ -156,7 +156,7 @@ def space(
                     f"range: give it with -p {key}=…"
                 )
     if not fields and not settings:
-        raise UserError(
+        raise NothingToSearch(
             f"strategy {candidate.name!r} has nothing to search; --also can add settings, "
             "as in --also train.learning_rate=1e-4..1e-1:log"
         )
