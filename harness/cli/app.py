@@ -79,12 +79,22 @@ def compare(
     ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
+    tune: Annotated[
+        int | None, typer.Option(min=1, help="Tune every strategy first, with so many trials.")
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
+    ] = None,
+    inner_seeds: Annotated[
+        int, typer.Option(min=1, help="How many seeds a trial of tuning is scored with.")
+    ] = 3,
     fresh: Annotated[bool, typer.Option(help="Run again what is recorded.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run strategies over seeds and say which help, by how much, and how sure that is."""
     from harness.cli.comparing import compare_all
-    from harness.comparison.setup import setup
+    from harness.comparison.setup import Effort, setup
     from harness.config.load import DEFAULT, load, parameters
 
     setups = [
@@ -95,10 +105,12 @@ def compare(
             plugin or [],
             against,
             seeds,
+            tuned=tune is not None,
         )
         for config in configs or [DEFAULT]
     ]
-    document, failed = compare_all(setups, jobs, fresh, show=not as_json)
+    effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds)
+    document, failed = compare_all(setups, jobs, fresh, not as_json, effort)
     if as_json:
         _print_json(document)
     raise typer.Exit(1 if failed else 0)

@@ -2,39 +2,42 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from importlib.metadata import version
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from harness.cli import verdicts
+from harness.cli.progress import progress
+from harness.comparison.facts import Ran, facts
 from harness.comparison.ranks import rank
-from harness.comparison.records import RecordedTrial, recorded_trials
-from harness.comparison.setup import Setup
+from harness.comparison.records import recorded_trials
+from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import document, summarise
-from harness.config.load import resolved
 from harness.data import prepare
 from harness.data.audit import duplicates
-from harness.data.split import Splits
 from harness.errors import UserError
 from harness.execution.schedule import Schedule
-from harness.execution.task import Outcome, Task
-from harness.fingerprint import VERSIONS
+from harness.execution.task import Outcome
 from harness.metrics import HIGHER_IS_BETTER
 from harness.report.content import Content
 from harness.report.keep import keep, page_of, read
-from harness.tracking.store import Store
+from harness.report.ranks import Ranking
+from harness.report.ranks import render as render_ranks
+from harness.tracking.store import Store, reports
 from harness.training.threads import cores
 from harness.trial import Trial
 
+if TYPE_CHECKING:
+    from harness.comparison.tuned import Searched
+    from harness.tuning.setup import Tuning
+    from harness.tuning.tune import Tuned
+
 WORTH_WORKERS = 1_000_000
+RANKS_PAGE = "ranks.html"
 
 
 @dataclass(frozen=True)
@@ -45,38 +48,12 @@ class Finished:
     content: Content | None
 
 
-@dataclass
-class Progressing:
-    """What came of the trials so far, and the bar that shows it."""
-
-    bar: Progress
-    row: TaskID
-    trials: int
-    epochs: int
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    reached: dict[str, int] = field(default_factory=dict)
-
-    def on_epoch(self, task: Task, epoch: int) -> None:
-        """Show that a trial under way has ended an epoch."""
-        self.reached[task.label] = epoch
-        self._show(task.label)
-
-    def on_outcome(self, task: Task, outcome: Outcome) -> None:
-        """Keep what came of a trial, and show it."""
-        self.outcomes[task.label] = outcome
-        self.reached[task.label] = self.epochs
-        if outcome.state == "failed":
-            self.bar.console.print(f"failed: {task.label}: {outcome.reason}", markup=False)
-        self._show(task.label)
-
-    def _show(self, label: str) -> None:
-        done = f"{len(self.outcomes)}/{self.trials} trials"
-        completed = sum(self.reached.values())
-        self.bar.update(self.row, completed=completed, now=f"{done}, {label}"[:48])
-
-
 def compare_all(
-    setups: Sequence[Setup], jobs: int | None, fresh: bool, show: bool
+    setups: Sequence[Setup],
+    jobs: int | None,
+    fresh: bool,
+    show: bool,
+    effort: Effort | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """Run one comparison after the other; return the JSON document, and whether a trial failed.
 
@@ -92,7 +69,7 @@ def compare_all(
     try:
         finished = []
         for each in setups:
-            finished.append(compare(each, schedule, err))
+            finished.append(compare(each, schedule, err, effort))
             if show:
                 verdicts.show(finished[-1].document, finished[-1].content)
     except KeyboardInterrupt:
@@ -140,57 +117,90 @@ def write_report(experiment: str, output: Path | None) -> str:
     return str(path)
 
 
-def compare(setup: Setup, schedule: Schedule, err: Console) -> Finished:
+def compare(setup: Setup, schedule: Schedule, err: Console, effort: Effort | None) -> Finished:
     """Run the trials that are not recorded, record the comparison, and return what it shows.
+
+    With an `effort`, every strategy is tuned first, and the untuned ones run beside the tuned.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; what is recorded stays.
 
     """
-    experiment = setup.experiment
+    searched = None if effort is None else _search(setup, effort, schedule.jobs, err)
+    main = setup if searched is None else searched.tuned
+    experiment = main.experiment
     store = Store.open(experiment.name)
     store.reap()
-    splits = prepare(experiment, setup.seeds[0])
+    splits = prepare(experiment, main.seeds[0])
     audit = duplicates(splits)
     for note in (*splits.notes, *audit.notes):
-        err.print(f"note: {note}", markup=False)
-    trials = _trials(setup)
-    first = next(iter(trials.values()))
+        err.print(f"note: {note}", markup=False, soft_wrap=True)
+    first = Trial(experiment, main.candidates[0].stack(), main.seeds[0], splits)
     parent = store.comparison(first.conditions, experiment.name)
-    tasks = setup.tasks(parent)
+    setups = [main, searched.untuned] if searched else [main]
+    ran, *beside = _run(setups, schedule, err, store, parent, first.threads)
+    said = facts(ran, splits, audit, first.conditions)
+    said |= {"run_id": parent, "command": shlex.join(["harness", *sys.argv[1:]])}
+    said["failed"] += [failure for each in beside for failure in each.failures]
+    trials = ran.by_strategy
+    if not trials.get(main.baseline):
+        store.fail(parent, f"no trial of the baseline {main.baseline!r} has finished")
+        return Finished(said, None)
+    evaluation = experiment.evaluation
+    comparison = summarise(trials, main.baseline, evaluation.metric, evaluation.margin)
+    said |= document(comparison)
+    if searched:
+        from harness.comparison.tuned import ledger
+
+        said["tuning"] = ledger(searched, comparison, trials, beside[0].by_strategy)
+    said["report"] = str(page_of(experiment.name))
+    return Finished(said, keep(store, parent, said, comparison, trials, splits.train))
+
+
+def _run(
+    setups: Sequence[Setup],
+    schedule: Schedule,
+    err: Console,
+    store: Store,
+    parent: str,
+    threads: int,
+) -> list[Ran]:
+    """Run all tasks of the setups that are not recorded, and show each below `parent`."""
+    trials = {label: trial for each in setups for label, trial in _trials(each).items()}
     fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
     known = {} if schedule.fresh else recorded_trials(store, fingerprints.values())
-    with _progress(err, len(tasks), experiment.train.epochs) as progress:
-        schedule.on_epoch = progress.on_epoch
+    tasks = [each.tasks(parent) for each in setups]
+    together = [task for each in tasks for task in each]
+    epochs = setups[0].experiment.train.epochs
+    with progress(err, len(together), epochs) as progressing:
+        schedule.on_epoch = progressing.on_epoch
         missing = []
-        for task in tasks:
+        for task in together:
             if found := known.get(fingerprints[task.label]):
-                progress.on_outcome(task, Outcome("done", found.run.run_id, cached=True))
+                progressing.on_outcome(task, Outcome("done", found.run.run_id, cached=True))
             else:
                 missing.append(task)
-        schedule.run(missing, first.threads, progress.on_outcome)
+        schedule.run(missing, threads, progressing.on_outcome)
     recorded = recorded_trials(store, fingerprints.values())
-    by_strategy: dict[str, dict[int, RecordedTrial]] = {}
-    for task in tasks:
-        if found := recorded.get(fingerprints[task.label]):
-            store.adopt(found.run, parent)
-            by_strategy.setdefault(task.candidate.name, {})[task.seed] = found
-    facts = _facts(setup, tasks, trials, recorded, progress.outcomes)
-    facts |= {
-        "command": shlex.join(["harness", *sys.argv[1:]]),
-        "run_id": parent,
-        "duplicates": vars(audit),
-    }
-    facts |= {"classes": list(splits.train.class_names), "counts": _counts(splits)}
-    facts |= {"notes": [*splits.notes, *audit.notes], "dataset": splits.digest}
-    if not by_strategy.get(setup.baseline):
-        store.fail(parent, f"no trial of the baseline {setup.baseline!r} has finished")
-        return Finished(facts, None)
-    metric, margin = experiment.evaluation.metric, experiment.evaluation.margin
-    comparison = summarise(by_strategy, setup.baseline, metric, margin)
-    facts |= document(comparison)
-    facts["report"] = str(page_of(experiment.name))
-    return Finished(facts, keep(store, parent, facts, comparison, by_strategy, splits.train))
+    for record in recorded.values():
+        store.adopt(record.run, parent)
+    return [
+        Ran(setup, tuple(own), trials, progressing.outcomes, recorded)
+        for setup, own in zip(setups, tasks, strict=True)
+    ]
+
+
+def _search(setup: Setup, effort: Effort, jobs: int, err: Console) -> "Searched":
+    """Tune every strategy, each with a bar of its own; Optuna is loaded for this alone."""
+    from harness.cli.tuning import progress as tuning_progress
+    from harness.comparison.tuned import search
+    from harness.tuning.tune import tune
+
+    def run(study: "Tuning") -> "Tuned":
+        with tuning_progress(study, err) as on_progress:
+            return tune(study, jobs, on_progress)
+
+    return search(setup, effort, run)
 
 
 def _ranks(finished: Sequence[Finished], show: bool) -> dict[str, Any] | None:
@@ -203,9 +213,20 @@ def _ranks(finished: Sequence[Finished], show: bool) -> dict[str, Any] | None:
     if not names or len(metrics) > 1:
         return None
     scores = np.array([[row[name] for name in names] for row in rows])
-    ranks = rank(scores, higher_is_better=HIGHER_IS_BETTER[metrics.pop()])
+    metric = metrics.pop()
+    ranking = Ranking(
+        experiments=tuple(each.document["experiment"] for each in finished),
+        strategies=tuple(names),
+        metric=metric,
+        scores=scores,
+        ranks=rank(scores, higher_is_better=HIGHER_IS_BETTER[metric]),
+        made=finished[-1].document["made"],
+    )
+    page = reports() / RANKS_PAGE
+    page.write_text(render_ranks(ranking), "utf-8")
     if show:
-        verdicts.show_ranks(names, [each.document["experiment"] for each in finished], ranks)
+        verdicts.show_ranks(ranking, page)
+    ranks = ranking.ranks
     return {
         "strategies": names,
         "average": ranks.average.tolist(),
@@ -213,79 +234,14 @@ def _ranks(finished: Sequence[Finished], show: bool) -> dict[str, Any] | None:
         "critical_difference": ranks.critical_difference,
         "groups": [[names[index] for index in group] for group in ranks.groups],
         "reason": ranks.reason,
+        "page": str(page),
     }
 
 
 def _trials(setup: Setup) -> dict[str, Trial]:
-    """Return every trial of the comparison by its task's label, to know it in the record."""
-    found = {}
-    for seed in setup.seeds:
-        splits = prepare(setup.experiment, seed)
-        for candidate in setup.candidates:
-            trial = Trial(setup.experiment, candidate.stack(), seed, splits)
-            found[Task(setup.experiment, candidate, seed).label] = trial
-    return found
-
-
-def _facts(
-    setup: Setup,
-    tasks: list[Task],
-    trials: dict[str, Trial],
-    recorded: dict[str, RecordedTrial],
-    outcomes: dict[str, Outcome],
-) -> dict[str, Any]:
-    """Return what was run under which circumstances, as JSON-ready data."""
-    experiment = setup.experiment
-    ran, failed = [], []
-    for task in tasks:
-        what = {"strategy": task.candidate.name, "seed": task.seed}
-        trial, outcome = trials[task.label], outcomes[task.label]
-        if outcome.state == "failed":
-            failed.append(what | {"reason": outcome.reason})
-        elif trial.fingerprint in recorded:
-            run_id = recorded[trial.fingerprint].run.run_id
-            ran.append(
-                {"run_id": run_id, "trial": trial.fingerprint} | what | {"cached": outcome.cached}
-            )
-    costs = experiment.evaluation
+    """Return every trial of a setup by its task's label, to know it in the record."""
+    splits = {seed: prepare(setup.experiment, seed) for seed in setup.seeds}
     return {
-        "experiment": experiment.name,
-        "metric": costs.metric,
-        "baseline": setup.baseline,
-        "seeds": list(setup.seeds),
-        "margin": costs.margin,
-        "strategy_names": [candidate.name for candidate in setup.candidates],
-        "strategies": [],
-        "trials": ran,
-        "failed": failed,
-        "costs": {
-            "false_positive": costs.false_alarm_cost,
-            "false_negative": costs.miss_cost,
-        },
-        "conditions": trials[tasks[0].label].conditions,
-        "versions": {"imbalance-harness": version("imbalance-harness")}
-        | {name: version(name) for name in VERSIONS},
-        "configuration": resolved(experiment),
-        "made": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
+        task.label: Trial(task.experiment, task.candidate.stack(), task.seed, splits[task.seed])
+        for task in setup.tasks(None)
     }
-
-
-def _counts(splits: Splits) -> dict[str, list[int]]:
-    return {
-        "train": splits.train.counts.tolist(),
-        "validation": splits.validation.counts.tolist(),
-        "test": splits.test.counts.tolist(),
-    }
-
-
-@contextmanager
-def _progress(err: Console, trials: int, epochs: int) -> Iterator[Progressing]:
-    columns = (
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[now]}"),
-        TimeRemainingColumn(),
-    )
-    shown = sys.stderr.isatty()
-    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
-        row = bar.add_task("", total=trials * epochs, now=f"0/{trials} trials")
-        yield Progressing(bar, row, trials, epochs)

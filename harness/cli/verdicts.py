@@ -1,16 +1,23 @@
 """The end of `harness compare` in the terminal: one sentence, one table, and where to look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from harness.comparison.ranks import Ranks
 from harness.report.content import Content
+from harness.report.ranks import Ranking
+from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural
 
+LEDGER = (
+    "bought: test score, tuned minus untuned; optimism: the search's best validation score minus "
+    "that of the same parameters on fresh seeds; trials, examples, s: what the search took"
+)
 WORDS = {"too_few_seeds": "too few seeds"}
 
 
@@ -22,6 +29,10 @@ def show(document: Mapping[str, Any], content: Content | None) -> None:
         out.print()
         out.print(_table(document))
         out.print(_legend(document), markup=False, highlight=False)
+        if tuning := document.get("tuning"):
+            out.print()
+            out.print(_ledger(tuning, Metric(document["metric"])))
+            out.print(LEDGER, markup=False, highlight=False)
     if failed := document["failed"]:
         for each in failed:
             line = f"failed: {each['strategy']}, seed {each['seed']}: {each['reason']}"
@@ -32,22 +43,22 @@ def show(document: Mapping[str, Any], content: Content | None) -> None:
         out.print("browse the runs with: harness ui", highlight=False)
 
 
-def show_ranks(names: Sequence[str], experiments: Sequence[str], ranks: Ranks) -> None:
-    """Print the average ranks over several experiments, the best first."""
-    out = Console()
-    out.print(f"\nAverage ranks over {len(experiments)} experiments (1 is best)", highlight=False)
-    table = Table("strategy", "rank", box=None, pad_edge=False)
+def show_ranks(ranking: Ranking, page: Path) -> None:
+    """Print the average ranks over several experiments, the best first, and where the page is."""
+    out, ranks = Console(), ranking.ranks
+    out.print()
+    out.print(ranks_sentence(ranking), markup=False, highlight=False)
+    table = Table("strategy", "average rank", box=None, pad_edge=False)
     for index in ranks.average.argsort(kind="stable"):
-        table.add_row(names[index], f"{ranks.average[index]:.2f}")
+        table.add_row(escape(ranking.strategies[index]), f"{ranks.average[index]:.2f}")
     out.print(table)
-    if ranks.p is None:
-        out.print(f"no test of the ranks: {ranks.reason}", highlight=False)
-        return
-    out.print(
-        f"Friedman test: p = {ranks.p:.3g}; ranks less than {ranks.critical_difference:.2f} "
-        "apart are not told apart (Nemenyi, 5 %)",
-        highlight=False,
-    )
+    if ranks.critical_difference is not None:
+        out.print(
+            f"average ranks less than {ranks.critical_difference:.2f} apart are not told apart "
+            "(Nemenyi, 5 %)",
+            highlight=False,
+        )
+    out.print(f"ranks: {page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(document: Mapping[str, Any]) -> Table:
@@ -69,6 +80,27 @@ def _table(document: Mapping[str, Any]) -> Table:
             _difference(row, metric),
             "-" if corrected is None else metric.difference(corrected),
             _verdict(row),
+        )
+    return table
+
+
+def _ledger(rows: Sequence[Mapping[str, Any]], metric: Metric) -> Table:
+    """Return what each search cost and bought."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("strategy", max_width=24, overflow="fold")
+    for head in ("untuned", "tuned", "bought", "optimism", "trials", "examples", "s"):
+        table.add_column(head, justify="right")
+    for row in rows:
+        untuned, bought, optimism = row["untuned_mean"], row["bought"], row["optimism"]
+        table.add_row(
+            row["strategy"],
+            "-" if untuned is None else metric.score(untuned),
+            metric.score(row["tuned_mean"]),
+            "-" if bought is None else metric.difference(bought),
+            "-" if optimism is None else metric.difference(optimism),
+            str(row["trials"]),
+            f"{row['examples_seen']:,.0f}",
+            f"{row['seconds']:.0f}",
         )
     return table
 
@@ -104,9 +136,10 @@ def _legend(document: Mapping[str, Any]) -> str:
             metric.difference(choose(row["detectable"] for row in seen), signed=False)
             for choose in (min, max)
         )
+        span = least if least == most else f"{least} to {most}, by strategy,"
         margin = metric.difference(document["margin"], signed=False)
         lines.append(
-            f"a true difference of {least} to {most}, by strategy, is found with so many seeds in "
+            f"a true difference of {span} is found with so many seeds in "
             f"4 of 5 cases; one below {margin} does not matter to you"
         )
     if wanted := [row["seeds_needed"] for row in seen if row["verdict"] == "undecided"]:

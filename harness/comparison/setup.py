@@ -43,6 +43,18 @@ class Setup:
         return self.own.get(candidate.name, self.experiment)
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What every strategy's search may cost: so many trials, with so many inner seeds each.
+
+    `also` are the training settings that are searched with the parameters, by range.
+    """
+
+    trials: int
+    also: tuple[str, ...] = ()
+    inner_seeds: int = 3
+
+
 def setup(
     experiment: Experiment,
     names: Sequence[str] = (),

@@ -1,13 +1,13 @@
 """A comparison of tuned strategies: each searched with the same effort, then run on fresh seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harness.comparison.effect import Effect
-from harness.comparison.setup import Setup
+from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import OWN, Comparison, Trials, summarise
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
@@ -15,18 +15,6 @@ from harness.tuning.setup import Tuning, tuning
 from harness.tuning.tune import Tuned
 
 TUNED, UNTUNED = "tuned", "untuned"
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What every strategy's search may cost: so many trials, with so many inner seeds each.
-
-    `also` are the training settings that are searched with the parameters, by range.
-    """
-
-    trials: int
-    also: tuple[str, ...] = ()
-    inner_seeds: int = 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,7 @@ def search(setup: Setup, effort: Effort, run: Callable[[Tuning], Tuned]) -> Sear
             "no strategy has anything to search; --also can add settings, "
             "as in --also train.learning_rate=1e-4..1e-1:log"
         )
-    found = {name: study and run(study) for name, study in studies.items()}
+    found = {name: None if study is None else run(study) for name, study in studies.items()}
     candidates, own = [], {}
     for candidate in setup.candidates:
         best = (study := found[candidate.name]) and study.best
@@ -72,7 +60,10 @@ def search(setup: Setup, effort: Effort, run: Callable[[Tuning], Tuned]) -> Sear
 
 
 def ledger(
-    searched: Searched, comparison: Comparison, tuned: dict[str, Trials], untuned: dict[str, Trials]
+    searched: Searched,
+    comparison: Comparison,
+    tuned: Mapping[str, Trials],
+    untuned: Mapping[str, Trials],
 ) -> list[dict[str, Any]]:
     """Return, for each strategy, what its search cost and bought, as JSON-ready data.
 
@@ -109,9 +100,7 @@ def ledger(
 
 def _study(setup: Setup, effort: Effort, candidate: Candidate) -> Tuning | None:
     try:
-        return tuning(
-            setup.experiment, candidate, effort.trials, effort.also, effort.inner_seeds
-        )
+        return tuning(setup.experiment, candidate, effort.trials, effort.also, effort.inner_seeds)
     except NothingToSearch:
         return None
 
