@@ -1,6 +1,6 @@
 """The end of `harness compare` in the terminal: one sentence, one table, and where to look."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 

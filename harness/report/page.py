@@ -48,15 +48,7 @@ class Strip:
 
 def render(content: Content) -> str:
     """Return the page; the same content gives the same text."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(clean=clean, short=_short, verbatim=verbatim)
-    template = environment.get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     with page_style():
         drawings = _drawings(content)
     return template.render(
@@ -73,9 +65,22 @@ def render(content: Content) -> str:
         samples=_strips(content.data.samples),
         augmented=[(made.strategy, _strips(made.samples)) for made in content.data.augmented],
         hidden_classes=max(0, len(content.data.samples) - MOST_CLASSES),
-        # Ours alone; nothing from the content stands in it.
-        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
     )
+
+
+def environment() -> Environment:
+    """Return what fills the templates; every value is escaped, and the style is at hand."""
+    made = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(clean=clean, short=_short, verbatim=verbatim)
+    # Ours alone; nothing from a comparison stands in it.
+    made.globals["style"] = Markup((HERE / "page.css").read_text(encoding="utf-8"))
+    return made
 
 
 def _drawings(content: Content) -> dict[str, Drawing]:
