@@ -40,7 +40,8 @@ class Choice:
 class PerClass:
     """Where to search for one number a class, relative to the class with the most examples.
 
-    That class has 1, so that a scale which all share is not searched.
+    That class has 1, so that a scale which all share is not searched. The range is widened to hold
+    the strategy's known points well inside it, for what is large depends on the data.
     """
 
     low: float

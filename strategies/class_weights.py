@@ -23,7 +23,7 @@ class ClassWeight(Strategy):
         "Learning"
     )
 
-    weights: Annotated[dict[str | int, float], PerClass(0.1, 1000.0)]
+    weights: Annotated[dict[str | int, float], PerClass(0.5, 2.0)]
     normalize: bool = True
 
     @classmethod

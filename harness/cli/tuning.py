@@ -1,5 +1,6 @@
 """`harness tune`: progress while it searches, and what it found at the end."""
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -67,10 +68,15 @@ def command(tuned: Tuned, options: Sequence[str] = ()) -> str:
         return ""
     words = ["harness", "run", tuned.tuning.candidate.name, *options]
     for key, value in tuned.best.parameters.items():
-        words += ["-p", f"{key}={yaml_line(value, 10**6)}"]
+        words += ["-p", f"{key}={_text(value)}"]
     for key, value in tuned.best.settings.items():
-        words += ["--set", f"{key}={yaml_line(value, 10**6)}"]
+        words += ["--set", f"{key}={_text(value)}"]
     return shlex.join(words)
+
+
+def _text(value: Any) -> str:
+    """Return a value as the options read it: YAML, of which JSON needs the fewest quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _show(tuned: Tuned, line: str) -> None:
@@ -92,7 +98,7 @@ def _show(tuned: Tuned, line: str) -> None:
         table.add_row(key, value)
     out.print(table)
     out.print(
-        "A validation score that was searched for is too good to be true: compare on fresh seeds.",
+        "A score that was searched for is too good to be true: compare on fresh seeds.",
         highlight=False,
     )
     out.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -106,8 +112,8 @@ def _scores(tuned: Tuned, value: float, metric: str) -> str:
         return best
     gain = value - tuned.default
     better = gain if HIGHER_IS_BETTER[metric] else -gain
-    change = f"{gain:+.4f}" if better else "no better point found"
-    return f"{best} (first known point {tuned.default:.4f}, {change})"
+    change = f"a gain of {better:.4f}" if better else "no better point was found"
+    return f"{best}\nfirst known point: {tuned.default:.4f}; {change}"
 
 
 def _flat(tuned: Tuned) -> Iterator[tuple[str, str]]:

@@ -12,13 +12,17 @@ from harness.errors import UserError
 
 @dataclass(frozen=True)
 class Number:
-    """A number from `low` to `high`, both included; whole if `whole`."""
+    """A number from `low` to `high`, both included; whole if `whole`.
+
+    Widened to hold a value, it goes on by the factor `margin` beyond it.
+    """
 
     name: str
     low: float
     high: float
     log: bool = False
     whole: bool = False
+    margin: float = 1.0
 
     def __post_init__(self) -> None:
         if not (isfinite(self.low) and isfinite(self.high)):
@@ -43,7 +47,8 @@ class Number:
 
     def holding(self, value: Any) -> "Number":
         """Return this range, widened to hold a value that Optuna stores."""
-        return replace(self, low=min(self.low, value), high=max(self.high, value))
+        low, high = value / self.margin, value * self.margin
+        return replace(self, low=min(self.low, low), high=max(self.high, high))
 
     def encode(self, value: Any) -> Any:
         """Return a value as Optuna stores it; on a log scale the low end stands for 0 and below."""

@@ -17,6 +17,8 @@ from harness.strategy import Choice, PerClass, Range, Strategy
 from harness.tuning.also import value_of, with_settings
 from harness.tuning.dimension import Dimension, Number, OneOf
 
+MARGIN = 3.0  # beyond the balanced weights, and below them
+
 
 @dataclass(frozen=True)
 class Point:
@@ -139,7 +141,7 @@ def space(
             can be neither searched nor has been given.
 
     """
-    parts = kinds(candidate.name, candidate.plugins)
+    parts = kinds(candidate.spec, candidate.plugins)
     fixed, fields = _fixed(candidate, parts), []
     largest = int(np.argmax(base.train.counts))
     for name, kind in parts:
@@ -189,7 +191,7 @@ def _searched(
             return ((None, OneOf(key, mark.options)),)
         if isinstance(mark, PerClass):
             return tuple(
-                (index, Number(f"{key}.{name}", mark.low, mark.high, mark.log))
+                (index, Number(f"{key}.{name}", mark.low, mark.high, mark.log, margin=MARGIN))
                 for index, name in enumerate(class_names)
                 if index != largest
             )

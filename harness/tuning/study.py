@@ -156,7 +156,7 @@ def _agree(study: Study, tuning: Tuning) -> None:
             differing.append(_difference(key, known[key], value))
     if differing:
         raise UserError(
-            f"study {tuning.study!r} exists with another {', another '.join(differing)}; "
+            f"study {tuning.study!r} exists and differs in {', '.join(differing)}; "
             "give this one a name of its own by --study"
         )
 
@@ -164,10 +164,10 @@ def _agree(study: Study, tuning: Tuning) -> None:
 def _difference(key: str, old: Any, new: Any) -> str:
     if key == "space":
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        return f"space ({', '.join(names)})"
+        return f"its space ({', '.join(names)})"
     if key == "conditions":
-        return "configuration, code or library version"
-    return f"{key.replace('_', ' ')} ({old}, not {new})"
+        return "the configuration, the code or a library's version"
+    return f"its {key.replace('_', ' ')} ({old}, not {new})"
 
 
 def _reason(error: Exception) -> str:

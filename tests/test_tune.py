@@ -1,0 +1,164 @@
+"""`harness tune`, as a user runs it."""
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+import yaml
+
+from harness.__main__ import main
+
+QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", "2"]
+TUNE = ["tune", "focal_loss", *QUICK]
+
+
+@pytest.fixture(autouse=True)
+def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def begin(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str], status: int = 0) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == status, err
+    assert "Traceback" not in err
+    return out
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tuple[str, str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["harness", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code or 0) == status, err
+    return out, err
+
+
+def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    """What any client of Optuna's sees."""
+    url = f"sqlite:///{folder / 'optuna.db'}"
+    names = optuna.get_all_study_names(url)
+    return optuna.load_study(study_name=names[0], storage=url).trials if names else []
+
+
+def with_result(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    return [each for each in trials(folder) if each.state.name in ("COMPLETE", "PRUNED")]
+
+
+def test_one_document_says_what_was_found_and_how_to_run_it(
+    record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = said(capsys, *TUNE, "--trials", "5", "--json")
+    document = json.loads(out)
+    assert set(document) >= {"study", "experiment", "strategy", "metric", "storage", "run_id"}
+    assert sum(document["trials"].values()) == len(trials(record)) == 5
+    assert document["best"]["value"] >= document["default"]["value"]
+    assert document["inner_seeds"] == [1000, 1001]
+    assert document["storage"] == f"sqlite:///{record / 'optuna.db'}"
+    best = record / "artifacts" / document["run_id"] / "artifacts" / "best.yaml"
+    assert yaml.safe_load(best.read_text())["parameters"] == document["best"]["params"]
+
+    words = shlex.split(document["command"])
+    assert words[:3] == ["harness", "run", "focal_loss"]
+    ran = json.loads(said(capsys, *words[1:], "--json")[0])
+    assert ran["params"] == document["best"]["params"]
+
+
+def test_without_json_there_is_a_table_and_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    also = ["--also", "train.learning_rate=1e-4..1e-1:log"]
+    out, _ = said(capsys, "tune", "class_weight", *QUICK, *also, "--trials", "3")
+    assert "first known point" in out
+    assert "train.learning_rate" in out
+    assert "harness run class_weight" in out
+
+
+def test_killed_again_and_again_a_study_ends_with_exactly_as_many_trials(record: Path) -> None:
+    command = [*TUNE, "--trials", "12", "--json"]
+    for _ in range(2):
+        before = len(with_result(record)) if (record / "optuna.db").exists() else 0
+        process = begin(*command)
+        while not (record / "optuna.db").exists() or len(with_result(record)) < before + 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+    document = json.loads(end(begin(*command)))
+    assert sum(document["trials"].values()) == 12
+    assert document["trials"]["failed"] == 0
+    assert len(with_result(record)) == 12
+    assert not [each for each in trials(record) if not each.state.is_finished()]
+    slots = [each.user_attrs["slot"] for each in with_result(record)]
+    assert sorted(slots) == list(range(12))
+
+
+def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record: Path) -> None:
+    both = [begin(*TUNE, "--trials", "12", "--json") for _ in range(2)]
+    first, second = (json.loads(end(process)) for process in both)
+    assert first["best"] == second["best"]
+    assert len(trials(record)) == len(with_result(record)) == 12
+    assert len({each.user_attrs["process"] for each in trials(record)}) == 2
+    assert first["run_id"] == second["run_id"]
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_running(record: Path) -> None:
+    process = begin(*TUNE, "--trials", "500", "--jobs", "2")
+    while not (record / "optuna.db").exists() or len(with_result(record)) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert all(each.state.is_finished() for each in trials(record))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["nosuch"], "unknown strategy 'nosuch'"),
+        (["none"], "--also can add settings"),
+        (["focal_loss", "-p", "gama=1"], "did you mean 'gamma'?"),
+        (["focal_loss", "--also", "train.learning_rate=1..0.1"], "inverted"),
+        (["focal_loss", "--also", "train.lr=1..2"], "unknown setting"),
+        (["focal_loss", "--storage", "grpc://nowhere"], "write grpc://host:port"),
+        (["focal_loss", "--storage", "postgresql://u:secret@127.0.0.1:1/x"], "--storage"),
+        (["focal_loss", "--study", "it's"], "--study"),
+        (["focal_loss", "--trials", "0"], "--trials"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, err = said(capsys, "tune", *words, status=2)
+    assert out == ""
+    assert line in err
+    assert len(err.strip().splitlines()) == 1
+    assert "secret" not in err
+
+
+def test_another_space_under_one_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, *TUNE, "--trials", "1", "--study", "mine", "--json")
+    also = ["--also", "train.batch_size=32,64"]
+    _, err = said(capsys, *TUNE, "--trials", "1", "--study", "mine", *also, status=2)
+    assert "its space (train.batch_size)" in err
+    assert "--study" in err

@@ -1,0 +1,139 @@
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent import futures
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from optuna.storages import RDBStorage
+from small_study import Make
+
+from harness.errors import UserError
+from harness.tuning.storage import default_url, open_storage, shown
+from harness.tuning.study import OpenStudy
+from harness.tuning.tune import tune
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_default_lies_beside_the_record(make: Make, tmp_path: Path) -> None:
+    assert default_url() == f"sqlite:///{tmp_path / 'optuna.db'}"
+    OpenStudy.of(make())
+    assert (tmp_path / "optuna.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "no storage URL"),
+        ("redis://somewhere/0", "cannot be opened"),
+        ("sqlite:////proc/none/optuna.db", "cannot make its folder"),
+        ("journal:///proc/none/log", "cannot open"),
+        ("grpc://localhost", "write grpc://host:port"),
+        ("postgresql+nosuchdriver://u@h/d", "driver nosuchdriver is not installed"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_refused_in_one_line(url: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        open_storage(url)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_address_where_nothing_answers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.tuning.storage.SECONDS_TO_CONNECT", 0.2)
+    with pytest.raises(UserError, match="nothing answers there"):
+        open_storage(f"grpc://127.0.0.1:{free_port()}")
+
+
+def test_passwords_are_not_shown() -> None:
+    assert shown("postgresql://me:secret@host/name") == "postgresql://me:***@host/name"
+    assert shown("journal:///a/b") == "journal:///a/b"
+
+
+def test_databases_have_a_heartbeat(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'optuna.db'}")
+    assert storage.get_heartbeat_interval() == 15  # type: ignore[attr-defined]
+
+
+def test_processes_that_meet_a_fresh_database_all_open_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'optuna.db'}"
+    with futures.ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(open_storage, [url] * 4))) == 4
+
+
+def test_a_journal_holds_a_study_and_the_dead_are_known_there_too(
+    make: Make, tmp_path: Path
+) -> None:
+    tuning = make(trials=2, inner_seeds=1, storage=f"journal://{tmp_path / 'study.log'}")
+    tuned = tune(tuning)
+    assert tuned.complete == 2
+    assert tune(tuning) == tuned
+
+
+def test_a_proxy_passes_a_study_on(make: Make, tmp_path: Path) -> None:
+    pytest.importorskip("grpc")
+    from optuna.storages._grpc.server import make_server
+
+    port = free_port()
+    server = make_server(RDBStorage(f"sqlite:///{tmp_path / 'far.db'}"), "127.0.0.1", port)
+    server.start()
+    try:
+        tuned = tune(make(trials=2, inner_seeds=1, storage=f"grpc://127.0.0.1:{port}"))
+    finally:
+        server.stop(None)
+    assert tuned.complete == 2
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """Start Debian's server on a free port, as another user if this one is root."""
+    folders = [
+        *Path("/usr/lib/postgresql").glob("*/bin"),
+        Path(shutil.which("initdb") or "").parent,
+    ]
+    binaries = next((folder for folder in folders if (folder / "initdb").exists()), None)
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed (apt install postgresql)")
+    if find_spec("psycopg") is None:
+        pytest.skip("the driver is not installed (pip install 'imbalance-harness[postgresql]')")
+    become = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+    folder = Path("/tmp") / f"harness-postgresql-{os.getpid()}"  # sockets need a short path
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    data, port = folder / "data", free_port()
+    make_it = [*become, str(binaries / "initdb"), "-D", str(data), "-U", "me", "-A", "trust"]
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    control = [*become, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
+    try:
+        for command in (make_it, [*control, "-o", options, "-l", str(folder / "log"), "start"]):
+            done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+            if done.returncode:
+                pytest.skip(f"the PostgreSQL server does not start: {done.stderr[-200:]}")
+        yield f"postgresql://me@127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run(
+            [*control, "-m", "immediate", "stop"], capture_output=True, cwd="/", check=False
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_two_workers_share_a_study_on_postgresql(make: Make, postgresql: str) -> None:
+    tuning = make(trials=8, inner_seeds=1, storage=postgresql)
+    tuned = tune(tuning, jobs=2)
+    trials = OpenStudy.of(tuning).trials()
+    assert tuned.complete + tuned.pruned == len(trials) == 8
+    assert sorted(each.user_attrs["slot"] for each in trials) == list(range(8))
+
+
+def test_a_study_on_postgresql_goes_on(make: Make, postgresql: str) -> None:
+    tuning = make("balanced_class_weight", trials=2, inner_seeds=1, storage=postgresql)
+    assert tune(tuning) == tune(tuning)
+    assert shown(postgresql).startswith("postgresql://me@")
