@@ -55,7 +55,8 @@ def sentence(ranking: Ranking) -> str:
     leader = f"{_names(ranking, best)} {'ranks' if len(best) == 1 else 'rank'} best on average"
     leader += f" ({number(float(ranks.average.min()), 2)})"
     if ranks.critical_difference is None:
-        return f"{place}, {leader}; there is no test, for there are {ranks.reason}."
+        few = (ranks.reason or "").partition(";")[0]
+        return f"{place}, {leader}; with only {few} there is no test."
     chance = f"Friedman test, p\u00a0{_equals(ranks.p)}"
     if not differs(ranks):
         return f"{place}, no difference between the strategies can be shown ({chance})."

@@ -35,21 +35,18 @@ class Table:
 def verdicts(content: Content) -> Table:
     """Return the verdict of every strategy, after the baseline's mean."""
     metric = Metric(content.metric)
-    unit = " (points)" if metric.share else ""
     n_seeds = len(content.seeds)
     head = (
-        "Strategy",
-        "Verdict",
-        f"Mean {metric.heading}",
-        f"Difference{unit}",
-        "95 % interval",
-        "p (Holm)",
-        f"Detectable{unit}",
-        "Seeds to settle it",
+        *("Strategy", "Verdict", "Mean", "Difference", "95 % interval"),
+        *("p (Holm)", "Detectable", "Seeds needed"),
     )
     base = (content.baseline, "baseline", metric.score(content.baseline_mean), *[NOTHING] * 5)
     rows = tuple(_verdict(verdict, metric, n_seeds) for verdict in content.verdicts)
-    caption = f"Every strategy against {clean(content.baseline)}, paired over seeds"
+    points = "; differences in points" if metric.share else ""
+    caption = (
+        f"Every strategy against {clean(content.baseline)} in {metric.heading}, paired over "
+        f"seeds{points}"
+    )
     return Table(caption, head, (base, *rows), words=(1,))
 
 
