@@ -57,7 +57,7 @@ class Effort:
 
 def setup(
     experiment: Experiment,
-    names: Sequence[str] = (),
+    given: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     plugins: Iterable[Path] = (),
     against: str | None = None,
@@ -66,26 +66,34 @@ def setup(
 ) -> Setup:
     """Return what to run: the given strategies, else the experiment's, else all that need nothing.
 
-    A parameter is named `focal_loss.gamma` and goes to every strategy that has this part. If it is
-    going to be `tuned`, a strategy may still lack parameters.
+    A parameter is named `focal_loss.gamma` and goes to every strategy that has this part. A name
+    may be that of a variant that the experiment describes, which keeps its own parameters. If it
+    is going to be `tuned`, a strategy may still lack parameters.
 
     Raises:
         UserError: a strategy is unknown or named twice, or a parameter belongs to none of them.
 
     """
     files = tuple(plugins)
-    chosen = list(names) or experiment.comparison.strategies or _ready(registry(files))
+    chosen = list(given) or experiment.comparison.strategies or _ready(registry(files))
     if doubled := sorted({name for name in chosen if chosen.count(name) > 1}):
         raise UserError(f"strategy {doubled[0]!r} is named twice; name each once")
     baseline = against or experiment.comparison.baseline
     others = [name for name in chosen if name != baseline]
     if not others:
         raise UserError(f"there is nothing to compare with {baseline!r}; name another strategy")
-    shares = _shared_out(parameters or {}, [baseline, *others])
-    candidates = tuple(Candidate(name, shares[name], files) for name in [baseline, *others])
+    names = [baseline, *others]
+    variants = experiment.comparison.variants
+    shares = _shared_out(parameters or {}, [name for name in names if name not in variants])
+    candidates = tuple(
+        Candidate(name, dict(variants[name].parameters), files, variants[name].strategy)
+        if name in variants
+        else Candidate(name, shares[name], files)
+        for name in names
+    )
     for candidate in candidates:
         if tuned:
-            kinds(candidate.name, files)
+            kinds(candidate.spec, files)
         else:
             candidate.stack()
     count = experiment.comparison.seeds if seeds is None else seeds
@@ -106,9 +114,10 @@ def _shared_out(parameters: Mapping[str, Any], names: Sequence[str]) -> dict[str
     shares: dict[str, dict[str, Any]] = {name: {} for name in names}
     parts = {part for name in names for part in name.split("+")}
     for key, value in parameters.items():
-        owner, _, field = key.rpartition(".")
+        owner, _, field_name = key.rpartition(".")
         if not owner:
-            raise UserError(f"-p {key}: say whose parameter it is, such as {min(parts)}.{field}")
+            example = f"{min(parts, default='focal_loss')}.{field_name}"
+            raise UserError(f"-p {key}: say whose parameter it is, such as {example}")
         if owner not in parts:
             raise UserError(unknown("strategy", owner, parts) + f" in parameter {key!r}")
         for name in names:

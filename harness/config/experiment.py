@@ -171,10 +171,21 @@ class Evaluation(Section):
     false_alarm_cost: Annotated[float, Field(gt=0)] = 1.0
 
 
+class Variant(Section):
+    """A strategy with parameters of its own, to be compared under a name of its own."""
+
+    strategy: str
+    parameters: dict[str, object] = {}
+
+
 class Comparison(Section):
-    """Which strategies to compare, with what, over how many seeds."""
+    """Which strategies to compare, with what, over how many seeds.
+
+    `variants` are by the name that stands in `strategies` for them.
+    """
 
     strategies: list[str] = []
+    variants: dict[str, Variant] = {}
     baseline: str = "none"
     seeds: Positive = 5
 

@@ -17,15 +17,24 @@ OnEpoch = Callable[["Task", int], None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A strategy as the user gave it: its name, its parameters, and the files it may come from."""
+    """A strategy as the user gave it: its name, its parameters, and the files it may come from.
+
+    Where the name is one that the user made up, `strategy` says what it stands for.
+    """
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
+    strategy: str = ""
+
+    @property
+    def spec(self) -> str:
+        """The strategies themselves, as in `undersampling+focal_loss`."""
+        return self.strategy or self.name
 
     def stack(self) -> Stack:
         """Return the strategy that this names; raises UserError if there is none such."""
-        return resolve(self.name, dict(self.parameters), self.plugins)
+        return resolve(self.spec, dict(self.parameters), self.plugins)
 
 
 @dataclass(frozen=True, eq=False)

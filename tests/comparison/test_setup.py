@@ -74,3 +74,19 @@ def test_a_plugin_file_goes_along_with_its_strategy(tmp_path: Path) -> None:
     )
     found = setup(Experiment(), ["mine"], plugins=[path])
     assert found.candidates[1].plugins == (path,)
+
+
+def test_a_variant_is_a_strategy_with_parameters_under_a_name_of_its_own() -> None:
+    variants = {
+        "soft": {"strategy": "focal_loss", "parameters": {"gamma": 0.5}},
+        "hard": {"strategy": "focal_loss", "parameters": {"gamma": 5.0}},
+    }
+    experiment = Experiment.model_validate(
+        {"comparison": {"strategies": ["soft", "hard"], "variants": variants}}
+    )
+    found = setup(experiment, ["soft", "hard", "focal_loss"], {"focal_loss.gamma": 1.0})
+    assert [each.name for each in found.candidates] == ["none", "soft", "hard", "focal_loss"]
+    stacks = [each.stack() for each in found.candidates]
+    assert [stack.name for stack in stacks] == ["none", "focal_loss", "focal_loss", "focal_loss"]
+    gammas = [stack.parameters.get("gamma") for stack in stacks]
+    assert gammas == [None, 0.5, 5.0, 1.0]  # a variant keeps its own
