@@ -11,6 +11,7 @@ from harness.comparison.effect import Effect
 from harness.comparison.prevalence import Costs, table
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import OWN, Comparison, Line, Trials, positive_class
+from harness.config.yaml_text import show
 from harness.decision import RULES
 from harness.report import content as page
 
@@ -60,6 +61,7 @@ def gather(
         ),
         notes=_notes(facts, trials, comparison),
         reproduction=_reproduction(facts),
+        searches=tuple(_search(row) for row in facts.get("tuning", ())),
     )
 
 
@@ -135,7 +137,7 @@ def _recall(first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials
         train_counts=np.array([counts[group].sum() for group in groups]),
         test_counts=np.array([tested[group].sum() for group in groups]),
         strategies=names,
-        recall=np.stack([recall[:, group].mean(axis=1) for group in groups], axis=1),
+        recall=np.stack([_known_mean(recall[:, group].T) for group in groups], axis=1),
     )
 
 
@@ -148,7 +150,15 @@ def _class_recall(trials: Trials, n_classes: int) -> Float64s:
         support = np.bincount(predictions.test_labels, minlength=n_classes)
         hits = np.bincount(predictions.test_labels[right], minlength=n_classes)
         each.append(np.divide(hits, support, out=np.full(n_classes, np.nan), where=support > 0))
-    return np.asarray(np.mean(each, axis=0), dtype=np.float64)
+    return _known_mean(np.array(each))
+
+
+def _known_mean(values: Float64s) -> Float64s:
+    """Return the mean over the first axis of what is not NaN; NaN where nothing is known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def _curves(
@@ -177,16 +187,18 @@ def _curve(
 
     precision, average = [], []
     for trials in found:
-        curves, areas = [], []
+        curves, areas = [np.full(len(GRID), np.nan)], [np.nan]
         for trial in trials.values():
             truth = trial.predictions.test_labels == index
+            if not truth.any():
+                continue
             score = metrics.softmax(trial.predictions.test(trial.own_rule).probability)[:, index]
             said, got, _ = precision_recall_curve(truth, score)
             # Recall falls along the curve; the first point at or above each of the grid counts.
             curves.append(said[::-1][np.searchsorted(got[::-1], GRID, side="left")])
             areas.append(average_precision_score(truth, score))
-        precision.append(np.mean(curves, axis=0))
-        average.append(np.mean(areas))
+        precision.append(_known_mean(np.array(curves)))
+        average.append(float(_known_mean(np.array(areas))))
     labels = first.predictions.test_labels
     return page.PrecisionRecall(
         target=f"class {first.predictions.class_names[index]}, {rank}",
@@ -252,6 +264,25 @@ def _prevalence(
         recall=mean("recall"),
         f1=mean("f1"),
         cost=mean("cost"),
+    )
+
+
+def _search(row: Mapping[str, Any]) -> page.Search:
+    def known(value: float | None) -> float:
+        return float("nan") if value is None else value
+
+    low, high = row["bought_interval"] or (None, None)
+    found = {**row["params"], **row["settings"]}
+    return page.Search(
+        strategy=row["strategy"],
+        found=show(found, width=200) if found else "",
+        trials=row["trials"],
+        examples=row["examples_seen"],
+        seconds=row["seconds"],
+        untuned=known(row["untuned_mean"]),
+        tuned=known(row["tuned_mean"]),
+        bought=page.Estimate(known(row["bought"]), known(low), known(high)),
+        optimism=known(row["optimism"]),
     )
 
 
