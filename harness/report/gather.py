@@ -11,7 +11,6 @@ from harness.comparison.effect import Effect
 from harness.comparison.prevalence import Costs, table
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import OWN, Comparison, Line, Trials, positive_class
-from harness.config.yaml_text import show
 from harness.decision import RULES
 from harness.report import content as page
 
@@ -61,7 +60,6 @@ def gather(
         ),
         notes=_notes(facts, trials, comparison),
         reproduction=_reproduction(facts),
-        searches=tuple(_search(row) for row in facts.get("tuning", ())),
     )
 
 
@@ -158,7 +156,8 @@ def _known_mean(values: Float64s) -> Float64s:
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(mean, dtype=np.float64)
 
 
 def _curves(
@@ -267,8 +266,7 @@ def _prevalence(
     )
 
 
-def _search(row: Mapping[str, Any]) -> page.Search:
-    def known(value: float | None) -> float:
+def known(value: float | None) -> float:
         return float("nan") if value is None else value
 
     low, high = row["bought_interval"] or (None, None)
