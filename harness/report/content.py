@@ -133,6 +133,27 @@ class Optimism:
     gap: Estimate
 
 
+@dataclass(frozen=True)
+class Search:
+    """What tuning a strategy took and bought; NaN where nothing was searched, or only tuned ran.
+
+    `found`: the chosen parameters and settings in one line; `trials`, `examples` and `seconds` of
+    the search; `untuned` and `tuned`: mean test scores on fresh seeds, `bought` their paired
+    difference; `optimism`: the best validation score of the search minus that of the same
+    parameters on fresh seeds, above 0 where the search flattered.
+    """
+
+    strategy: str
+    found: str
+    trials: int
+    examples: float
+    seconds: float
+    untuned: float
+    tuned: float
+    bought: Estimate
+    optimism: float
+
+
 @dataclass(frozen=True, eq=False)
 class Prevalence:
     """Binary problems at other class ratios, from the stored logits, mean over seeds.
@@ -245,7 +266,8 @@ class Content:
 
     `experiment`: its name; `metric`: one of `harness.metrics.HIGHER_IS_BETTER`; `margin`: the
     smallest difference that matters; `baseline_mean`: its mean score; `verdicts`: one for every
-    strategy but the baseline; `notes`: lines on what is uncertain.
+    strategy but the baseline; `notes`: lines on what is uncertain; `searches`: one for every
+    strategy where they were tuned first.
     """
 
     experiment: str
@@ -266,3 +288,4 @@ class Content:
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
     reproduction: Reproduction
+    searches: tuple[Search, ...] = ()

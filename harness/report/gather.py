@@ -11,6 +11,7 @@ from harness.comparison.effect import Effect
 from harness.comparison.prevalence import Costs, table
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import OWN, Comparison, Line, Trials, positive_class
+from harness.config.yaml_text import show
 from harness.decision import RULES
 from harness.report import content as page
 
@@ -60,6 +61,7 @@ def gather(
         ),
         notes=_notes(facts, trials, comparison),
         reproduction=_reproduction(facts),
+        searches=tuple(_search(row) for row in facts.get("tuning", ())),
     )
 
 
@@ -156,8 +158,8 @@ def _known_mean(values: Float64s) -> Float64s:
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return np.asarray(mean, dtype=np.float64)
+    mean: Float64s = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
 
 
 def _curves(
@@ -266,7 +268,8 @@ def _prevalence(
     )
 
 
-def known(value: float | None) -> float:
+def _search(row: Mapping[str, Any]) -> page.Search:
+    def known(value: float | None) -> float:
         return float("nan") if value is None else value
 
     low, high = row["bought_interval"] or (None, None)

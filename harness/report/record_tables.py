@@ -2,6 +2,7 @@
 
 from harness.report.content import Content, Data
 from harness.report.tables import Table
+from harness.report.wording import Metric
 
 
 def class_counts(data: Data) -> Table:
@@ -18,6 +19,32 @@ def duplicates(data: Data) -> Table:
         (f"{found.first} and {found.second}", f"{found.count:,}") for found in data.duplicates or ()
     )
     return Table("Exact copies between splits", ("Splits", "Copies"), rows)
+
+
+def searches(content: Content) -> Table:
+    """Return what tuning took and bought."""
+    metric = Metric(content.metric)
+    rows = tuple(
+        (
+            each.strategy,
+            metric.score(each.untuned),
+            metric.score(each.tuned),
+            metric.difference(each.bought.value),
+            metric.interval(each.bought.low, each.bought.high),
+            metric.difference(each.optimism),
+            f"{each.trials:,}",
+            f"{each.examples:,.0f}",
+            f"{each.seconds:,.0f}",
+            each.found,
+        )
+        for each in content.searches
+    )
+    head = (
+        *("Strategy", "Untuned", "Tuned", "Bought", "95 % interval", "Optimism"),
+        *("Trials", "Examples", "Seconds", "Found"),
+    )
+    caption = f"Untuned and tuned on fresh seeds, in {metric.heading}, and what the search took"
+    return Table(caption, head, rows, words=(9,))
 
 
 def failures(content: Content) -> Table:
