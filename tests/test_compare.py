@@ -189,3 +189,25 @@ def test_several_experiments_are_ranked_over(record: Path) -> None:
     assert document["ranks"]["strategies"] == ["none", "balanced_class_weight"]
     assert sum(document["ranks"]["average"]) == pytest.approx(3)
     assert document["ranks"]["reason"]
+
+
+def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(record: Path) -> None:
+    document = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    assert [row["strategy"] for row in document["strategies"]] == [
+        "none",
+        "balanced_class_weight",
+        "class_weight",
+    ]
+    ledger = {row["strategy"]: row for row in document["tuning"]}
+    assert [row["trials"] for row in ledger.values()] == [0, 3, 3]
+    assert ledger["none"]["bought"] == 0
+    assert ledger["class_weight"]["untuned_mean"] is None  # its weights have no default
+    assert set(ledger["class_weight"]["params"]["weights"]) == set(document["classes"])
+    balanced = ledger["balanced_class_weight"]
+    assert balanced["bought"] == pytest.approx(balanced["tuned_mean"] - balanced["untuned_mean"])
+    assert balanced["optimism"] == pytest.approx(
+        balanced["best_validation"] - balanced["fresh_validation"]
+    )
+    assert "What tuning bought" in (record / "reports" / "digits.html").read_text()
+    again = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    assert all(each["cached"] for each in again["trials"])
