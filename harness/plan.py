@@ -1,7 +1,9 @@
 """A plan: everything that a strategy may ask of the training loop, as plain data."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +12,8 @@ from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
 from harness.losses import Loss, cross_entropy
 from harness.sampling import Sampler, Shuffled
+
+SLIVER = 1e-9  # a shorter part of the budget is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,18 @@ class Plan:
         """Return this plan with the same fields changed in each of its phases."""
         return replace(self, phases=tuple(replace(phase, **changes) for phase in self.phases))
 
+    def between(self, start: float, stop: float) -> tuple[Phase, ...]:
+        """Return the phases between two points of the budget, in units of the phases' shares.
+
+        A phase that one of the points falls into is cut there.
+        """
+        cut = []
+        for phase, (first, last) in zip(self.phases, _stretches(self), strict=True):
+            share = min(last, stop) - max(first, start)
+            if share > SLIVER:
+                cut.append(phase if last - first - share <= SLIVER else replace(phase, share=share))
+        return tuple(cut)
+
     def visited(self, phase: Phase) -> Floats:
         """Return the share of visits that each class gets in a phase, `[C]`, summing to 1."""
         counts = self.pass_counts(phase)
@@ -85,16 +101,46 @@ def base_plan(train: Examples, experiment: Experiment) -> Plan:
 
 
 def changed_fields(before: Plan, after: Plan) -> set[str]:
-    """Name the fields that differ, those of phases as `phases[0].loss`.
+    """Name the fields that differ, those of phases as `phases[0].loss`, numbered as after.
 
-    Fields are told apart by identity, so a strategy that sets an equal value has set it.
+    Fields are told apart by identity, so a strategy that sets an equal value has set it. Where
+    phases are cut or joined, each is held against those that filled its part of the budget.
     """
     changed = set(_differing(before, after, skip={"phases", "notes"}))
-    if len(before.phases) != len(after.phases):
-        return changed | {"phases"}
-    for number, (old, new) in enumerate(zip(before.phases, after.phases, strict=True)):
-        changed |= {f"phases[{number}].{name}" for name in _differing(old, new, skip=set())}
+    recut = len(before.phases) != len(after.phases)
+    skip = {"share"} if recut else set()
+    for old, new in _overlaps(before, after):
+        names = _differing(before.phases[old], after.phases[new], skip)
+        changed |= {f"phases[{new}].{name}" for name in names}
     return changed
+
+
+def names_after(field: str, before: Plan, after: Plan) -> set[str]:
+    """Return what a field of `before` is called in `after`, whose phases may be cut otherwise."""
+    found = re.fullmatch(r"phases\[(\d+)\]\.(\w+)", field)
+    if found is None:
+        return {field}
+    number, name = int(found[1]), found[2]
+    return {f"phases[{new}].{name}" for old, new in _overlaps(before, after) if old == number}
+
+
+def _overlaps(before: Plan, after: Plan) -> list[tuple[int, int]]:
+    """Return the pairs of phases that share a part of the budget; one by one if none was cut."""
+    if len(before.phases) == len(after.phases):
+        return [(number, number) for number in range(len(before.phases))]
+    old, new = (np.array(_stretches(plan)) / _stretches(plan)[-1][1] for plan in (before, after))
+    return [
+        (first, second)
+        for first, (old_start, old_stop) in enumerate(old.tolist())
+        for second, (new_start, new_stop) in enumerate(new.tolist())
+        if min(old_stop, new_stop) - max(old_start, new_start) > SLIVER
+    ]
+
+
+def _stretches(plan: Plan) -> list[tuple[float, float]]:
+    """Return where each phase begins and ends, in units of the phases' shares."""
+    ends = [0.0, *accumulate(phase.share for phase in plan.phases)]
+    return list(pairwise(ends))
 
 
 def _differing(before: Any, after: Any, skip: set[str]) -> Iterator[str]:

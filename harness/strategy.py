@@ -136,13 +136,18 @@ class Stack:
                 training examples after another has looked at them.
 
         """
-        from harness.plan import changed_fields
+        from harness.plan import changed_fields, names_after
 
         setters: dict[str, str] = {}
         plan = base
         for name, part in self.parts:
             after = part.plan(plan, rng)
             changed = changed_fields(plan, after)
+            setters = {
+                new: setter
+                for field, setter in setters.items()
+                for new in names_after(field, plan, after)
+            }
             if "train" in changed and setters:
                 earlier = next(iter(setters.values()))
                 raise UserError(

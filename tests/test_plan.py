@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples
 from harness.losses import Loss, cross_entropy
-from harness.plan import ClassWeights, Phase, Plan, base_plan, changed_fields, describe
+from harness.plan import (
+    ClassWeights,
+    Phase,
+    Plan,
+    base_plan,
+    changed_fields,
+    describe,
+    names_after,
+)
 from harness.sampling import Rotating, Shuffled
 
 
@@ -68,10 +76,51 @@ def test_changed_fields_names_what_differs() -> None:
     assert changed_fields(before, before) == set()
     assert changed_fields(before, replace(before, notes=("said",))) == set()
     assert changed_fields(before, replace(before, batch_size=9)) == {"batch_size"}
-    assert changed_fields(before, replace(before, phases=(Phase(), Phase()))) == {"phases"}
+    fresh = changed_fields(before, replace(before, phases=(Phase(), Phase())))
+    assert fresh == {
+        f"phases[{number}].{name}" for number in (0, 1) for name in ("loss", "sampler")
+    }
     assert changed_fields(before, before.in_every_phase(loss=Loss(cross_entropy))) == {
         "phases[0].loss"
     }
+
+
+def cut(before: Plan, *shares: float) -> Plan:
+    """The first phase of a plan, cut into several."""
+    (phase, *others) = before.phases
+    return replace(before, phases=(*(replace(phase, share=s) for s in shares), *others))
+
+
+def test_phases_that_are_only_cut_have_not_changed() -> None:
+    before = plan(6, 2)
+    assert changed_fields(before, cut(before, 0.7, 0.3)) == set()
+    assert changed_fields(cut(before, 0.7, 0.3), before) == set()
+
+
+def test_a_cut_phase_is_held_against_what_filled_its_part_of_the_budget() -> None:
+    before = plan(6, 2, phases=(Phase(share=3.0), Phase(share=1.0)))
+    after = cut(before, 1.0, 2.0)
+    assert changed_fields(before, after) == set()
+    swapped = replace(after, phases=(*after.phases[:2], replace(after.phases[0], share=1.0)))
+    assert changed_fields(before, swapped) == {"phases[2].loss", "phases[2].sampler"}
+
+
+def test_a_field_keeps_its_name_or_follows_its_phase_over_a_cut() -> None:
+    before = plan(6, 2, phases=(Phase(share=3.0), Phase(share=1.0)))
+    after = cut(before, 1.0, 2.0)
+    assert names_after("batch_size", before, after) == {"batch_size"}
+    assert names_after("phases[0].loss", before, after) == {"phases[0].loss", "phases[1].loss"}
+    assert names_after("phases[1].loss", before, after) == {"phases[2].loss"}
+    assert names_after("phases[1].loss", before, before) == {"phases[1].loss"}
+
+
+def test_between_cuts_the_phases_at_points_of_the_budget() -> None:
+    before = plan(6, 2, phases=(Phase(share=3.0), Phase(trainable="head", share=1.0)))
+    assert before.between(0.0, 4.0) == before.phases
+    assert [phase.share for phase in before.between(1.0, 3.5)] == [2.0, 0.5]
+    assert [phase.trainable for phase in before.between(1.0, 3.5)] == ["all", "head"]
+    assert before.between(3.0, 4.0) == before.phases[1:]
+    assert before.between(2.0, 2.0) == ()
 
 
 def test_a_described_plan_is_json_with_what_was_asked() -> None:
