@@ -211,6 +211,8 @@ def _ranks(finished: Sequence[Finished], show: bool) -> dict[str, Any] | None:
     names = [name for name in rows[0] if all(row.get(name) is not None for row in rows)]
     metrics = {each.document["metric"] for each in finished}
     if not names or len(metrics) > 1:
+        if show:
+            verdicts.show_no_ranks()
         return None
     scores = np.array([[row[name] for name in names] for row in rows])
     metric = metrics.pop()

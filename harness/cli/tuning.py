@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -16,7 +15,7 @@ from harness.config.yaml_text import show as yaml_line
 from harness.metrics import HIGHER_IS_BETTER
 from harness.tuning.setup import Tuning
 from harness.tuning.study import OnProgress
-from harness.tuning.tune import Tuned, found, tune
+from harness.tuning.tune import Tuned, tune
 
 
 def tune_one(
@@ -53,11 +52,9 @@ def progress(tuning: Tuning, err: Console) -> Iterator[OnProgress]:
     with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
         row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
 
-        def tell(trials: list[FrozenTrial]) -> None:
-            best = found(tuning, trials, "").value
+        def tell(ended: int, best: float | None) -> None:
             score = "" if best is None else f", best {best:.4f}"
-            now = f"{len(trials)}/{tuning.trials} trials{score}"
-            bar.update(row, completed=len(trials), now=now)
+            bar.update(row, completed=ended, now=f"{ended}/{tuning.trials} trials{score}")
 
         yield tell
 
@@ -66,7 +63,7 @@ def command(tuned: Tuned, options: Sequence[str] = ()) -> str:
     """Return the command that runs the best point with seed 0; empty if there is none."""
     if tuned.best is None:
         return ""
-    words = ["harness", "run", tuned.tuning.candidate.name, *options]
+    words = ["harness", "run", tuned.tuning.candidate.spec, *options]
     for key, value in tuned.best.parameters.items():
         words += ["-p", f"{key}={_text(value)}"]
     for key, value in tuned.best.settings.items():

@@ -43,6 +43,11 @@ def show(document: Mapping[str, Any], content: Content | None) -> None:
         out.print("browse the runs with: harness ui", highlight=False)
 
 
+def show_no_ranks() -> None:
+    """Say why several experiments are not ranked over."""
+    Console().print("no ranks: the experiments differ in metric or have no strategy in common")
+
+
 def show_ranks(ranking: Ranking, page: Path) -> None:
     """Print the average ranks over several experiments, the best first, and where the page is."""
     out, ranks = Console(), ranking.ranks
