@@ -58,6 +58,9 @@ class Objective:
                 best.append(validate(given, on_score, spent).best)
                 trial.report(best[-1], self.pruner.step_of_seed(index))
                 if index + 1 < len(self.tuning.inner_seeds) and trial.should_prune():
+                    # the last report is what a sampler takes a stopped trial to be worth
+                    after = self.pruner.step_of_seed(len(self.tuning.inner_seeds))
+                    trial.report(fmean(best), after)
                     raise TrialPruned
         finally:
             trial.set_user_attr(REPORT, _report(scores, best, spent))

@@ -14,7 +14,7 @@ from harness.tuning.slots import KNOWN
 
 STARTUP_TRIALS = 5
 LOOKS = 8
-P_THRESHOLD = 0.3
+P_THRESHOLD = 0.2
 
 
 class Pruner(BasePruner):
@@ -22,9 +22,10 @@ class Pruner(BasePruner):
 
     Steps `0 .. epochs - 1` hold the validation scores by epoch of the first inner seed, step
     `epochs + k` the best one of inner seed `k`. Epochs are looked at up to 8 times, from a quarter
-    of them on. Seeds are compared with the best trial's by Wilcoxon's signed-rank test, at 0.3: two
-    seeds, both worse, have p = 0.25, and stop a trial whose third could hardly change the mean. A
-    known point is never stopped.
+    of them on. Seeds are compared with the best trial's by Wilcoxon's signed-rank test at 0.2, so
+    three of them, all worse, stop a trial that has more to come. At 0.3, where two would do, 48 of
+    50 points were stopped in a space of 9 class weights, and none was found that is better than
+    the known ones. A known point is never stopped.
     """
 
     def __init__(self, epochs: int) -> None:

@@ -68,8 +68,8 @@ def tuning(
     Inner seeds are 1000, 1001, ..., apart from a comparison's 0, 1, ....
 
     Raises:
-        UserError: there is nothing to search, a range is wrong, or the strategy does not fit the
-            data at the first point that is known.
+        NothingToSearch: the search space is empty.
+        UserError: a range is wrong, or the strategy does not fit the data at the first known point.
 
     """
     apart = fixed_test(experiment)

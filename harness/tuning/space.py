@@ -137,8 +137,8 @@ def space(
     own settings. Ranges are widened to hold them.
 
     Raises:
-        UserError: there is nothing to search, a range is inverted, or a parameter that is required
-            can be neither searched nor has been given.
+        NothingToSearch: the strategy has no searched parameter left, and there are no settings.
+        UserError: a range is inverted, or a required parameter has neither a range nor a value.
 
     """
     parts = kinds(candidate.spec, candidate.plugins)

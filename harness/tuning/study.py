@@ -24,7 +24,7 @@ from harness.tuning.sampler import sampler
 from harness.tuning.setup import Tuning
 from harness.tuning.storage import open_storage
 
-OnProgress = Callable[[list[FrozenTrial]], None]
+OnProgress = Callable[[int, float | None], None]
 Score = Callable[[optuna.Trial], float]
 SECONDS_BETWEEN_LOOKS = 0.5
 MOST_DEATHS = 5
@@ -66,6 +66,17 @@ class OpenStudy:
     def finished(self) -> list[FrozenTrial]:
         """Return the trials that count and have ended, by slot."""
         return slots.finished(self.trials())
+
+    def best(self) -> FrozenTrial | None:
+        """Return the complete trial with the best score; of equal ones the first slot's."""
+        complete = [each for each in self.finished() if each.state is TrialState.COMPLETE]
+        sign = 1.0 if HIGHER_IS_BETTER[self.tuning.experiment.evaluation.metric] else -1.0
+        return max(complete, key=lambda each: sign * (each.value or 0.0), default=None)
+
+    def so_far(self) -> tuple[int, float | None]:
+        """Return how many trials have ended, and the best score of them."""
+        best = self.best()
+        return len(self.finished()), None if best is None else best.value
 
     def is_done(self) -> bool:
         """Tell whether as many trials as were asked for have ended."""
@@ -142,7 +153,7 @@ def work(tuning: Tuning, on_progress: OnProgress | None = None) -> None:
         opened.perform(trial, objective)
         recorder.record(opened.trials()[trial.number])
         if on_progress is not None:
-            on_progress(opened.finished())
+            on_progress(*opened.so_far())
 
 
 def _agree(study: Study, tuning: Tuning) -> None:

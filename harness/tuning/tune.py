@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.yaml_text import dump
 from harness.errors import TrialFailed
 from harness.execution.executors import Workers
-from harness.metrics import HIGHER_IS_BETTER
 from harness.tracking.store import Store
 from harness.training.threads import use
 from harness.tuning import slots
@@ -74,11 +73,13 @@ class Tuned:
         }
 
 
-def tune(tuning: Tuning, jobs: int = 1, on_progress: OnProgress = lambda trials: None) -> Tuned:
+def tune(
+    tuning: Tuning, jobs: int = 1, on_progress: OnProgress = lambda ended, best: None
+) -> Tuned:
     """Work at a study, here or in so many processes, until all its trials have ended.
 
-    `on_progress` is told the trials that have ended so far, now and then. After Ctrl-C or a kill
-    the same call goes on from what has ended.
+    `on_progress` is told now and then how many trials have ended, and the best score so far. After
+    Ctrl-C or a kill the same call goes on from what has ended.
 
     Raises:
         UserError: the storage can't be opened, or holds another study under this name.
@@ -89,7 +90,7 @@ def tune(tuning: Tuning, jobs: int = 1, on_progress: OnProgress = lambda trials:
         opened = OpenStudy.of(tuning)
         store = Store.open(tuning.experiment.name)
         store.reap()
-        on_progress(opened.finished())
+        on_progress(*opened.so_far())
         if not opened.is_done():
             if jobs == 1:
                 use(tuning.threads)
@@ -110,7 +111,7 @@ def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnPro
             flying = [workers.submit(work, tuning) for _ in range(jobs)]
             while flying:
                 ended, _ = wait(flying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
-                on_progress(opened.finished())
+                on_progress(*opened.so_far())
                 for future in ended:
                     future.result()
                 flying = [each for each in flying if each not in ended]
@@ -128,11 +129,9 @@ def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnPro
     )
 
 
-def found(tuning: Tuning, trials: list[FrozenTrial], run_id: str) -> Tuned:
-    """Return what the trials that have ended show; of equal points the first is the best."""
+def _found(opened: OpenStudy, trials: list[FrozenTrial], run_id: str) -> Tuned:
+    tuning, best = opened.tuning, opened.best()
     complete = [each for each in trials if each.state is TrialState.COMPLETE]
-    sign = 1.0 if HIGHER_IS_BETTER[tuning.experiment.evaluation.metric] else -1.0
-    best = max(complete, key=lambda each: sign * (each.value or 0.0), default=None)
     first = next((each for each in complete if each.user_attrs[slots.SLOT] == 0), None)
     reports = [each.user_attrs.get(slots.REPORT, {}) for each in trials]
     errors = [str(each.user_attrs.get(slots.ERROR, "")) for each in trials]
@@ -156,7 +155,7 @@ def _conclude(tuning: Tuning, opened: OpenStudy, store: Store) -> Tuned:
     trials = opened.finished()
     recorder = Recorder(tuning, store)
     recorder.record_missing(trials)
-    tuned = found(tuning, trials, recorder.run_id)
+    tuned = _found(opened, trials, recorder.run_id)
     numbers = {
         "tuning/best": tuned.value,
         "tuning/default": tuned.default,

@@ -50,17 +50,17 @@ def test_nothing_is_stopped_by_epochs_before_five_trials_are_complete() -> None:
     assert stopped_at(made, row(0.1)[:EPOCHS]) is None
 
 
-def test_a_trial_worse_than_the_best_with_two_seeds_is_stopped_before_the_third() -> None:
-    made = study(row(0.9))
-    assert stopped_at(made, [0.9] * EPOCHS + [0.8, 0.7, 0.9]) == EPOCHS + 1
-    assert stopped_at(made, [0.9] * EPOCHS + [0.8, 0.95, 0.9]) is None
+def test_a_trial_worse_than_the_best_with_three_seeds_is_stopped_before_the_fourth() -> None:
+    made = study(row(0.9, 4))
+    assert stopped_at(made, [0.9] * EPOCHS + [0.8, 0.7, 0.85, 0.9]) == EPOCHS + 2
+    assert stopped_at(made, [0.9] * EPOCHS + [0.8, 0.95, 0.85, 0.9]) is None
 
 
 def test_seeds_are_compared_pair_by_pair_with_those_of_the_best() -> None:
-    best = [0.5] * EPOCHS + [0.9, 0.5, 0.7]
+    best = [0.5] * EPOCHS + [0.9, 0.5, 0.7, 0.6]
     made = study(best)
-    assert stopped_at(made, [0.5] * EPOCHS + [0.85, 0.6, 0.7]) is None
-    assert stopped_at(made, [0.5] * EPOCHS + [0.85, 0.45, 0.7]) == EPOCHS + 1
+    assert stopped_at(made, [0.5] * EPOCHS + [0.85, 0.6, 0.65, 0.6]) is None
+    assert stopped_at(made, [0.5] * EPOCHS + [0.85, 0.45, 0.65, 0.6]) == EPOCHS + 2
 
 
 def test_lower_is_better_where_the_metric_says_so() -> None:
