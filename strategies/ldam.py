@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 class Ldam(Strategy):
     """The rarer the class, the larger the margin by which its logit must lead.
 
-    The paper's head gives cosines, between -1 and 1, and its scale of 30 stretches them. The
-    networks here end in a plain linear layer with a bias, whose logits have no bound: they find
-    their own scale, so that `scale` is 1 by default and `max_margin` is in units of the logits.
-    The paper's margin of 0.5 under a scale of 30 is one of 15 here.
+    The paper's head gives cosines, between -1 and 1, which its scale of 30 stretches. The networks
+    here end in a plain linear layer, whose logits have no bound: they can outgrow any margin, and
+    `scale` is but the unit that margins and logits are trained in. With a scale other than 1 the
+    logits decide as trained, but their probabilities are too even.
     """
 
     reference: ClassVar[str] = (
@@ -29,8 +30,8 @@ class Ldam(Strategy):
         "Loss, eq. 13; here with a plain linear head in place of the normalised one"
     )
 
-    max_margin: Annotated[float, Field(ge=0.0), Range(0.5, 30.0, log=True)] = 15.0
-    scale: Annotated[float, Field(gt=0.0), Range(1.0, 30.0, log=True)] = 1.0
+    max_margin: Annotated[float, Field(ge=0.0), Range(0.1, 1.0)] = 0.5
+    scale: Annotated[float, Field(gt=0.0), Range(1.0, 30.0, log=True)] = 30.0
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Set the loss; margins go by n^(-1/4), that of the rarest class is `max_margin`.
@@ -45,7 +46,14 @@ class Ldam(Strategy):
         margins = self.max_margin * (counts / counts.min()) ** -0.25
         parameters = {"margin": margins, "scale": np.asarray(self.scale)}
         exact = self.max_margin == 0.0 and self.scale == 1.0
-        return base.in_every_phase(loss=Loss(margin_cross_entropy, parameters, exact=exact))
+        plan = base.in_every_phase(loss=Loss(margin_cross_entropy, parameters, exact=exact))
+        if self.scale == 1.0:
+            return plan
+        note = (
+            f"ldam trains logits times {self.scale:g}: log loss, calibration and prior-corrected "
+            "decisions go by the logits without that factor and say little"
+        )
+        return replace(plan, notes=(*base.notes, note))
 
 
 def margin_cross_entropy(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:

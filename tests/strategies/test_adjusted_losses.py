@@ -280,6 +280,12 @@ def test_a_scale_of_ldam_other_than_one_leaves_the_prior_approximate() -> None:
     assert not loss_of("ldam", max_margin=0.0, scale=30.0).exact
 
 
+def test_ldam_notes_that_its_scale_is_missing_from_the_logits() -> None:
+    (note,) = planned("ldam").notes
+    assert note.startswith("ldam trains logits times 30: ")
+    assert planned("ldam", scale=1.0).notes == ()
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
