@@ -1,10 +1,12 @@
 """A trial's fingerprint: everything that decides its result, the code included."""
 
+import ast
 import hashlib
 import inspect
 import json
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +65,44 @@ def _digest_of(facts: dict[str, Any]) -> str:
 
 
 def _code(kind: type) -> str:
-    """Digest the source file of a strategy's class."""
+    """Digest the source file of a strategy's class, and what it imports from its own package."""
     source = inspect.getsourcefile(kind)
-    return _digest(Path(source).read_bytes()) if source else kind.__qualname__
+    if source is None:
+        return kind.__qualname__
+    package = kind.__module__.partition(".")[0]
+    files, waiting = list[Path](), [Path(source)]
+    while waiting:
+        file = waiting.pop()
+        if file not in files:
+            files.append(file)
+            waiting += _imported(file, package)
+    return _digest(b"".join(file.read_bytes() for file in sorted(files)))
+
+
+def _imported(file: Path, package: str) -> list[Path]:
+    """Return the source files of a package's modules that a file imports."""
+    found = list[Path | None]()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            folder = file.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            names = [folder, *(folder / alias.name for alias in node.names)]
+            found += [name.with_suffix(".py") for name in names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found += [_source(module, package) for module in modules]
+        elif isinstance(node, ast.Import):
+            found += [_source(alias.name, package) for alias in node.names]
+    return [path for path in found if path is not None and path.is_file()]
+
+
+def _source(module: str, package: str) -> Path | None:
+    if module.partition(".")[0] != package:
+        return None
+    try:
+        spec = find_spec(module)
+    except (ImportError, AttributeError, ValueError):  # a class or function, not a module
+        return None
+    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
 @lru_cache(maxsize=1)
