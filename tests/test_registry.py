@@ -17,6 +17,18 @@ BUILT_IN = {
     "undersampling",
     "rotating_undersampling",
     "batch_size_scaling",
+    "class_balanced_weight",
+    "balanced_softmax",
+    "logit_adjustment",
+    "vector_scaling",
+    "ldam",
+    "label_smoothing",
+    "oversampling",
+    "balanced_sampling",
+    "smote",
+    "deferred_reweighting",
+    "threshold_moving",
+    "prior_correction",
 }
 GOOD = '''
     from harness import Strategy
