@@ -77,7 +77,7 @@ def evaluate(
     """
     test = splits.test.open()
     best, last = (
-        _logits(network, weights, splits.validation, test)
+        _logits(network, weights, splits.validation, test, plan.phases[-1].loss.logit_scale)
         for weights in (trained.best, trained.last)
     )
     validation_labels, test_labels = splits.validation.labels, test.labels
@@ -135,10 +135,14 @@ def counts_after(plan: Plan) -> Integers:
 
 
 def _logits(
-    network: CompiledNetwork, weights: list[Array], validation: Examples, test: Examples
+    network: CompiledNetwork,
+    weights: list[Array],
+    validation: Examples,
+    test: Examples,
+    scale: float,
 ) -> Logits:
     network.restore(weights)
-    return Logits(network.predict(validation), network.predict(test))
+    return Logits(network.predict(validation, scale), network.predict(test, scale))
 
 
 def _flat(prefix: str, scores: metrics.Scores, class_names: tuple[str, ...]) -> dict[str, float]:

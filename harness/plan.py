@@ -173,5 +173,6 @@ def _describe_phase(plan: Plan, phase: Phase) -> Mapping[str, Any]:
         "visited": plan.visited(phase).tolist(),
         "class_weight": plan.class_weights(phase, 0).tolist(),
         "loss": phase.loss.name,
+        "logit_scale": phase.loss.logit_scale,
         "loss_parameters": {k: np.asarray(v).tolist() for k, v in phase.loss.parameters.items()},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -20,9 +19,8 @@ class Ldam(Strategy):
     """The rarer the class, the larger the margin by which its logit must lead.
 
     The paper's head gives cosines, between -1 and 1, which its scale of 30 stretches. The networks
-    here end in a plain linear layer, whose logits have no bound: they can outgrow any margin, and
-    `scale` is but the unit that margins and logits are trained in. With a scale other than 1 the
-    logits decide as trained, but their probabilities are too even.
+    here end in a plain linear layer, whose outputs have no bound: they can outgrow any margin, and
+    `scale` is but the unit that margins and outputs are trained in.
     """
 
     reference: ClassVar[str] = (
@@ -44,16 +42,13 @@ class Ldam(Strategy):
 
         counts = base.train.counts
         margins = self.max_margin * (counts / counts.min()) ** -0.25
-        parameters = {"margin": margins, "scale": np.asarray(self.scale)}
-        exact = self.max_margin == 0.0 and self.scale == 1.0
-        plan = base.in_every_phase(loss=Loss(margin_cross_entropy, parameters, exact=exact))
-        if self.scale == 1.0:
-            return plan
-        note = (
-            f"ldam trains logits times {self.scale:g}: log loss, calibration and prior-corrected "
-            "decisions go by the logits without that factor and say little"
+        loss = Loss(
+            margin_cross_entropy,
+            {"margin": margins, "scale": np.asarray(self.scale)},
+            exact=self.max_margin == 0.0,
+            logit_scale=self.scale,
         )
-        return replace(plan, notes=(*base.notes, note))
+        return base.in_every_phase(loss=loss)
 
 
 def margin_cross_entropy(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:

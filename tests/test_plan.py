@@ -136,6 +136,7 @@ def test_a_described_plan_is_json_with_what_was_asked() -> None:
             "visited": [0.5, 0.5],
             "class_weight": [0.5, 1.5],
             "loss": "harness.losses:cross_entropy",
+            "logit_scale": 1.0,
             "loss_parameters": {"gamma": 2.0},
         }
     ]

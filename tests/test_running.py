@@ -116,6 +116,15 @@ def test_the_recorded_metrics_follow_from_the_stored_predictions(
     assert numbers["cost/examples_seen"] == 2 * len(given.splits.train)
 
 
+def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path) -> None:
+    def logits(scale: float) -> Array:
+        parameters = {"max_margin": 0.0, "scale": scale}
+        given = replace(trial(learning_rate=1e-9), strategy=resolve("ldam", parameters))
+        return predictions(tmp_path, run(given, store, ignore))["test_logits"]
+
+    np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
+
+
 def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> None:
     given = trial("undersampling")
     result = run(given, store, ignore)

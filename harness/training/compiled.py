@@ -99,11 +99,13 @@ class CompiledNetwork:
         )
         return losses
 
-    def predict(self, examples: Examples) -> Array:
-        """Return the logits of all examples, float32 `[N, C]`."""
+    def predict(self, examples: Examples, scale: float = 1.0) -> Array:
+        """Return all logits, float32 `[N, C]`: the network's outputs times `scale`."""
         starts = range(0, len(examples), PREDICT_BATCH)
         blocks = [np.arange(s, min(s + PREDICT_BATCH, len(examples))) for s in starts]
-        return np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
+        outputs = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
+        logits: Array = outputs * np.float32(scale)
+        return logits
 
     def weights(self) -> list[Array]:
         """Return a copy of every variable of the model."""

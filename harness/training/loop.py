@@ -126,7 +126,7 @@ def train(
             )
             loss = _run_epoch(network, plan, phase, order, weights, rates, ledger)
             _check_finite(loss, number, plan, weights)
-            logits = network.predict(validation)
+            logits = network.predict(validation, phase.loss.logit_scale)
             epoch = Epoch(
                 number, loss, _log_loss(logits, validation.labels), score(logits), float(rates[-1])
             )

@@ -276,14 +276,10 @@ def test_a_loss_that_is_no_change_of_prior_says_approximate(name: str) -> None:
     assert not effective_prior(planned(name)).exact
 
 
-def test_a_scale_of_ldam_other_than_one_leaves_the_prior_approximate() -> None:
-    assert not loss_of("ldam", max_margin=0.0, scale=30.0).exact
-
-
-def test_ldam_notes_that_its_scale_is_missing_from_the_logits() -> None:
-    (note,) = planned("ldam").notes
-    assert note.startswith("ldam trains logits times 30: ")
-    assert planned("ldam", scale=1.0).notes == ()
+def test_ldam_without_margins_is_a_proper_loss_of_the_scaled_outputs() -> None:
+    loss = loss_of("ldam", max_margin=0.0, scale=30.0)
+    assert loss.exact
+    assert loss.logit_scale == 30.0
 
 
 @pytest.mark.parametrize(
