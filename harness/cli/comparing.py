@@ -27,7 +27,8 @@ from harness.report.content import Content
 from harness.report.keep import keep, page_of, read
 from harness.report.ranks import Ranking
 from harness.report.ranks import render as render_ranks
-from harness.tracking.store import Store, reports
+from harness.tracking.place import reports_folder
+from harness.tracking.store import Store
 from harness.training.threads import cores
 from harness.trial import Trial
 
@@ -224,7 +225,7 @@ def _ranks(finished: Sequence[Finished], show: bool) -> dict[str, Any] | None:
         ranks=rank(scores, higher_is_better=HIGHER_IS_BETTER[metric]),
         made=finished[-1].document["made"],
     )
-    page = reports() / RANKS_PAGE
+    page = reports_folder() / RANKS_PAGE
     page.write_text(render_ranks(ranking), "utf-8")
     if show:
         verdicts.show_ranks(ranking, page)

@@ -18,7 +18,8 @@ from harness.report.gather import gather
 from harness.report.page import render
 from harness.report.verdict import sentence
 from harness.tracking.names import metric_names
-from harness.tracking.store import Store, reports
+from harness.tracking.place import reports_folder
+from harness.tracking.store import Store
 
 DOCUMENT, SAMPLES, PAGE = "comparison.json", "samples.npz", "report.html"
 MOST_CLASSES = 20
@@ -47,7 +48,7 @@ def keep(
 
 def page_of(experiment: str) -> Path:
     """Return where the page of an experiment is written."""
-    return reports() / f"{metric_names([experiment])[0]}.html"
+    return reports_folder() / f"{metric_names([experiment])[0]}.html"
 
 
 def read(experiment: str) -> tuple[Content, dict[str, Any]]:

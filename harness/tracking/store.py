@@ -1,6 +1,5 @@
 """The record of trials: one MLflow run each. No other module imports mlflow."""
 
-import hashlib
 import json
 import logging
 import os
@@ -14,9 +13,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.data.cache import cache_directory
 from harness.errors import UserError, unknown
 from harness.tracking import process
+from harness.tracking.place import claims_folder, database_of, tracking_uri
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -24,7 +23,6 @@ PARAMS_A_CALL = 100
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
-SQLITE = "sqlite:///"
 PARENT = "mlflow.parentRunId"
 KIND = "mlflow.experimentKind"  # without it the UI opens on pages for language models
 
@@ -40,32 +38,10 @@ class RecordedRun:
     tags: dict[str, str]
 
 
-def records() -> Path:
-    """Return the folder of the record, made if missing: `mlruns` in the checkout, else here."""
-    checkout = Path(__file__).resolve().parents[2]
-    in_checkout = (checkout / "pyproject.toml").is_file() and (checkout / "configs").is_dir()
-    folder = (checkout if in_checkout else Path.cwd()) / "mlruns"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def tracking_uri() -> str:
-    """Return where MLflow records: MLFLOW_TRACKING_URI, or the database in `records()`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{records() / 'mlflow.db'}"
-
-
-def reports() -> Path:
-    """Return the folder of reports, beside the record if that is a file; made if missing."""
-    database = _database(tracking_uri())
-    folder = (records() if database is None else database.parent) / "reports"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def experiment_names() -> list[str]:
     """Return the names of all experiments in the record."""
     uri = tracking_uri()
-    database = _database(uri)
+    database = database_of(uri)
     if database is not None and not database.exists():
         return []
     with _reached(uri), _quiet():
@@ -93,12 +69,12 @@ class Store:
 
     @classmethod
     def _opened(cls, uri: str, experiment_name: str) -> "Store":
-        database = _database(uri)
+        database = database_of(uri)
         if database is not None:
             database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{database}.lock") if database is not None else nullcontext(), _quiet():
             client = _client(uri)
-            return cls(client, _experiment(client, experiment_name, database), _claims(uri))
+            return cls(client, _experiment(client, experiment_name, database), claims_folder(uri))
 
     @classmethod
     def existing(cls, experiment_name: str) -> "Store":
@@ -115,7 +91,7 @@ class Store:
     @classmethod
     def anywhere(cls) -> "Store":
         """Open the record to read single runs of any experiment."""
-        return cls(_client(tracking_uri()), "", _claims(tracking_uri()))
+        return cls(_client(tracking_uri()), "", claims_folder(tracking_uri()))
 
     def run(self, run_id: str) -> RecordedRun:
         """Return one run; raises UserError if there is none of this id."""
@@ -298,14 +274,6 @@ def _recorded(run: Any) -> RecordedRun:
     )
 
 
-def _claims(uri: str) -> Path:
-    """Return the folder of claims: beside the database, or with this machine's other caches."""
-    database = _database(uri)
-    if database is not None:
-        return database.parent / "claims"
-    return cache_directory() / "claims" / hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
-
-
 def _experiment(client: Any, name: str, database: Path | None) -> str:
     from mlflow.exceptions import MlflowException
 
@@ -337,12 +305,6 @@ def _quiet() -> Iterator[None]:
         logging.disable(previous)
         logging.getLogger("mlflow").setLevel(logging.ERROR)
         logging.getLogger("alembic").setLevel(logging.ERROR)
-
-
-def _database(uri: str) -> Path | None:
-    """Return the file of an SQLite record, or None if the record is of another kind."""
-    path = uri.removeprefix(SQLITE).split("?")[0]
-    return Path(path).resolve() if uri.startswith(SQLITE) and path else None
 
 
 def _dataset_input(name: str, digest: str, profile: Mapping[str, Any]) -> Any:

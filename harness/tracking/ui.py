@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from harness.errors import UserError
-from harness.tracking.store import records, tracking_uri
+from harness.tracking.place import records, tracking_uri
 
 HOST = "127.0.0.1"
 

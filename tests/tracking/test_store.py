@@ -8,7 +8,8 @@ from time import monotonic
 import pytest
 
 from harness.errors import UserError
-from harness.tracking.store import Store, experiment_names, records, tracking_uri
+from harness.tracking.place import records, tracking_uri
+from harness.tracking.store import Store, experiment_names
 
 DATASET = ("digits", "ab" * 16, {"train": [50, 1]})
 ROOT = Path(__file__).parents[2]
