@@ -6,19 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
 from harness.comparison.effect import Effect
-from harness.comparison.prevalence import Costs, table
-from harness.comparison.records import RecordedTrial
-from harness.comparison.summary import OWN, Comparison, Line, Trials, positive_class
+from harness.comparison.summary import OWN, Comparison, Line, Trials
 from harness.config.yaml_text import show
 from harness.decision import RULES
 from harness.report import content as page
+from harness.report import predicted
 
 Float64s = NDArray[np.float64]
-MOST_CLASSES = 20
-CURVES = 2
-GRID = np.linspace(0, 1, 101)
 SHOWN_RULES = ("argmax", "prior-corrected", "tuned threshold")
 
 
@@ -43,9 +38,9 @@ def gather(
         seeds=tuple(facts["seeds"]),
         verdicts=_verdicts(facts, comparison),
         decisions=_decisions(lines, found),
-        recall=_recall(first, names, found),
-        precision_recall=_curves(first, names, found),
-        reliability=_reliability(names, found),
+        recall=predicted.recall(first, names, found),
+        precision_recall=predicted.curves(first, names, found),
+        reliability=predicted.reliability(names, found),
         costs=tuple(
             page.Cost(line.strategy, line.cost.examples_seen, line.cost.steps, line.cost.seconds)
             for line in lines
@@ -54,7 +49,7 @@ def gather(
             page.Optimism(line.strategy, line.validation, line.mean, _estimate(line.optimism))
             for line in lines
         ),
-        prevalence=_prevalence(facts, first, names, found),
+        prevalence=predicted.prevalence(facts, first, names, found),
         data=_data(facts, samples, made),
         failures=tuple(
             page.Failure(each["strategy"], each["seed"], each["reason"]) for each in facts["failed"]
@@ -111,160 +106,6 @@ def _decisions(lines: Sequence[Line], found: Sequence[Trials]) -> page.Decisions
             any(trial.plan["effective_prior"]["precision"] != "exact" for trial in each.values())
             for each in found
         ),
-    )
-
-
-def _recall(first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]) -> page.Recall:
-    classes = first.predictions.class_names
-    counts = np.array(first.plan["class_counts_before"])
-    tested = np.bincount(first.predictions.test_labels, minlength=len(classes))
-    order = np.argsort(-counts, kind="stable")
-    recall = np.array([_class_recall(each, len(classes)) for each in found])
-    grouped = len(classes) > MOST_CLASSES
-    if not grouped:
-        return page.Recall(
-            grouped=False,
-            rows=tuple(classes[index] for index in order),
-            train_counts=counts[order],
-            test_counts=tested[order],
-            strategies=names,
-            recall=recall[:, order],
-        )
-    groups = np.array_split(order, 3)
-    return page.Recall(
-        grouped=True,
-        rows=("head", "middle", "tail"),
-        train_counts=np.array([counts[group].sum() for group in groups]),
-        test_counts=np.array([tested[group].sum() for group in groups]),
-        strategies=names,
-        recall=np.stack([_known_mean(recall[:, group].T) for group in groups], axis=1),
-    )
-
-
-def _class_recall(trials: Trials, n_classes: int) -> Float64s:
-    """Return the recall of each class under the strategy's own rule, mean over seeds, `[C]`."""
-    each = []
-    for trial in trials.values():
-        predictions = trial.predictions
-        right = predictions.test(trial.own_rule).label.argmax(axis=1) == predictions.test_labels
-        support = np.bincount(predictions.test_labels, minlength=n_classes)
-        hits = np.bincount(predictions.test_labels[right], minlength=n_classes)
-        each.append(np.divide(hits, support, out=np.full(n_classes, np.nan), where=support > 0))
-    return _known_mean(np.array(each))
-
-
-def _known_mean(values: Float64s) -> Float64s:
-    """Return the mean over the first axis of what is not NaN; NaN where nothing is known."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    mean: Float64s = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
-
-
-def _curves(
-    first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]
-) -> tuple[page.PrecisionRecall, ...]:
-    classes = first.predictions.class_names
-    counts = np.array(first.plan["class_counts_before"])
-    if len(classes) == 2:
-        return (_curve(positive_class(first), "the rarer class", first, names, found),)
-    rarest = np.argsort(counts, kind="stable")[:CURVES]
-    ranks = ("the rarest", "the second rarest")
-    return tuple(
-        _curve(int(index), rank, first, names, found)
-        for index, rank in zip(rarest, ranks, strict=False)
-    )
-
-
-def _curve(
-    index: int,
-    rank: str,
-    first: RecordedTrial,
-    names: tuple[str, ...],
-    found: Sequence[Trials],
-) -> page.PrecisionRecall:
-    from sklearn.metrics import average_precision_score, precision_recall_curve
-
-    precision, average = [], []
-    for trials in found:
-        curves, areas = [np.full(len(GRID), np.nan)], [np.nan]
-        for trial in trials.values():
-            truth = trial.predictions.test_labels == index
-            if not truth.any():
-                continue
-            score = metrics.softmax(trial.predictions.test(trial.own_rule).probability)[:, index]
-            said, got, _ = precision_recall_curve(truth, score)
-            # Recall falls along the curve; the first point at or above each of the grid counts.
-            curves.append(said[::-1][np.searchsorted(got[::-1], GRID, side="left")])
-            areas.append(average_precision_score(truth, score))
-        precision.append(_known_mean(np.array(curves)))
-        average.append(float(_known_mean(np.array(areas))))
-    labels = first.predictions.test_labels
-    return page.PrecisionRecall(
-        target=f"class {first.predictions.class_names[index]}, {rank}",
-        strategies=names,
-        recall=GRID,
-        precision=np.array(precision),
-        average_precision=np.array(average),
-        share=float((labels == index).mean()),
-    )
-
-
-def _reliability(names: tuple[str, ...], found: Sequence[Trials]) -> page.Reliability:
-    bins, errors = [], []
-    for trials in found:
-        labels = np.concatenate([t.predictions.test_labels for t in trials.values()])
-        said = [
-            metrics.softmax(t.predictions.test(t.own_rule).probability) for t in trials.values()
-        ]
-        bins.append(metrics.reliability(labels, np.concatenate(said)))
-        errors.append(np.mean([trial.run.metrics["test/ece"] for trial in trials.values()]))
-    return page.Reliability(
-        strategies=names,
-        confidence=np.array([each.confidence for each in bins]),
-        accuracy=np.array([each.accuracy for each in bins]),
-        count=np.array([each.count for each in bins]),
-        error=np.array(errors),
-    )
-
-
-def _prevalence(
-    facts: Mapping[str, Any],
-    first: RecordedTrial,
-    names: tuple[str, ...],
-    found: Sequence[Trials],
-) -> page.Prevalence | None:
-    classes = first.predictions.class_names
-    if len(classes) != 2:
-        return None
-    positive, costs = positive_class(first), Costs(**facts["costs"])
-
-    def rows(trial: RecordedTrial) -> Any:
-        prior = np.array(list(trial.plan["effective_prior"]["values"].values()))
-        predictions = trial.predictions
-        return table(predictions.test_labels, predictions.test_logits, prior, positive, costs)
-
-    def mean(name: str) -> Float64s:
-        return np.array(
-            [
-                np.mean([[getattr(row.bayes, name) for row in each] for each in tables], axis=0)
-                for tables in every
-            ]
-        )
-
-    every = [[rows(trial) for trial in trials.values()] for trials in found]
-    return page.Prevalence(
-        positive=classes[positive],
-        rule="the decision of least expected cost at each ratio",
-        miss_cost=costs.false_negative,
-        false_alarm_cost=costs.false_positive,
-        ratios=tuple(f"1:{row.ratio:g}" for row in every[0][0]),
-        strategies=names,
-        precision=mean("precision"),
-        recall=mean("recall"),
-        f1=mean("f1"),
-        cost=mean("cost"),
     )
 
 

@@ -9,7 +9,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, rec
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.decision import FittedRule
 from harness.metrics import softmax
-from harness.report.gather import MOST_CLASSES, _curves, _notes, _recall
+from harness.report import predicted
+from harness.report.gather import _notes
+from harness.report.predicted import MOST_CLASSES
 from harness.tracking.store import RecordedRun
 
 
@@ -121,18 +123,18 @@ def made_up(
 
 def test_more_classes_than_fit_are_shown_in_three_groups() -> None:
     trial = made_up(classes=MOST_CLASSES + 1)
-    shown = _recall(trial, ("none",), [{0: trial}])
+    shown = predicted.recall(trial, ("none",), [{0: trial}])
     assert shown.grouped
     assert shown.rows == ("head", "middle", "tail")
     assert shown.recall.tolist() == [[1.0, 1.0, 1.0]]
     assert shown.train_counts.sum() == sum(range(MOST_CLASSES + 2))
     few = made_up(classes=MOST_CLASSES)
-    assert not _recall(few, ("none",), [{0: few}]).grouped
+    assert not predicted.recall(few, ("none",), [{0: few}]).grouped
 
 
 def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() -> None:
     trial = made_up(classes=MOST_CLASSES + 1, hole=True)
-    assert _recall(trial, ("none",), [{0: trial}]).recall.tolist() == [[1.0, 1.0, 1.0]]
+    assert predicted.recall(trial, ("none",), [{0: trial}]).recall.tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_what_all_strategies_share_is_noted_once() -> None:
@@ -153,7 +155,7 @@ def test_what_all_strategies_share_is_noted_once() -> None:
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:
     trial = made_up(hole=True)
-    missing, other = _curves(trial, ("none",), [{0: trial}])
+    missing, other = predicted.curves(trial, ("none",), [{0: trial}])
     assert np.isnan(missing.precision).all()
     assert np.isnan(missing.average_precision).all()
     assert other.average_precision.tolist() == [1.0]
