@@ -28,13 +28,11 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def begin(*words: str) -> subprocess.Popen[str]:
-    """Start the command as a terminal does; a shell's background jobs would pass Ctrl-C over."""
     return subprocess.Popen(
         [sys.executable, "-m", "harness", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
