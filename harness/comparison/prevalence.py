@@ -55,18 +55,6 @@ class Row:
     bayes: Operating
 
 
-@dataclass(frozen=True, eq=False)
-class UnderPrior:
-    """Recall and precision `[C]` and the expected share of errors under a prior.
-
-    NaN where a class that the prior expects has no test example.
-    """
-
-    recall: Float64s
-    precision: Float64s
-    error: float
-
-
 def table(
     labels: Integers,
     logits: Floats,
@@ -98,23 +86,6 @@ def table(
         )
         for ratio in ratios
     ]
-
-
-def under_prior(labels: Integers, logits: Floats, prior: Floats) -> UnderPrior:
-    """Return what the argmax of logits `[n, C]` would score if classes came up as in `prior [C]`.
-
-    A class that is never predicted has precision 0.
-    """
-    n_classes = logits.shape[1]
-    cells = np.bincount(labels * n_classes + logits.argmax(axis=1), minlength=n_classes**2)
-    confusion = cells.reshape(n_classes, n_classes).astype(np.float64)
-    support = confusion.sum(axis=1, keepdims=True)
-    rates = np.divide(confusion, support, out=np.full_like(confusion, np.nan), where=support > 0)
-    share = (prior / prior.sum())[:, None]
-    expected = np.where(share > 0, share * rates, 0.0)
-    hits, said = np.diagonal(expected), expected.sum(axis=0)
-    precision = np.divide(hits, said, out=np.zeros_like(said), where=said != 0)
-    return UnderPrior(np.diagonal(rates).copy(), precision, float(1 - hits.sum()))
 
 
 def _operating(

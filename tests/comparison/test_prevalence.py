@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from harness.comparison.prevalence import RATIOS, Costs, table, under_prior
+from harness.comparison.prevalence import RATIOS, Costs, table
 from harness.errors import UserError
 
 
@@ -76,28 +76,6 @@ def test_nothing_called_positive_has_precision_zero():
     labels, logits = gaussian(50, 50, EVEN)
     (row,) = table(labels, logits, EVEN, 1, ratios=[1e9])
     assert (row.bayes.precision, row.bayes.recall, row.bayes.f1) == (0.0, 0.0, 0.0)
-
-
-def test_several_classes_are_reweighted_to_the_prior():
-    labels = np.repeat([0, 1, 2], [4, 4, 2])
-    said = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 0])
-    prior = np.array([0.7, 0.2, 0.1])
-    found = under_prior(labels, np.eye(3)[said], prior)
-    assert found.recall.tolist() == [0.75, 0.5, 0.5]
-    assert found.precision == pytest.approx([0.525 / 0.575, 0.1 / 0.275, 0.05 / 0.15])
-    assert found.error == pytest.approx(1 - 0.525 - 0.1 - 0.05)
-    own = under_prior(labels, np.eye(3)[said], np.array([4, 4, 2]))
-    assert own.precision == pytest.approx(precision_score(labels, said, average=None))
-    assert own.error == pytest.approx((labels != said).mean())
-
-
-def test_a_class_without_test_examples_is_unknown_unless_it_never_comes_up():
-    labels = np.array([0, 0, 1, 1])
-    logits = np.eye(3)[[0, 1, 1, 1]]
-    assert np.isnan(under_prior(labels, logits, np.array([0.4, 0.4, 0.2])).error)
-    found = under_prior(labels, logits, np.array([0.5, 0.5, 0.0]))
-    assert found.error == pytest.approx(0.25)
-    assert np.isnan(found.recall[2])
 
 
 @pytest.mark.parametrize(
