@@ -41,15 +41,22 @@ class Progressing:
         self.bar.update(self.row, completed=completed, now=f"{done}, {label}"[:48])
 
 
-@contextmanager
-def progress(err: Console, trials: int, epochs: int) -> Iterator[Progressing]:
-    """Show a bar over all trials while the context lasts."""
-    columns = (
+def bar_on(err: Console) -> Progress:
+    """Return the bar of every command: drawn on a terminal only, and gone at the end."""
+    return Progress(
+        TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         TextColumn("{task.fields[now]}"),
         TimeRemainingColumn(),
+        console=err,
+        disable=not sys.stderr.isatty(),
+        transient=True,
     )
-    shown = sys.stderr.isatty()
-    with Progress(*columns, console=err, disable=not shown, transient=True) as bar:
+
+
+@contextmanager
+def progress(err: Console, trials: int, epochs: int) -> Iterator[Progressing]:
+    """Show a bar over all trials while the context lasts."""
+    with bar_on(err) as bar:
         row = bar.add_task("", total=trials * epochs, now=f"0/{trials} trials")
         yield Progressing(bar, row, trials, epochs)

@@ -1,14 +1,13 @@
 """`harness run`: progress while it trains, and the table at the end."""
 
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from harness.cli.progress import bar_on
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.strategy import Stack
@@ -33,13 +32,7 @@ def run_one(
     store = Store.open(experiment.name)
     store.reap()
     err = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[now]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+    with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
         result = run(
             trial,

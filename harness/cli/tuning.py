@@ -2,15 +2,14 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from harness.cli.progress import bar_on
 from harness.config.yaml_text import show as yaml_line
 from harness.metrics import HIGHER_IS_BETTER
 from harness.tuning.setup import Tuning
@@ -43,13 +42,7 @@ def tune_one(
 @contextmanager
 def progress(tuning: Tuning, err: Console) -> Iterator[OnProgress]:
     """Show a bar of trials with the best score so far; yield what is to be told."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[now]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, disable=not sys.stderr.isatty(), transient=True) as bar:
+    with bar_on(err) as bar:
         row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
 
         def tell(ended: int, best: float | None) -> None:

@@ -115,8 +115,7 @@ def postgresql() -> Iterator[str]:
     try:
         for command in (make_it, [*control, "-o", options, "-l", str(folder / "log"), "start"]):
             done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
-            if done.returncode:
-                pytest.skip(f"the PostgreSQL server does not start: {done.stderr[-200:]}")
+            assert done.returncode == 0, done.stderr
         yield f"postgresql://me@127.0.0.1:{port}/postgres"
     finally:
         subprocess.run(
