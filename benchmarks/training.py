@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness import artifacts
+from harness.budget import epoch_examples
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Examples
@@ -69,8 +70,8 @@ class Task:
         score = score_by(plan, "balanced_accuracy", prior, prior, self.validation)
 
         def run() -> None:
-            n_train = len(self.train)
-            train(network, plan, self.experiment, self.validation, n_train, 0, score, _ignore)
+            sizes = epoch_examples(self.experiment.train, len(self.train))
+            train(network, plan, self.experiment, self.validation, sizes, 0, score, _ignore)
 
         return run
 

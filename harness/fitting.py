@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.budget import epoch_examples
 from harness.data.examples import Floats
 from harness.evaluation import target_prior
 from harness.plan import Plan, base_plan
@@ -52,7 +53,7 @@ class Fitting:
             self.plan,
             trial.experiment,
             trial.splits.validation,
-            len(trial.splits.train),
+            epoch_examples(trial.experiment.train, len(trial.splits.train)),
             trial.seed,
             score,
             on_epoch,

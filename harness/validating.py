@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
+from harness.budget import epoch_examples
 from harness.fitting import Fitting
 from harness.metrics import HIGHER_IS_BETTER
 from harness.training.loop import Epoch
@@ -54,11 +55,13 @@ def validate(trial: Trial, on_score: OnScore, spent: Spent) -> Validated:
     finally:
         spent.seconds += perf_counter() - began
         spent.epochs += len(scores)
-        spent.examples += len(scores) * _examples_an_epoch(fitting)
+        spent.examples += _examples_of(fitting, len(scores))
     return Validated(tuple(scores), scores[trained.best_epoch])
 
 
-def _examples_an_epoch(fitting: Fitting) -> int:
-    if fitting.trial.experiment.train.budget == "examples":
-        return len(fitting.trial.splits.train)
-    return round(float(fitting.plan.pass_counts(fitting.plan.phases[-1]).sum()))
+def _examples_of(fitting: Fitting, epochs: int) -> int:
+    """Return what the first epochs visit."""
+    trial, plan = fitting.trial, fitting.plan
+    if trial.experiment.train.budget == "examples":
+        return sum(epoch_examples(trial.experiment.train, len(trial.splits.train))[:epochs])
+    return epochs * round(float(plan.pass_counts(plan.phases[-1]).sum()))

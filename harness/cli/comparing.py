@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
+from harness.budget import total_examples
 from harness.cli import verdicts
 from harness.cli.progress import progress
 from harness.comparison.facts import Ran, facts
@@ -95,8 +96,8 @@ def _jobs(setup: Setup) -> int:
     second in the small networks (see `benchmarks/README.md`).
     """
     trials = len(setup.candidates) * len(setup.seeds)
-    examples = len(prepare(setup.experiment, setup.seeds[0]).train)
-    work = trials * setup.experiment.train.epochs * examples
+    train = prepare(setup.experiment, setup.seeds[0]).train
+    work = trials * total_examples(setup.experiment.train, len(train))
     return min(cores(), trials) if work > WORTH_WORKERS else 1
 
 

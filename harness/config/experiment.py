@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -133,7 +133,11 @@ class Model(Section):
 
 
 class Train(Section):
-    """The training budget and how it is spent."""
+    """The training budget and how it is spent.
+
+    Without `examples`, an epoch visits as many examples as there are for training. With it, that
+    many visits in all are divided among the epochs, which may then be a fraction of the data.
+    """
 
     epochs: Positive = 20
     batch_size: Positive = 128
@@ -145,7 +149,17 @@ class Train(Section):
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     patience: Positive | None = None
     budget: Literal["examples", "passes"] = "examples"
+    examples: Positive | None = None
     threads: Positive | Literal["auto"] = "auto"
+
+    @field_validator("examples")
+    @classmethod
+    def _fills_its_epochs(cls, examples: int | None, info: ValidationInfo) -> int | None:
+        if examples is not None and info.data.get("budget") == "passes":
+            raise ValueError("leave it out, or leave out budget: passes, which counts otherwise")
+        if examples is not None and examples < info.data.get("epochs", 1):
+            raise ValueError(f"must be at least epochs, which is {info.data['epochs']}")
+        return examples
 
 
 class Evaluation(Section):

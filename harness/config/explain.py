@@ -46,7 +46,7 @@ def explain(
     if error["type"] == "missing":
         return steps, f"{key} is missing; give {allowed}"
     if error["type"] in ("value_error", "assertion_error"):
-        return steps, f"{key} is {show(value)}: {error['msg']}"
+        return steps, f"{key} is {show(value)}: {error['msg'].removeprefix('Value error, ')}"
     if options := _options(schema):
         if isinstance(value, str) and all(isinstance(option, str) for option in options):
             return steps, unknown(key, value, options)

@@ -1,7 +1,7 @@
 """The one training loop: it runs any plan within the budget and knows no strategy."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ def train(
     plan: Plan,
     experiment: Experiment,
     validation: Examples,
-    epoch_examples: int,
+    epoch_examples: Sequence[int],
     seed: int,
     score: Score,
     on_epoch: Callable[[Epoch], None],
@@ -99,9 +99,9 @@ def train(
 
     Of epochs with an equal score the one with the lowest validation loss is kept.
 
-    Every strategy gets `epochs` looks at validation; an epoch is `epoch_examples` visits, or one
-    pass of the sampler where the budget is counted in passes. `score` rates validation logits,
-    higher is better.
+    Every strategy gets `epochs` looks at validation; an epoch is its number of `epoch_examples`
+    visits, or one pass of the sampler where the budget is counted in passes. `score` rates
+    validation logits, higher is better.
 
     Raises:
         TrialFailed: the loss is no longer finite.
@@ -118,7 +118,7 @@ def train(
         visits = Stream(phase.sampler, plan.train.labels, rng)
         for number in numbers:
             by_pass = experiment.train.budget == "passes"
-            positions = visits.next_pass() if by_pass else visits.take(epoch_examples)
+            positions = visits.next_pass() if by_pass else visits.take(epoch_examples[number])
             weights = plan.class_weights(phase, number - numbers.start)
             order = chunks(positions, plan.batch_size, _example_bytes(plan.train))
             rates = learning_rates(

@@ -12,7 +12,7 @@ from harness.errors import UserError, unknown
 from harness.tuning.dimension import Dimension, Number, OneOf
 
 EXAMPLE = "--also train.learning_rate=1e-4..1e-1:log"
-BUDGET = ("epochs", "budget", "threads")
+BUDGET = ("epochs", "examples", "budget", "threads")
 TUNABLE = tuple(name for name in Train.model_fields if name not in BUDGET)
 
 

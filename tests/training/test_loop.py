@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.budget import epoch_examples
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Array, Examples, Floats, Integers
@@ -49,8 +50,9 @@ def trained_by(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> tuple[CompiledNetwork, Trained]:
     network = network_of(settings, plan)
-    n_train, validation = len(splits.train), splits.validation
-    return network, train(network, plan, settings, validation, n_train, 0, score, on_epoch)
+    sizes = epoch_examples(settings.train, len(splits.train))
+    validation = splits.validation
+    return network, train(network, plan, settings, validation, sizes, 0, score, on_epoch)
 
 
 @dataclass(frozen=True)
@@ -243,3 +245,12 @@ def test_visits_count_batches_without_a_class_and_the_share_of_each_that_was_see
     assert (visits.steps, visits.examples_seen) == (3, 5)
     assert visits.batches_without.tolist() == [0, 2, 3]
     assert visits.coverage.tolist() == [0.75, 1.0, 0.0]
+
+
+def test_a_configured_number_of_examples_is_visited_whatever_the_pool_holds() -> None:
+    settings = experiment(epochs=3, examples=1_000)
+    splits = prepare(settings, 0)
+    for name in ("none", "rotating_undersampling"):
+        _, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+        assert trained.visits.examples_seen == 1_000
+        assert len(trained.epochs) == 3
