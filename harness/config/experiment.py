@@ -49,15 +49,20 @@ class NpzData(DataSection):
     class_names: list[str] | None = None
 
 
-class FolderData(DataSection):
-    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
+class ImageData(DataSection):
+    """What every source of image files understands: which pixels an image becomes."""
 
-    source: Literal["folder"]
     path: str
     image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = [32, 32]
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_pixels: Positive = 50_000_000
+
+
+class FolderData(ImageData):
+    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
+
+    source: Literal["folder"]
 
 
 Data = Annotated[

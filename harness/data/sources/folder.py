@@ -1,24 +1,18 @@
 """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
 
-import os
-import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from harness.config.experiment import FolderData
+from harness.data import images
 from harness.data.examples import Examples
 from harness.data.sources import Source
 from harness.errors import UserError, unknown
 
 _SPLITS = ("train", "validation", "test")
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 _PLAIN_SUFFIXES = ("", ".bmp", ".gif", ".png", ".webp")
 _JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
 _TIFF_SUFFIXES = (".tif", ".tiff")
@@ -52,18 +46,10 @@ def load(section: FolderData) -> Source:
         for class_name in class_names
         for path in _files(directory / class_name, root)
     ]
-    images = [one for one in found if one.path.suffix.lower() in _SUFFIXES]
-    pixels, reasons = _decoded([one.path for one in images], section)
-    _refuse_too_many(images, reasons, section)
-    parts = {split: _examples(split, images, pixels, reasons, class_names) for split in layout}
-    notes = [
-        *(
-            f"skipped an unreadable image: {one.path}: {reason}"
-            for one, reason in zip(images, reasons, strict=True)
-            if reason is not None
-        ),
-        *_ignored(len(found) - len(images)),
-    ]
+    listed = [one for one in found if one.path.suffix.lower() in _SUFFIXES]
+    read = images.read(root, [str(one.path.relative_to(root)) for one in listed], section)
+    parts = {split: _examples(split, listed, read, class_names) for split in layout}
+    notes = [*read.notes, *_ignored(len(found) - len(listed))]
     return Source(parts["train"], parts.get("validation"), parts.get("test"), tuple(notes))
 
 
@@ -128,107 +114,15 @@ def _refuse_escape(path: Path, root: Path) -> None:
         raise UserError(f"{path} is a link that leads out of {root}; put the images there instead")
 
 
-def _decoded(
-    paths: Sequence[Path], section: FolderData
-) -> tuple[NDArray[np.uint8], list[str | None]]:
-    """Return all images, `[N, H, W, C]`, and for each the reason why it could not be read."""
-    height, width = section.image_size
-    pixels = np.zeros((len(paths), height, width, section.channels), dtype=np.uint8)
-
-    def decode(position: int) -> str | None:
-        try:
-            pixels[position] = _pixels(paths[position], section)
-        except Exception as error:  # what decoders raise on damaged files has no common base
-            return " ".join(str(error).split()) or type(error).__name__
-        return None
-
-    Image.init()
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")
-        try:
-            return pixels, list(_with_progress(pool.map(decode, range(len(paths))), len(paths)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _with_progress(results: Iterable[str | None], total: int) -> Iterator[str | None]:
-    from rich.console import Console
-    from rich.progress import track
-
-    return iter(
-        track(
-            results,
-            "Reading images",
-            total,
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-    )
-
-
-def _pixels(path: Path, section: FolderData) -> NDArray[np.uint8]:
-    if not path.is_file():
-        raise ValueError("not a regular file")
-    height, width = section.image_size
-    with Image.open(path, formats=_FORMATS) as image:
-        if image.width * image.height > section.max_pixels:
-            raise ValueError(
-                f"{image.width}x{image.height} pixels, more than max_pixels {section.max_pixels}"
-            )
-        opaque = _opaque(_eight_bit(ImageOps.exif_transpose(image)))
-        flat = opaque.convert("L" if section.channels == 1 else "RGB")
-        resized = flat.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.uint8).reshape(height, width, section.channels)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as its upper 8 bits, and floating-point grey with 1 as white."""
-    if image.mode == "F":
-        values = np.asarray(image) * 255
-    elif image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64) / 257
-    else:
-        return image
-    return Image.fromarray(np.rint(np.clip(values, 0, 255)).astype(np.uint8))
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """Return the image on white where it is transparent."""
-    if not image.has_transparency_data:
-        return image
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-
-
-def _refuse_too_many(
-    images: Sequence[_Found], reasons: Sequence[str | None], section: FolderData
-) -> None:
-    bad = [(one.path, reason) for one, reason in zip(images, reasons, strict=True) if reason]
-    if len(bad) > section.max_bad_fraction * len(images):
-        raise UserError(
-            f"{len(bad)} of {len(images)} images cannot be read, more than data.max_bad_fraction "
-            f"{section.max_bad_fraction} allows; the first is {bad[0][0]}: {bad[0][1]}"
-        )
-
-
 def _examples(
-    split: str,
-    images: Sequence[_Found],
-    pixels: NDArray[np.uint8],
-    reasons: Sequence[str | None],
-    class_names: tuple[str, ...],
+    split: str, listed: Sequence[_Found], found: images.Images, class_names: tuple[str, ...]
 ) -> Examples:
     index = {name: label for label, name in enumerate(class_names)}
-    rows = [
-        row
-        for row, (one, reason) in enumerate(zip(images, reasons, strict=True))
-        if one.split == split and reason is None
-    ]
-    labels = np.array([index[images[row].class_name] for row in rows], dtype=np.int64)
-    whole = len(rows) == len(images)
-    examples = Examples(pixels if whole else pixels[rows], labels, class_names)
+    labels = np.array([index[one.class_name] for one in listed], dtype=np.int64)
+    here = np.array([one.split == split for one in listed], dtype=np.bool_)
+    positions = found.readable[here[found.readable]]
+    everything = Examples(found.inputs, labels, class_names)
+    examples = everything if len(positions) == len(listed) else everything.take(positions)
     for name, count in zip(class_names, examples.counts, strict=True):
         if count == 0:
             raise UserError(f"class {name!r} has no readable image in the {split} data")
