@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.plan import ClassWeights, Phase, Plan
     from harness.sampling import Rotating, Sampler, Selected, Shuffled
     from harness.strategy import Choice, PerClass, Range, Strategy
+    from harness.transforms import BatchTransform, HeadTransform
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,15 +39,19 @@ _HOMES = {
     "Phase": "plan",
     "Plan": "plan",
     "Rotating": "sampling",
+    "BatchTransform": "transforms",
+    "HeadTransform": "transforms",
     "Sampler": "sampling",
     "Selected": "sampling",
     "Shuffled": "sampling",
 }
 
 __all__ = [
+    "BatchTransform",
     "Choice",
     "ClassWeights",
     "Examples",
+    "HeadTransform",
     "Loss",
     "PerClass",
     "Phase",

@@ -46,10 +46,11 @@ def write_plan(
     plan: Plan,
     splits: Splits,
     prior: EffectivePrior,
+    trained: Trained,
     evaluated: Evaluated,
     remarks: tuple[str, ...],
 ) -> None:
-    """Write `plan.json`: class counts, phases, effective prior, fitted rules, warnings."""
+    """Write `plan.json`: counts, phases, effective prior, fitted choices and rules, warnings."""
     names = splits.train.class_names
     shares = zip(names, prior.values.tolist(), strict=True)
     offsets = {
@@ -68,6 +69,7 @@ def write_plan(
             "precision": "exact" if prior.exact else "approximate",
         },
         "plan": describe(plan),
+        "head_transform": trained.head_transform,
         "decision_offsets": offsets,
         "warnings": list(remarks),
     }

@@ -30,13 +30,10 @@ class Fitting:
         base = base_plan(trial.splits.train, trial.experiment)
         plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
         recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
-        return cls(
-            trial,
-            plan,
-            effective_prior(plan),
-            target_prior(trial.experiment.evaluation, trial.splits.train),
-            compiled_network(recipe),
-        )
+        network = compiled_network(recipe)
+        network.check(plan)
+        target = target_prior(trial.experiment.evaluation, trial.splits.train)
+        return cls(trial, plan, effective_prior(plan), target, network)
 
     def train(self, on_epoch: Callable[[Epoch], None]) -> Trained:
         """Train by the plan, scored on validation alone; whatever `on_epoch` raises ends it.

@@ -12,7 +12,9 @@ from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
 from harness.losses import Loss, cross_entropy
 from harness.sampling import Sampler, Shuffled
+from harness.transforms import UNCHANGED, BatchTransform, HeadTransform
 
+Trainable = Literal["all", "head", "head_scale"]
 SLIVER = 1e-9  # a shorter part of the budget is rounding
 
 
@@ -38,13 +40,17 @@ class ClassWeights:
 class Phase:
     """A stretch of training under one sampler, loss, class weights and set of trainable layers.
 
-    `share` is its part of the budget, relative to the other phases' shares.
+    `share` is its part of the budget, relative to the other phases' shares. Of the `trainable`
+    layers, `head` is the last one, and `head_scale` a factor for each of its classes. A `fresh`
+    head has its initial values again when the phase begins.
     """
 
     sampler: Sampler = field(default_factory=Shuffled)
     loss: Loss = field(default_factory=lambda: Loss(cross_entropy))
     class_weight: ClassWeights | None = None
-    trainable: Literal["all", "head"] = "all"
+    batch_transform: BatchTransform = UNCHANGED
+    trainable: Trainable = "all"
+    head: Literal["keep", "fresh"] = "keep"
     share: float = 1.0
 
 
@@ -52,7 +58,9 @@ class Phase:
 class Plan:
     """The training examples, the phases, and what surrounds them.
 
-    `notes` are things that the strategy wants recorded, a short line each.
+    `initial_bias` `[C]` is what the last layer's bias starts with (None: what the network gives
+    it). Of the `head_transforms`, the one that scores best on validation is applied when training
+    has ended. `notes` are things that the strategy wants recorded, a short line each.
     """
 
     train: Examples
@@ -60,7 +68,18 @@ class Plan:
     batch_size: int
     learning_rate: float
     decision: Literal["argmax", "prior_corrected", "tuned_threshold"] = "argmax"
+    initial_bias: Floats | None = None
+    head_transforms: tuple[HeadTransform, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def treats_head(self) -> bool:
+        """Whether it asks for more of the last layer than to be trained."""
+        return (
+            self.initial_bias is not None
+            or bool(self.head_transforms)
+            or any(p.head == "fresh" or p.trainable == "head_scale" for p in self.phases)
+        )
 
     def in_every_phase(self, **changes: Any) -> "Plan":
         """Return this plan with the same fields changed in each of its phases."""
@@ -160,6 +179,8 @@ def describe(plan: Plan) -> Mapping[str, Any]:
         "batch_size": plan.batch_size,
         "learning_rate": plan.learning_rate,
         "decision": plan.decision,
+        "initial_bias": None if plan.initial_bias is None else plan.initial_bias.tolist(),
+        "head_transforms": [transform.name for transform in plan.head_transforms],
         "notes": list(plan.notes),
         "phases": [_describe_phase(plan, phase) for phase in plan.phases],
     }
@@ -169,6 +190,8 @@ def _describe_phase(plan: Plan, phase: Phase) -> Mapping[str, Any]:
     return {
         "share": phase.share,
         "trainable": phase.trainable,
+        "head": phase.head,
+        "batch_transform": phase.batch_transform.name,
         "sampler": type(phase.sampler).__name__,
         "visited": plan.visited(phase).tolist(),
         "class_weight": plan.class_weights(phase, 0).tolist(),

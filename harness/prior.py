@@ -17,11 +17,12 @@ class EffectivePrior:
 
 
 def effective_prior(plan: Plan) -> EffectivePrior:
-    """Return visited distribution x class weights x the loss's factor, of the last phase.
+    """Return labelled distribution x class weights x the loss's factor, of the last phase.
 
     The minimiser of weighted cross-entropy is p(y|x) proportional to w_y P(y|x), so weights act
     as a change of prior (Elkan 2001; Saerens et al. 2002). With weights that change from epoch
-    to epoch the last ones count, and the prior is approximate.
+    to epoch the last ones count, and the prior is approximate, as it is where the head is changed
+    after training.
     """
     phase = plan.phases[-1]
     weights = np.ones(plan.train.n_classes)
@@ -30,8 +31,10 @@ def effective_prior(plan: Plan) -> EffectivePrior:
         rows = np.atleast_2d(phase.class_weight.values)
         weights, steady = rows[-1], len(rows) == 1
     factor = phase.loss.prior_factor
-    product = plan.visited(phase) * weights * (1.0 if factor is None else factor)
-    return EffectivePrior(product / product.sum(), phase.loss.exact and steady)
+    labelled = phase.batch_transform.labelled(plan.visited(phase))
+    product = labelled * weights * (1.0 if factor is None else factor)
+    exact = phase.loss.exact and phase.batch_transform.exact and steady
+    return EffectivePrior(product / product.sum(), exact and not plan.head_transforms)
 
 
 def overshoots(plan: Plan, prior: EffectivePrior) -> str | None:

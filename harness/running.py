@@ -70,7 +70,7 @@ def _run(
             folder = Path(name)
             artifacts.write_predictions(folder, evaluated)
             artifacts.write_configuration(folder, trial.experiment)
-            artifacts.write_plan(folder, plan, trial.splits, prior, evaluated, remarks)
+            artifacts.write_plan(folder, plan, trial.splits, prior, trained, evaluated, remarks)
             artifacts.write_per_class(folder, plan, trial.splits, evaluated.test)
             artifacts.write_made_examples(folder, plan, trial.splits)
             artifacts.write_figures(folder, plan, trial.splits, evaluated)

@@ -5,7 +5,13 @@ from typing import Literal
 import numpy as np
 
 Purpose = Literal[
-    "test cut", "test imbalance", "imbalance", "validation cut", "strategy", "sampling"
+    "test cut",
+    "test imbalance",
+    "imbalance",
+    "validation cut",
+    "strategy",
+    "sampling",
+    "batch transform",
 ]
 
 

@@ -125,13 +125,15 @@ def test_between_cuts_the_phases_at_points_of_the_budget() -> None:
 
 def test_a_described_plan_is_json_with_what_was_asked() -> None:
     loss = Loss(cross_entropy, {"gamma": np.asarray(2.0, np.float32)})
-    phase = Phase(Rotating(), loss, ClassWeights(np.array([1.0, 3.0])), "head", 2.0)
+    phase = Phase(Rotating(), loss, ClassWeights(np.array([1.0, 3.0])), trainable="head", share=2.0)
     told = json.loads(json.dumps(describe(plan(6, 2, phases=(phase,)))))
     assert told["class_counts"] == [6, 2]
     assert told["phases"] == [
         {
             "share": 2.0,
             "trainable": "head",
+            "head": "keep",
+            "batch_transform": "harness.transforms:unchanged",
             "sampler": "Rotating",
             "visited": [0.5, 0.5],
             "class_weight": [0.5, 1.5],

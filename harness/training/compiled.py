@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from harness.config.experiment import Train
-from harness.data.examples import Array, Examples
-from harness.losses import Loss
+from harness.data.examples import Array, Examples, Floats
+from harness.plan import Phase, Plan, Trainable
 from harness.training import networks
 from harness.training.framework import keras, tf
+from harness.training.head import Head, head_of
 
 tf.config.experimental.enable_op_determinism()
 
@@ -47,12 +48,18 @@ class Recipe:
 
 
 class CompiledNetwork:
-    """A Keras model, its optimizers, and one compiled function for each loss that it met."""
+    """A Keras model, its optimizers, and a compiled function for each kind of step that it met.
+
+    A phase that trains the head's scale has it in a variable of its own, which is folded into the
+    head when weights are read and when the phase ends.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.model = self._fresh()
+        self._scale = tf.Variable(tf.ones(recipe.n_classes), name="head_scale")
         self._initial: list[Array] = []
+        self._initial_head: list[Array] = []
         self._initial_seed: int | None = None
         self._optimizers: dict[str, tuple[Any, Callable[[], None]]] = {}
         self._steps: dict[tuple[Any, ...], Any] = {}
@@ -60,42 +67,60 @@ class CompiledNetwork:
         self._predict = tf.function(self._logits, input_signature=[inputs])
         self._assign = tf.function(_assigning(self.model.variables))
 
-    def reset(self, seed: int) -> None:
-        """Give every variable the value that a new model and optimizer of this seed would have."""
+    def check(self, plan: Plan) -> None:
+        """Raise UserError if the plan treats the last layer and the network's can't be treated."""
+        if plan.treats_head:
+            self.head()
+
+    def head(self) -> Head:
+        """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
+        return Head(self.model, self.recipe.network)
+
+    def reset(self, seed: int, initial_bias: Floats | None = None) -> None:
+        """Give every variable the value that a new model and optimizer of this seed would have.
+
+        Without an `initial_bias` `[C]` the last layer's bias is the network's own.
+        """
         if seed != self._initial_seed:
             keras.utils.set_random_seed(seed)
             self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
             self._initial_seed = seed
         self.restore(self._initial)
-        self.reset_optimizers()
+        if initial_bias is not None:
+            kernel, _ = self.head().read()
+            self.head().set(kernel, initial_bias)
+        self._initial_head = [np.array(v.numpy()) for v in head_of(self.model).variables]
 
-    def reset_optimizers(self) -> None:
-        """Forget all moments and step counts, as at the start of a phase."""
+    def begin(self, phase: Phase) -> None:
+        """Make ready for a phase: forget all moments and step counts, renew the head if asked."""
+        self.restore(self.weights())
+        if phase.head == "fresh":
+            head = head_of(self.model).variables
+            for variable, value in zip(head, self._initial_head, strict=True):
+                variable.assign(value)
         for _, forget in self._optimizers.values():
             forget()
 
     def run(
         self,
-        loss: Loss,
-        trainable: Literal["all", "head"],
+        phase: Phase,
         batches: tuple[Any, Any],
         class_weight: Array,
         learning_rates: Array,
+        seeds: Array,
     ) -> Array:
-        """Take one step for each of `S` batches of `B` examples; return their mean losses, `[S]`.
+        """Take a step of a phase for each of `S` batches of `B`; return their mean losses, `[S]`.
 
-        Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`.
+        Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
+        seeds of the phase's batch transform int32 `[S, 2]`.
         """
-        parameters = {
-            name: tf.constant(np.asarray(value, np.float32))
-            for name, value in loss.parameters.items()
-        }
-        steps = self._compiled(loss, trainable, parameters)
-        losses: Array = steps(
+        given = _constants(phase.loss.parameters), _constants(phase.batch_transform.parameters)
+        losses: Array = self._compiled(phase, given)(
             *batches,
             tf.constant(class_weight.astype(np.float32)),
             tf.constant(learning_rates.astype(np.float32)),
-            parameters,
+            tf.constant(seeds),
+            *given,
         )
         return losses
 
@@ -108,60 +133,78 @@ class CompiledNetwork:
         return logits
 
     def weights(self) -> list[Array]:
-        """Return a copy of every variable of the model."""
-        return [np.array(variable.numpy()) for variable in self.model.variables]
+        """Return a copy of every variable of the model, the head's scale folded into it."""
+        values = [np.array(variable.numpy()) for variable in self.model.variables]
+        scale = self._scale.numpy()
+        if (scale != 1.0).any():
+            head = {id(variable) for variable in head_of(self.model).variables}
+            for place, variable in enumerate(self.model.variables):
+                if id(variable) in head:
+                    values[place] *= scale
+        return values
 
     def restore(self, weights: list[Array]) -> None:
         """Put back what `weights` returned."""
         self._assign(weights)
+        self._scale.assign(np.ones(self.recipe.n_classes, np.float32))
 
     def _fresh(self) -> Any:
         recipe = self.recipe
         return networks.build(recipe.network, recipe.input_shape, recipe.n_classes)
 
     def _logits(self, inputs: Any) -> Any:
-        return self.model(_scaled(inputs), training=False)
+        return self.model(_scaled(inputs), training=False) * self._scale
 
-    def _variables(self, trainable: str) -> list[Any]:
-        if trainable == "all":
-            return list(self.model.trainable_variables)
-        heads = [layer for layer in self.model.layers if layer.trainable_variables]
-        return list(heads[-1].trainable_variables)
+    def _variables(self, trainable: Trainable) -> list[Any]:
+        if trainable == "head_scale":
+            return [self._scale]
+        of = self.model if trainable == "all" else head_of(self.model)
+        return list(of.trainable_variables)
 
-    def _optimizer(self, trainable: str) -> Any:
+    def _optimizer(self, trainable: Trainable) -> Any:
         if trainable not in self._optimizers:
             optimizer = _optimizer(self.recipe)
             optimizer.build(self._variables(trainable))
             self._optimizers[trainable] = optimizer, tf.function(_zeroing(optimizer.variables))
         return self._optimizers[trainable][0]
 
-    def _compiled(self, loss: Loss, trainable: str, parameters: Mapping[str, Any]) -> Any:
-        shapes = tuple(sorted((name, tuple(value.shape)) for name, value in parameters.items()))
-        key = (loss.function, trainable, shapes)
+    def _compiled(self, phase: Phase, given: tuple[Mapping[str, Any], ...]) -> Any:
+        shapes = tuple(
+            tuple(sorted((name, tuple(value.shape)) for name, value in parameters.items()))
+            for parameters in given
+        )
+        key = (phase.loss.function, phase.batch_transform.function, phase.trainable, shapes)
         if key not in self._steps:
-            self._steps[key] = self._compile(loss, trainable, parameters)
+            self._steps[key] = self._compile(phase, given)
         return self._steps[key]
 
-    def _compile(self, loss: Loss, trainable: str, parameters: Mapping[str, Any]) -> Any:
-        variables, optimizer = self._variables(trainable), self._optimizer(trainable)
-        model, function, everything = self.model, loss.function, trainable == "all"
+    def _compile(self, phase: Phase, given: tuple[Mapping[str, Any], ...]) -> Any:
+        variables, optimizer = self._variables(phase.trainable), self._optimizer(phase.trainable)
+        loss, transform = phase.loss.function, phase.batch_transform.function
+        everything = phase.trainable == "all"
 
-        def step(inputs: Any, labels: Any, class_weight: Any, given: Mapping[str, Any]) -> Any:
+        def step(batch: tuple[Any, Any, Any], class_weight: Any, given: tuple[Any, Any]) -> Any:
+            inputs, labels, seed = batch
+            of_loss, of_transform = given
+            inputs, targets = transform(_scaled(inputs), labels, seed, of_transform)
             with tf.GradientTape() as tape:
-                logits = model(_scaled(inputs), training=everything)
-                each = function(labels, logits, given)
-                mean = tf.reduce_mean(tf.gather(class_weight, labels) * each)
+                logits = self.model(inputs, training=everything) * self._scale
+                each = [
+                    share * tf.gather(class_weight, label) * loss(label, logits, of_loss)
+                    for label, share in targets
+                ]
+                mean = tf.reduce_mean(tf.add_n(each))
             optimizer.apply(tape.gradient(mean, variables))
             return mean
 
         def steps(
-            inputs: Any, labels: Any, class_weight: Any, rates: Any, given: Mapping[str, Any]
+            inputs: Any, labels: Any, class_weight: Any, rates: Any, seeds: Any, *given: Any
         ) -> Any:
             losses = tf.TensorArray(tf.float32, size=tf.shape(labels)[0])
             for number in tf.range(tf.shape(labels)[0]):
                 optimizer.learning_rate.assign(rates[number])
-                mean = step(inputs[number], labels[number], class_weight, given)
-                losses = losses.write(number, mean)
+                batch = inputs[number], labels[number], seeds[number]
+                losses = losses.write(number, step(batch, class_weight, given))
             return losses.stack()
 
         signature = [
@@ -169,7 +212,11 @@ class CompiledNetwork:
             tf.TensorSpec([None, None], tf.int32),
             tf.TensorSpec([self.recipe.n_classes], tf.float32),
             tf.TensorSpec([None], tf.float32),
-            {name: tf.TensorSpec(value.shape, tf.float32) for name, value in parameters.items()},
+            tf.TensorSpec([None, 2], tf.int32),
+            *(
+                {name: tf.TensorSpec(value.shape, tf.float32) for name, value in each.items()}
+                for each in given
+            ),
         ]
         return tf.function(steps, input_signature=signature)
 
@@ -178,6 +225,10 @@ class CompiledNetwork:
 def compiled_network(recipe: Recipe) -> CompiledNetwork:
     """Return the network of a recipe, compiled at most once while it stays in use."""
     return CompiledNetwork(recipe)
+
+
+def _constants(parameters: Mapping[str, Array]) -> dict[str, Any]:
+    return {name: tf.constant(np.asarray(v, np.float32)) for name, v in parameters.items()}
 
 
 def _scaled(inputs: Any) -> Any:

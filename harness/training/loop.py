@@ -16,6 +16,7 @@ from harness.sampling import Stream
 from harness.seeds import generator
 from harness.training.compiled import CompiledNetwork
 from harness.training.feed import chunks, gathered
+from harness.training.finishing import finish
 from harness.training.schedule import learning_rates
 
 Score = Callable[[Array], float]
@@ -44,10 +45,14 @@ class Visits:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The weights of the best epoch by validation and of the last one, and how they came about."""
+    """The weights of the best epoch by validation and of the last one, and how they came about.
+
+    `head_transform` names what was done to the head after training, if anything.
+    """
 
     best: list[Array]
     last: list[Array]
+    head_transform: str | None
     best_epoch: int
     epochs: tuple[Epoch, ...]
     visits: Visits
@@ -108,13 +113,13 @@ def train(
 
     """
     started = time.perf_counter()
-    network.reset(seed)
+    network.reset(seed, plan.initial_bias)
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
-    rng = generator(seed, "sampling")
+    rng, drawn = generator(seed, "sampling"), generator(seed, "batch transform")
     history: list[Epoch] = []
     best, best_epoch, best_rank = network.weights(), -1, (-np.inf, -np.inf)
     for phase, numbers in _schedule(plan.phases, experiment.train.epochs):
-        network.reset_optimizers()
+        network.begin(phase)
         visits = Stream(phase.sampler, plan.train.labels, rng)
         for number in numbers:
             by_pass = experiment.train.budget == "passes"
@@ -124,7 +129,8 @@ def train(
             rates = learning_rates(
                 experiment.train, plan.learning_rate, number, sum(len(chunk) for chunk in order)
             )
-            loss = _run_epoch(network, plan, phase, order, weights, rates, ledger)
+            given = weights, rates, drawn
+            loss = _run_epoch(network, plan, phase, order, given, ledger)
             _check_finite(loss, number, plan, weights)
             logits = network.predict(validation, phase.loss.logit_scale)
             epoch = Epoch(
@@ -139,9 +145,11 @@ def train(
                 best, best_epoch, best_rank = network.weights(), number, rank
             elif _out_of_patience(experiment, number - best_epoch):
                 break
+    finished = finish(network, plan, best, network.weights(), validation, score)
     return Trained(
-        best,
-        network.weights(),
+        finished.best,
+        finished.last,
+        finished.head_transform,
         best_epoch,
         tuple(history),
         ledger.close(),
@@ -181,16 +189,21 @@ def _run_epoch(
     plan: Plan,
     phase: Phase,
     order: list[Integers],
-    weights: Floats,
-    rates: Floats,
+    given: tuple[Floats, Floats, np.random.Generator],
     ledger: Ledger,
 ) -> float:
-    """Run the compiled steps over an epoch's chunks; return the mean loss over its examples."""
+    """Run the compiled steps over an epoch's chunks; return the mean loss over its examples.
+
+    `given` are the class weights `[C]`, each step's learning rate, and what draws the seeds of the
+    batch transform.
+    """
+    weights, rates, drawn = given
     losses = []
     start = 0
     for chunk, batches in zip(order, gathered(plan.train, order), strict=True):
         stop = start + len(chunk)
-        losses.append(network.run(phase.loss, phase.trainable, batches, weights, rates[start:stop]))
+        seeds = drawn.integers(2**31, size=(len(chunk), 2), dtype=np.int32)
+        losses.append(network.run(phase, batches, weights, rates[start:stop], seeds))
         ledger.add(chunk)
         start = stop
     means = np.concatenate([np.asarray(part, np.float64) for part in losses])

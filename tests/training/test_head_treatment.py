@@ -1,0 +1,223 @@
+"""What a plan may ask of the last layer and of a batch: each against a reference of its own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.budget import epoch_examples
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.data.examples import Array
+from harness.data.split import Splits
+from harness.errors import UserError
+from harness.losses import Loss, cross_entropy
+from harness.metrics import softmax
+from harness.plan import ClassWeights, Phase, Plan, base_plan
+from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
+from harness.training.finishing import finish
+from harness.training.loop import Trained, train
+from harness.transforms import BatchTransform, HeadTransform
+
+SETTINGS = Experiment.model_validate(
+    {
+        "imbalance": {"kind": "long_tail", "ratio": 50},
+        "model": {"name": "mlp"},
+        "train": {"epochs": 4, "batch_size": 64, "optimizer": "sgd", "learning_rate": 0.05},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    return prepare(SETTINGS, 0)
+
+
+def plan_of(splits: Splits, *phases: Phase, **fields: Any) -> Plan:
+    return replace(base_plan(splits.train, SETTINGS), phases=phases or (Phase(),), **fields)
+
+
+def network_for(plan: Plan) -> CompiledNetwork:
+    return compiled_network(Recipe.of("mlp", SETTINGS.train, plan.train))
+
+
+def trained_by(splits: Splits, plan: Plan) -> tuple[CompiledNetwork, Trained, list[list[Array]]]:
+    """Train, and return the weights after each epoch as well."""
+    network = network_for(plan)
+    after: list[list[Array]] = []
+    sizes = epoch_examples(SETTINGS.train, len(splits.train))
+    trained = train(
+        network,
+        plan,
+        SETTINGS,
+        splits.validation,
+        sizes,
+        0,
+        lambda logits: 0.0,
+        lambda epoch: after.append(network.weights()),
+    )
+    return network, trained, after
+
+
+def same(first: list[Array], second: list[Array]) -> list[bool]:
+    return [np.array_equal(a, b) for a, b in zip(first, second, strict=True)]
+
+
+def test_a_fresh_head_begins_anew_and_only_the_head_is_trained(splits: Splits) -> None:
+    phases = Phase(share=3.0), Phase(trainable="head", head="fresh")
+    network, _, after = trained_by(splits, plan_of(splits, *phases))
+    assert same(after[2], after[3]) == [True] * 4 + [False] * 2
+
+    network.restore(after[2])
+    network.begin(phases[1])
+    begun = network.weights()
+    network.reset(0)
+    assert same(begun, network.weights()) == [False] * 4 + [True] * 2
+
+
+def test_a_kept_head_goes_on_where_it_was(splits: Splits) -> None:
+    network, _, after = trained_by(splits, plan_of(splits))
+    network.restore(after[2])
+    network.begin(Phase(trainable="head"))
+    assert all(same(after[2], network.weights()))
+
+
+def test_the_scale_of_the_head_multiplies_its_columns_and_changes_nothing_else(
+    splits: Splits,
+) -> None:
+    phases = Phase(share=3.0), Phase(trainable="head_scale")
+    network, trained, after = trained_by(splits, plan_of(splits, *phases))
+    assert same(after[2], after[3]) == [True] * 4 + [False] * 2
+    scale = after[3][5] / np.where(after[2][5] == 0, 1, after[2][5])
+    assert np.ptp(scale) > 1e-3
+    np.testing.assert_allclose(after[3][4], after[2][4] * scale, rtol=1e-5)
+
+    # What was read in the middle of the phase gives the logits that were seen there.
+    network.restore(trained.last)
+    logits = network.predict(splits.validation)
+    network.restore(after[2])
+    np.testing.assert_allclose(
+        logits, network.predict(splits.validation) * scale, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_step_of_the_scale_is_gradient_descent_on_it(splits: Splits) -> None:
+    plan = plan_of(splits)
+    network = network_for(plan)
+    network.reset(0)
+    rows = np.arange(64)
+    inputs, labels = splits.train.gather(rows), splits.train.labels[rows]
+    outputs = network.predict(splits.train.take(rows)).astype(np.float64)
+    slope = softmax(outputs)
+    slope[rows, labels] -= 1
+    gradient = (slope * outputs).mean(axis=0)
+
+    phase = Phase(trainable="head_scale")
+    network.begin(phase)
+    batch = inputs[None], labels[None].astype(np.int32)
+    seeds = np.zeros((1, 2), np.int32)
+    network.run(phase, batch, np.ones(10), np.array([0.5]), seeds)
+    expected = outputs * (1 - 0.5 * gradient)
+    np.testing.assert_allclose(
+        network.predict(splits.train.take(rows)), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_the_initial_bias_is_what_the_logits_of_no_signal_are(splits: Splits) -> None:
+    prior = splits.train.counts / len(splits.train)
+    plan = plan_of(splits, initial_bias=np.log(prior))
+    network = network_for(plan)
+    network.reset(0, plan.initial_bias)
+    np.testing.assert_allclose(network.head().read()[1], np.log(prior), rtol=1e-6)
+    network.begin(Phase(trainable="head", head="fresh"))
+    np.testing.assert_allclose(network.head().read()[1], np.log(prior), rtol=1e-6)
+    network.reset(0)
+    assert not network.head().read()[1].any()
+
+
+def test_of_the_head_transforms_the_best_on_validation_is_applied_to_both_weights(
+    splits: Splits,
+) -> None:
+    def times(factor: float) -> HeadTransform:
+        return HeadTransform(f"x{factor}", lambda kernel, bias: (kernel * factor, bias * factor))
+
+    plan = plan_of(splits, head_transforms=tuple(times(f) for f in (1.0, 3.0, 2.0)))
+    network = network_for(plan)
+    network.reset(1)
+    best = network.weights()
+    network.reset(2)
+    last = network.weights()
+    aim = 2.0 * _spread(network, best, splits)
+    finished = finish(
+        network,
+        plan,
+        best,
+        last,
+        splits.validation,
+        lambda logits: -abs(float(np.std(logits)) - aim),
+    )
+    assert finished.head_transform == "x2.0"
+    for before, after in ((best, finished.best), (last, finished.last)):
+        assert same(before[:4], after[:4]) == [True] * 4
+        np.testing.assert_allclose(after[4], before[4] * 2.0)
+
+
+def _spread(network: CompiledNetwork, weights: list[Array], splits: Splits) -> float:
+    network.restore(weights)
+    return float(np.std(network.predict(splits.validation)))
+
+
+def halves(
+    inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]
+) -> tuple[Any, tuple[tuple[Any, Any], ...]]:
+    """Mix each example with the one before it, whose label gets a quarter."""
+    import tensorflow as tf
+
+    mixed = 0.75 * inputs + 0.25 * tf.roll(inputs, 1, axis=0)
+    return mixed, ((labels, 0.75), (tf.roll(labels, 1, axis=0), 0.25))
+
+
+def test_the_loss_of_mixed_examples_is_that_of_soft_labels_under_class_weights(
+    splits: Splits,
+) -> None:
+    weights = np.linspace(0.5, 2.0, 10)
+    phase = Phase(
+        loss=Loss(cross_entropy),
+        class_weight=ClassWeights(weights, normalize=False),
+        batch_transform=BatchTransform(halves),
+    )
+    plan = plan_of(splits, phase)
+    network = network_for(plan)
+    network.reset(0)
+    rows = np.arange(32)
+    inputs, labels = splits.train.gather(rows), splits.train.labels[rows]
+    mixed = 0.75 * inputs / 255 + 0.25 * np.roll(inputs, 1, axis=0) / 255
+    logits = network.model(mixed.astype(np.float32)).numpy().astype(np.float64)
+    soft = 0.75 * np.eye(10)[labels] + 0.25 * np.eye(10)[np.roll(labels, 1)]
+    expected = -(soft * weights * np.log(softmax(logits))).sum(axis=1).mean()
+
+    network.begin(phase)
+    batch = inputs[None], labels[None].astype(np.int32)
+    losses = network.run(phase, batch, weights, np.array([0.01]), np.zeros((1, 2), np.int32))
+    assert float(losses[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_network_that_ends_otherwise_is_refused_where_the_head_is_treated(
+    splits: Splits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.training import networks
+
+    def convolved(shape: tuple[int, ...], n_classes: int) -> Any:
+        from keras import Input, Model, layers
+
+        inputs = Input(shape)
+        return Model(inputs, layers.GlobalAveragePooling2D()(layers.Conv2D(n_classes, 3)(inputs)))
+
+    monkeypatch.setitem(networks.BUILT_IN, "convolved", convolved)
+    plan = plan_of(splits, initial_bias=np.zeros(10))
+    network = CompiledNetwork(Recipe.of("convolved", SETTINGS.train, plan.train))
+    network.check(plan_of(splits))
+    with pytest.raises(UserError, match=r"'convolved' ends with the layer 'conv2d.*Dense"):
+        network.check(plan)
