@@ -49,6 +49,13 @@ class NpzData(DataSection):
     class_names: list[str] | None = None
 
 
+class NpyData(DataSection):
+    """A pool: a directory with `inputs.npy` and `labels.npy`, read as needed, of any size."""
+
+    source: Literal["npy"]
+    path: str
+
+
 class ImageData(DataSection):
     """What every source of image files understands: which pixels an image becomes."""
 
@@ -66,7 +73,7 @@ class FolderData(ImageData):
 
 
 Data = Annotated[
-    DigitsData | IdxData | KerasData | NpzData | FolderData, Field(discriminator="source")
+    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData, Field(discriminator="source")
 ]
 
 

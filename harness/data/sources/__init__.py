@@ -13,6 +13,7 @@ from harness.config.experiment import (
     FolderData,
     IdxData,
     KerasData,
+    NpyData,
     NpzData,
 )
 from harness.data.classes import named_class
@@ -24,6 +25,7 @@ _MODULES: dict[type[Data], str] = {
     IdxData: "idx",
     KerasData: "keras_datasets",
     NpzData: "npz",
+    NpyData: "npy",
     FolderData: "folder",
 }
 
@@ -73,4 +75,4 @@ def _keep(examples: Examples, kept: Sequence[int]) -> Examples:
     labels = new_label[examples.labels]
     positions = np.flatnonzero(labels >= 0)
     names = tuple(examples.class_names[label] for label in kept)
-    return Examples(examples.take(positions).inputs, labels[positions], names)
+    return replace(examples.take(positions), labels=labels[positions], class_names=names)
