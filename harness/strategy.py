@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,12 +54,14 @@ class Strategy(BaseModel, ABC):
 
     The first line of a subclass's docstring is its summary; `reference` names the paper or the
     documentation that it follows. A field's search range stands in its annotation:
-    `gamma: Annotated[float, Range(0.0, 5.0)] = 2.0`.
+    `gamma: Annotated[float, Range(0.0, 5.0)] = 2.0`. `neutral` are parameters at which it changes
+    nothing, if there are any.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     reference: ClassVar[str] = ""
+    neutral: ClassVar[Mapping[str, Any] | None] = None
 
     @abstractmethod
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:

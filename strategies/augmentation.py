@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -27,6 +28,7 @@ class OfflineAugmentation(Strategy):
     reference: ClassVar[str] = (
         "Simard et al. (2003), Best Practices for CNNs; Keras' preprocessing layers"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"target_ratio": 1e-9}
 
     target_ratio: Annotated[float, Field(gt=0.0, le=1.0), Range(0.05, 1.0, log=True)] = 1.0
     flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +25,7 @@ class BatchSizeScaling(Strategy):
         "the hypergeometric distribution; learning-rate rules: Goyal et al. (2017), Accurate, "
         "Large Minibatch SGD; Krizhevsky (2014), One Weird Trick"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"confidence": 1e-9}
 
     min_examples: Annotated[int, Field(ge=1), Range(1, 8)] = 1
     confidence: Annotated[float, Field(gt=0.0, lt=1.0), Range(0.5, 0.99)] = 0.95

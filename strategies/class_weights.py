@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -51,6 +51,7 @@ class BalancedClassWeight(Strategy):
         "scikit-learn, compute_class_weight('balanced'); King & Zeng (2001), Logistic Regression "
         "in Rare Events Data"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"power": 0.0}
 
     power: Annotated[float, Field(ge=0.0, le=1.5), Range(0.0, 1.5)] = 1.0
     normalize: bool = True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +25,11 @@ class DeferredReweighting(Strategy):
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
         "Loss, algorithm 1"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {
+        "weights": "effective_number",
+        "beta": 0.0,
+        "share": 0.0,
+    }
 
     weights: Annotated[
         Literal["balanced", "effective_number"], Choice("balanced", "effective_number")

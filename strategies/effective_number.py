@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +23,7 @@ class ClassBalancedWeight(Strategy):
     reference: ClassVar[str] = (
         "Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples, eq. 4"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"beta": 0.0}
 
     beta: Beta = 0.9999
     normalize: bool = True

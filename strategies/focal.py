@@ -21,6 +21,7 @@ class FocalLoss(Strategy):
     """Examples that are already classified well count for less."""
 
     reference: ClassVar[str] = "Lin et al. (2017), Focal Loss for Dense Object Detection, eq. 5"
+    neutral: ClassVar[Mapping[str, Any] | None] = {"gamma": 0.0, "alpha": "none"}
 
     gamma: Annotated[float, Field(ge=0.0), Range(0.0, 5.0)] = 2.0
     alpha: Annotated[

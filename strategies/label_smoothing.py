@@ -21,6 +21,7 @@ class LabelSmoothing(Strategy):
     reference: ClassVar[str] = (
         "Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision, sec. 7"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"smoothing": 0.0}
 
     smoothing: Annotated[float, Field(ge=0.0, lt=1.0), Range(0.0, 0.3)] = 0.1
 

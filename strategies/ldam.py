@@ -27,6 +27,7 @@ class Ldam(Strategy):
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
         "Loss, eq. 13; here with a plain linear head in place of the normalised one"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"max_margin": 0.0, "scale": 1.0}
 
     max_margin: Annotated[float, Field(ge=0.0), Range(0.1, 1.0)] = 0.5
     scale: Annotated[float, Field(gt=0.0), Range(1.0, 30.0, log=True)] = 30.0

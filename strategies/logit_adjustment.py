@@ -35,6 +35,7 @@ class LogitAdjustment(Strategy):
     reference: ClassVar[str] = (
         "Menon et al. (2021), Long-Tail Learning via Logit Adjustment, eq. 10"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"tau": 0.0}
 
     tau: Tau = 1.0
 
@@ -50,6 +51,7 @@ class VectorScaling(Strategy):
         "Kini et al. (2021), Label-Imbalanced and Group-Sensitive Classification under "
         "Overparameterization, eq. 3; defaults as for CIFAR-10-LT"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"gamma": 0.0, "tau": 0.0}
 
     gamma: Annotated[float, Field(ge=0.0), Range(0.0, 0.5)] = 0.15
     tau: Tau = 1.25

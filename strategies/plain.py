@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.strategy import Strategy
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 class Plain(Strategy):
     """Plain training: nothing is done about the imbalance."""
+
+    neutral: ClassVar[Mapping[str, Any] | None] = {}
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Return the plan as it is."""

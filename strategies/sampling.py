@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,7 @@ class Oversampling(Strategy):
         "Buda et al. (2018), A Systematic Study of the Class Imbalance Problem in CNNs; "
         "imbalanced-learn, RandomOverSampler"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"target_ratio": 1e-9}
 
     target_ratio: Annotated[float, Field(gt=0.0, le=1.0), Range(0.05, 1.0, log=True)] = 1.0
 
@@ -85,6 +86,7 @@ class BalancedSampling(Strategy):
         "Kang et al. (2020), Decoupling Representation and Classifier for Long-Tailed "
         "Recognition, eqs. 1 and 2 (q = 1 - power), eq. 3 for progressive"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"power": 0.0}
 
     power: Annotated[float, Field(ge=0.0, le=1.0), Range(0.0, 1.0)] = 1.0
     progressive: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -124,6 +125,7 @@ class RotatingUndersampling(Strategy):
         "Liu, Wu & Zhou (2009), Exploratory Undersampling for Class-Imbalance Learning: the "
         "EasyEnsemble idea, in sequence and without replacement"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"ratio": 1e9}
 
     ratio: Annotated[float, Field(ge=1.0), Range(1.0, 10.0, log=True)] = 1.0
 
