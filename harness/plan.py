@@ -42,7 +42,8 @@ class Phase:
 
     `share` is its part of the budget, relative to the other phases' shares. Of the `trainable`
     layers, `head` is the last one, and `head_scale` a factor for each of its classes. A `fresh`
-    head has its initial values again when the phase begins.
+    head has its initial values again when the phase begins, and where the schedule does `restart`,
+    the learning rate begins anew and ends with this phase or before the next restart.
     """
 
     sampler: Sampler = field(default_factory=Shuffled)
@@ -51,6 +52,7 @@ class Phase:
     batch_transform: BatchTransform = UNCHANGED
     trainable: Trainable = "all"
     head: Literal["keep", "fresh"] = "keep"
+    schedule: Literal["continue", "restart"] = "continue"
     share: float = 1.0
 
 
@@ -191,6 +193,7 @@ def _describe_phase(plan: Plan, phase: Phase) -> Mapping[str, Any]:
         "share": phase.share,
         "trainable": phase.trainable,
         "head": phase.head,
+        "schedule": phase.schedule,
         "batch_transform": phase.batch_transform.name,
         "sampler": type(phase.sampler).__name__,
         "visited": plan.visited(phase).tolist(),

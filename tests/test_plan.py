@@ -133,6 +133,7 @@ def test_a_described_plan_is_json_with_what_was_asked() -> None:
             "share": 2.0,
             "trainable": "head",
             "head": "keep",
+            "schedule": "continue",
             "batch_transform": "harness.transforms:unchanged",
             "sampler": "Rotating",
             "visited": [0.5, 0.5],

@@ -118,7 +118,7 @@ def train(
     rng, drawn = generator(seed, "sampling"), generator(seed, "batch transform")
     history: list[Epoch] = []
     best, best_epoch, best_rank = network.weights(), -1, (-np.inf, -np.inf)
-    for phase, numbers in _schedule(plan.phases, experiment.train.epochs):
+    for phase, numbers, course in _schedule(plan.phases, experiment.train.epochs):
         network.begin(phase)
         visits = Stream(phase.sampler, plan.train.labels, rng)
         for number in numbers:
@@ -126,9 +126,8 @@ def train(
             positions = visits.next_pass() if by_pass else visits.take(epoch_examples[number])
             weights = plan.class_weights(phase, number - numbers.start)
             order = chunks(positions, plan.batch_size, _example_bytes(plan.train))
-            rates = learning_rates(
-                experiment.train, plan.learning_rate, number, sum(len(chunk) for chunk in order)
-            )
+            steps = sum(len(chunk) for chunk in order)
+            rates = learning_rates(experiment.train, plan.learning_rate, number, steps, course)
             given = weights, rates, drawn
             loss = _run_epoch(network, plan, phase, order, given, ledger)
             _check_finite(loss, number, plan, weights)
@@ -172,16 +171,19 @@ def score_by(plan: Plan, metric: str, prior: Floats, target: Floats, validation:
     return score
 
 
-def _schedule(phases: tuple[Phase, ...], epochs: int) -> Iterator[tuple[Phase, range]]:
-    """Divide the epochs among the phases by their shares; the last one gets at least one."""
+def _schedule(phases: tuple[Phase, ...], epochs: int) -> Iterator[tuple[Phase, range, range]]:
+    """Divide the epochs among the phases by their shares; the last one gets at least one.
+
+    Yields each phase, its epochs, and the epochs that its learning-rate schedule goes over.
+    """
     ends = np.cumsum([phase.share for phase in phases])
-    bounds = [
-        0,
-        *np.minimum(np.rint(ends / ends[-1] * epochs), epochs - 1).astype(int)[:-1],
-        epochs,
-    ]
-    for phase, start, stop in zip(phases, bounds[:-1], bounds[1:], strict=True):
-        yield phase, range(int(start), int(stop))
+    inner = np.minimum(np.rint(ends / ends[-1] * epochs), epochs - 1).astype(int)[:-1].tolist()
+    starts, stops = [0, *inner], [*inner, epochs]
+    restarts = [s for phase, s in zip(phases, starts, strict=True) if phase.schedule == "restart"]
+    for phase, start, stop in zip(phases, starts, stops, strict=True):
+        begun = max((s for s in restarts if s <= start), default=0)
+        ended = min((s for s in restarts if s > begun), default=epochs)
+        yield phase, range(start, stop), range(begun, ended)
 
 
 def _run_epoch(

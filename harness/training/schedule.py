@@ -6,14 +6,15 @@ from harness.config.experiment import Train
 from harness.data.examples import Floats
 
 
-def learning_rates(train: Train, base: float, epoch: int, steps: int) -> Floats:
+def learning_rates(train: Train, base: float, epoch: int, steps: int, course: range) -> Floats:
     """Return the rate of each step of an epoch, `[steps]`.
 
-    `cosine` falls to zero (Loshchilov & Hutter 2017), `step` divides by 10 after 60 % and 80 % of
-    the budget; a warm-up rises linearly from zero before either.
+    The schedule goes over the epochs of its `course`: `cosine` falls to zero (Loshchilov & Hutter
+    2017), `step` divides by 10 after 60 % and 80 % of them; a warm-up rises linearly from zero
+    before either.
     """
-    epochs = epoch + (np.arange(steps) + 1) / steps
-    spent = epochs / train.epochs
+    epochs = epoch - course.start + (np.arange(steps) + 1) / steps
+    spent = epochs / len(course)
     factor = {
         "constant": np.ones(steps),
         "cosine": 0.5 * (1 + np.cos(np.pi * np.minimum(spent, 1.0))),

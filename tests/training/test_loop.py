@@ -254,3 +254,14 @@ def test_a_configured_number_of_examples_is_visited_whatever_the_pool_holds() ->
         _, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
         assert trained.visits.examples_seen == 1_000
         assert len(trained.epochs) == 3
+
+
+def test_a_phase_that_restarts_the_schedule_ends_the_one_before_it() -> None:
+    settings = experiment(epochs=5, schedule="cosine")
+    splits = prepare(settings, 0)
+    phases = Phase(share=3.0), Phase(share=1.0, schedule="restart"), Phase(share=1.0)
+    plan = replace(base_plan(splits.train, settings), phases=phases)
+    _, trained = trained_by(plan, splits, settings)
+    assert [epoch.learning_rate for epoch in trained.epochs] == pytest.approx(
+        [0.00075, 0.00025, 0.0, 0.0005, 0.0], abs=1e-9
+    )

@@ -10,7 +10,8 @@ from harness.training.schedule import learning_rates
 def whole(steps: int = 10, **settings: Any) -> np.ndarray:
     settings = {"epochs": 10} | settings
     train = Train.model_validate(settings)
-    return np.concatenate([learning_rates(train, 0.1, e, steps) for e in range(train.epochs)])
+    course = range(train.epochs)
+    return np.concatenate([learning_rates(train, 0.1, e, steps, course) for e in course])
 
 
 def test_a_constant_rate_is_the_base_at_every_step() -> None:
@@ -41,3 +42,11 @@ def test_a_warm_up_rises_linearly_and_then_leaves_the_schedule_alone(schedule: s
 def test_the_schedule_goes_by_the_budget_whatever_the_number_of_steps(schedule: str) -> None:
     few, many = whole(2, schedule=schedule), whole(20, schedule=schedule)
     assert few == pytest.approx(many[9::10])
+
+
+def test_a_course_that_begins_later_is_a_schedule_of_its_own() -> None:
+    train = Train(epochs=10, schedule="cosine")
+    first = [learning_rates(train, 0.1, e, 5, range(6)) for e in range(6)]
+    second = [learning_rates(train, 0.1, e, 5, range(6, 10)) for e in range(6, 10)]
+    assert np.array_equal(np.concatenate(first), whole(5, schedule="cosine", epochs=6))
+    assert np.array_equal(np.concatenate(second), whole(5, schedule="cosine", epochs=4))

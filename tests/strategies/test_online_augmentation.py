@@ -1,0 +1,130 @@
+"""Online augmentation: which visits are altered, how, and that nothing else is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from harness.config.experiment import Experiment
+from harness.data.examples import Array, Examples, Integers
+from harness.errors import UserError
+from harness.plan import Plan, base_plan
+from harness.prior import effective_prior
+from harness.registry import resolve
+
+COUNTS = (400, 100, 4)
+STILL = {"rotation": 0.0, "translation": 0.0, "zoom": 0.0, "contrast": 0.0}
+
+
+def planned(shape: tuple[int, ...] = (9, 9, 1), **parameters: Any) -> Plan:
+    labels = np.repeat(np.arange(3), COUNTS).astype(np.int64)
+    train = Examples(np.zeros((len(labels), *shape), np.uint8), labels, ("a", "b", "c"))
+    stack = resolve("online_augmentation", parameters)
+    return stack.plan(base_plan(train, Experiment()), np.random.default_rng(0))
+
+
+def altered(plan: Plan, images: Array, labels: Integers, seed: int = 0) -> Array:
+    transform = plan.phases[0].batch_transform
+    known = {name: np.asarray(v, np.float32) for name, v in transform.parameters.items()}
+    outputs, targets = transform.function(images, labels, np.array([seed, 9], np.int32), known)
+    ((kept, share),) = targets
+    assert np.array_equal(np.asarray(kept), labels)
+    assert share == 1.0
+    return np.asarray(outputs)
+
+
+def noise(size: int, side: int = 9) -> Array:
+    return np.random.default_rng(0).random((size, side, side, 1)).astype(np.float32)
+
+
+def test_a_class_is_altered_as_often_as_it_lacks_examples_of_the_largest() -> None:
+    labels = np.tile(np.arange(3), 4000).astype(np.int32)
+    images = noise(len(labels))
+    changed = (altered(planned(), images, labels) != images).any(axis=(1, 2, 3))
+    share = np.bincount(labels, changed) / 4000
+    assert share[0] == 0.0
+    assert share[1:] == pytest.approx([0.75, 0.99], abs=0.02)
+
+
+def test_all_classes_are_altered_where_that_is_asked_for() -> None:
+    images, labels = noise(300), np.zeros(300, np.int32)
+    made = altered(planned(classes="all"), images, labels)
+    assert (made != images).any(axis=(1, 2, 3)).all()
+
+
+def test_each_visit_is_altered_in_another_way_and_a_seed_decides_how() -> None:
+    images, labels = np.repeat(noise(1), 50, axis=0), np.full(50, 2, np.int32)
+    plan = planned(classes="all")
+    made = altered(plan, images, labels)
+    assert len({one.tobytes() for one in made}) == 50
+    assert np.array_equal(made, altered(plan, images, labels))
+    assert not np.array_equal(made, altered(plan, images, labels, seed=1))
+
+
+@pytest.mark.parametrize(("flip", "axes"), [("horizontal", (1,)), ("vertical", (0,))])
+def test_a_flip_is_an_exact_mirror_image_of_half_the_visits(
+    flip: str, axes: tuple[int, ...]
+) -> None:
+    images, labels = noise(400), np.zeros(400, np.int32)
+    made = altered(planned(classes="all", flip=flip, **STILL), images, labels)
+    kept = np.isclose(made, images, atol=1e-5).all(axis=(1, 2, 3))
+    flipped = np.array(
+        [np.allclose(a, np.flip(b, axes), atol=1e-5) for a, b in zip(made, images, strict=True)]
+    )
+    assert (kept ^ flipped).all()
+    assert flipped.mean() == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_quarter_turn_at_most_keeps_the_centre_and_bounds_the_angle() -> None:
+    side = 41
+    bar = np.zeros((1, side, side, 1), np.float32)
+    bar[:, side // 2, side // 2 :, :] = 1.0
+    made = altered(
+        planned((side, side, 1), classes="all", **(STILL | {"rotation": 0.1})),
+        np.repeat(bar, 300, axis=0),
+        np.zeros(300, np.int32),
+    )
+    angles = []
+    for image in made[..., 0]:
+        y, x = ndimage.center_of_mass(image)
+        angles.append(np.arctan2(y - side // 2, x - side // 2) / (2 * np.pi))
+    assert np.abs(angles).max() == pytest.approx(0.1, abs=0.01)
+    assert abs(np.mean(angles)) < 0.02
+    assert made[:, side // 2, side // 2, 0].min() > 0.5
+
+
+def test_a_shift_is_at_most_the_given_share_of_the_image() -> None:
+    side = 41
+    dot = np.zeros((1, side, side, 1), np.float32)
+    dot[0, side // 2, side // 2] = 1.0
+    made = altered(
+        planned((side, side, 1), classes="all", **(STILL | {"translation": 0.2})),
+        np.repeat(dot, 300, axis=0),
+        np.zeros(300, np.int32),
+    )
+    places = np.array([ndimage.center_of_mass(image) for image in made[..., 0]]) - side // 2
+    assert np.abs(places).max(axis=0) == pytest.approx([8.2, 8.2], abs=0.3)
+
+
+def test_pixels_stay_in_their_range() -> None:
+    images, labels = noise(200), np.zeros(200, np.int32)
+    made = altered(planned(classes="all", contrast=0.5), images, labels)
+    assert made.min() >= 0.0
+    assert made.max() <= 1.0
+
+
+def test_labels_and_the_prior_stay() -> None:
+    prior = effective_prior(planned())
+    assert prior.exact
+    np.testing.assert_allclose(prior.values, np.array(COUNTS) / sum(COUNTS))
+
+
+def test_nothing_to_alter_leaves_the_plan_alone() -> None:
+    plan = planned(**STILL)
+    assert plan.phases[0].batch_transform.name == "harness.transforms:unchanged"
+
+
+def test_feature_vectors_are_refused_in_one_line() -> None:
+    with pytest.raises(UserError, match=r"needs images \[N, H, W, C\].*\[504, 9\]"):
+        planned((9,))
