@@ -1,16 +1,21 @@
-"""Finding strategies: entry points of `harness.strategies`, and files given explicitly."""
+"""Finding strategies: entry points of `harness.strategies`, and files given explicitly.
 
-import importlib.util
-import inspect
-import re
+An installed strategy is imported when it is first asked for, so that naming one costs nothing of
+the others, and none of them is taken down by a broken one.
+"""
+
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from harness.contract import broken
 from harness.errors import UserError, unknown
+from harness.plugin_file import BrokenFile, classes, reason
 from harness.strategy import Stack, Strategy, assign
 
 GROUP = "harness.strategies"
@@ -18,26 +23,54 @@ GROUP = "harness.strategies"
 
 @dataclass(frozen=True)
 class Entry:
-    """A strategy that can be named: where it comes from, and either its class or what is wrong."""
+    """A strategy that can be named, and where it comes from; `load` imports it.
+
+    `refused` says why it can't be used if that is plain without importing it. A file that holds
+    nothing usable is an entry as well, so that it is listed: its name is then its path.
+    """
 
     name: str
     origin: str
-    kind: type[Strategy] | None
-    problem: str = ""
+    load: Callable[[], Any]
+    refused: str = ""
+    is_file: bool = False
+
+    @property
+    def kind(self) -> type[Strategy] | None:
+        """The class, or None if there is a problem."""
+        return self._found[0]
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in one line; empty if nothing is."""
+        return self._found[1]
+
+    @cached_property
+    def _found(self) -> tuple[type[Strategy] | None, str]:
+        if self.refused:
+            return None, self.refused
+        try:
+            with redirect_stdout(sys.stderr):  # standard output may be the place of a document
+                kind = self.load()
+            problem = broken(kind)
+        except (Exception, SystemExit) as error:  # a stranger's plugin may fail in any way
+            return None, reason(error)
+        return (None, problem) if problem else (kind, "")
 
 
 def registry(plugins: Iterable[Path] = ()) -> dict[str, Entry]:
-    """Return every strategy by its name; a broken one is an entry that says what is wrong."""
+    """Return every strategy by its name; a broken one is an entry that says what is wrong.
+
+    Raises:
+        UserError: a plugin's file doesn't exist or isn't Python.
+
+    """
     found: dict[str, Entry] = {}
-    installed = [_installed(point) for point in sorted(entry_points(group=GROUP))]
-    given = [entry for path in plugins for entry in _from_file(path)]
-    for entry in installed + given:
+    files = {path.resolve(): path for path in plugins}
+    given = [entry for path in files.values() for entry in _in_file(path)]
+    for entry in [*_installed(), *given]:
         other = found.get(entry.name)
-        if other is None:
-            found[entry.name] = entry
-        elif other.origin != entry.origin:
-            problem = f"two strategies of this name, from {other.origin} and {entry.origin}"
-            found[entry.name] = Entry(entry.name, other.origin, None, problem)
+        found[entry.name] = entry if other is None else _doubled(other, entry)
     return found
 
 
@@ -54,6 +87,9 @@ def resolve(spec: str, parameters: dict[str, Any], plugins: Iterable[Path] = ())
 def kinds(spec: str, plugins: Iterable[Path] = ()) -> list[tuple[str, type[Strategy]]]:
     """Return the names and classes of `undersampling+focal_loss`; raises UserError as `resolve`."""
     known = registry(plugins)
+    for entry in known.values():
+        if entry.is_file:
+            raise UserError(f"--plugin {entry.origin}: {entry.problem}")
     names = spec.split("+")
     if not all(name.strip() for name in names):
         raise UserError(
@@ -64,7 +100,7 @@ def kinds(spec: str, plugins: Iterable[Path] = ()) -> list[tuple[str, type[Strat
     return [(name, _kind(name, known)) for name in names]
 
 
-def _kind(name: str, known: dict[str, Entry]) -> type[Strategy]:
+def _kind(name: str, known: Mapping[str, Entry]) -> type[Strategy]:
     if name not in known:
         raise UserError(unknown("strategy", name, known))
     entry = known[name]
@@ -73,50 +109,31 @@ def _kind(name: str, known: dict[str, Entry]) -> type[Strategy]:
     return entry.kind
 
 
-def _installed(point: EntryPoint) -> Entry:
-    origin = point.dist.name if point.dist else point.module
-    try:
-        return _checked(point.name, origin, point.load())
-    except Exception as error:  # a stranger's plugin may fail in any way
-        return Entry(point.name, origin, None, _reason(error))
-
-
-def _from_file(path: Path) -> list[Entry]:
-    """Return the strategies that a file defines, named in snake case."""
-    if not path.is_file():
-        raise UserError(f"--plugin {path}: no such file")
-    name = f"harness_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"--plugin {path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # a stranger's plugin may fail in any way
-        raise UserError(f"--plugin {path}: {_reason(error)}") from error
-    kinds = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == name
+def _installed() -> list[Entry]:
+    return [
+        Entry(point.name, _distribution(point), point.load)
+        for point in sorted(entry_points(group=GROUP))
     ]
-    if not kinds:
-        raise UserError(f"--plugin {path}: defines no subclass of harness.Strategy")
-    return [_checked(_snake(kind.__name__), str(path), kind) for kind in kinds]
 
 
-def _checked(name: str, origin: str, kind: Any) -> Entry:
-    if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-        return Entry(name, origin, None, f"{kind!r} is no subclass of harness.Strategy")
-    if inspect.isabstract(kind):
-        return Entry(name, origin, None, f"{kind.__name__} defines no method plan(base, rng)")
-    return Entry(name, origin, kind)
+def _distribution(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.module
 
 
-def _reason(error: Exception) -> str:
-    """Put any exception into one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+def _in_file(path: Path) -> list[Entry]:
+    try:
+        return [_imported(name, str(path), kind) for name, kind in classes(path)]
+    except BrokenFile as error:
+        return [Entry(str(path), str(path), lambda: None, str(error), is_file=True)]
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def _imported(name: str, origin: str, kind: type[Strategy]) -> Entry:
+    return Entry(name, origin, lambda: kind)
+
+
+def _doubled(first: Entry, second: Entry) -> Entry:
+    problem = (
+        f"two strategies of this name, from {first.origin} and {second.origin}; "
+        "rename one or leave it out"
+    )
+    return Entry(first.name, first.origin, first.load, problem)

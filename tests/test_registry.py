@@ -1,3 +1,5 @@
+import inspect
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -6,7 +8,7 @@ import pytest
 
 from harness import Strategy
 from harness.errors import UserError
-from harness.registry import registry, resolve
+from harness.registry import kinds, registry, resolve
 
 BUILT_IN = {
     "none",
@@ -47,6 +49,24 @@ def written(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dedent(text))
     return path
+
+
+def installed(folder: Path, name: str, module: str = "", points: str = "") -> None:
+    """Lay out a distribution `name` as an installer does: one module, and its entry points."""
+    own = name.replace("-", "_")
+    written(folder / f"{own}.py", module or GOOD.format(name="Mine"))
+    about = folder / f"{own}-1.0.dist-info"
+    written(about / "METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    points = points or f"{own} = {own}:Mine"
+    written(about / "entry_points.txt", f"[harness.strategies]\n{points}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed distributions; what tests import from it is forgotten afterwards."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "modules", sys.modules.copy())
+    return tmp_path
 
 
 def refusal(spec: str, *plugins: Path, **parameters: object) -> str:
@@ -91,8 +111,13 @@ def test_what_a_plugin_imports_is_not_its_own(tmp_path: Path) -> None:
     [
         ("def (", "SyntaxError"),
         ("import no_such_module_anywhere", "ModuleNotFoundError"),
-        ("raise ValueError('first\\nsecond')", "ValueError: first"),
+        ("raise ValueError('first\\nsecond')", "ValueError: first second (broken.py, line 1)"),
+        ("raise SystemExit('bye')", "SystemExit: bye"),
         ("x = 1", "defines no subclass of harness.Strategy"),
+        (
+            "from harness import Strategy\nclass Mine(Strategy):\n    amount = 1.0",
+            "PydanticUserError: A non-annotated attribute",
+        ),
     ],
 )
 def test_a_broken_plugin_file_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -102,9 +127,52 @@ def test_a_broken_plugin_file_is_refused_in_one_line(tmp_path: Path, text: str, 
     assert said in message
 
 
+def test_a_broken_file_is_listed_beside_whole_ones(tmp_path: Path) -> None:
+    whole = written(tmp_path / "whole.py", GOOD.format(name="Mine"))
+    broken = written(tmp_path / "focal_loss.py", "1 / 0")
+    found = registry([broken, whole])
+    assert found["mine"].kind is not None
+    assert found["focal_loss"].kind is not None
+    assert found[str(broken)].kind is None
+    assert found[str(broken)].problem.startswith("ZeroDivisionError: ")
+
+
+def test_what_a_plugin_prints_goes_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "mine.py", "print('hello')\n" + dedent(GOOD.format(name="Mine")))
+    resolve("mine", {}, [path])
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_an_unchanged_file_gives_the_same_class_and_an_edited_one_another(tmp_path: Path) -> None:
+    path = written(tmp_path / "mine.py", GOOD.format(name="Mine"))
+    first, again = (kinds("mine", [path])[0][1] for _ in range(2))
+    assert first is again
+    written(path, GOOD.format(name="Mine").replace("1.0", "2.0"))
+    edited = kinds("mine", [path])[0][1]
+    assert edited.model_fields["amount"].default == 2.0
+    assert first.model_fields["amount"].default == 1.0
+
+
+def test_two_files_of_one_name_keep_their_own_source(tmp_path: Path) -> None:
+    one = written(tmp_path / "a" / "mine.py", GOOD.format(name="First"))
+    two = written(tmp_path / "b" / "mine.py", GOOD.format(name="Second"))
+    found = registry([one, two])
+    sources = [inspect.getsourcefile(found[name].kind or object) for name in ("first", "second")]
+    assert sources == [str(one), str(two)]
+
+
+def test_a_class_with_a_leading_underscore_is_the_files_own(tmp_path: Path) -> None:
+    text = "from harness import Strategy\nclass _Base(Strategy): pass\nclass Mine(_Base):"
+    path = written(tmp_path / "mine.py", f"{text}\n    def plan(self, base, rng): return base")
+    assert set(registry([path])) - set(registry()) == {"mine"}
+
+
 def test_a_plugin_that_is_no_python_file_is_refused(tmp_path: Path) -> None:
     assert "no such file" in refusal("none", tmp_path / "absent.py")
     assert "not a Python file" in refusal("none", written(tmp_path / "mine.txt", "x = 1"))
+    assert "give the Python file in it" in refusal("none", tmp_path)
 
 
 def test_a_strategy_without_a_plan_is_refused_only_when_named(tmp_path: Path) -> None:
@@ -157,3 +225,50 @@ def test_a_resolved_plugin_plans(tmp_path: Path) -> None:
     train = Examples(np.zeros((2, 1), np.float32), np.array([0, 1]), ("a", "b"))
     base = base_plan(train, Experiment())
     assert resolve("mine", {}, [path]).plan(base, np.random.default_rng(0)) is base
+
+
+def test_an_installed_plugin_is_named_by_its_distribution(site: Path) -> None:
+    installed(site, "far-away")
+    assert registry()["far_away"].origin == "far-away"
+    assert resolve("far_away+focal_loss", {"amount": 2.0}).name == "far_away+focal_loss"
+
+
+def test_only_what_is_named_is_imported(site: Path) -> None:
+    installed(site, "far-away")
+    known = registry()
+    assert "far_away" in known
+    resolve("none", {})
+    assert "far_away" not in sys.modules
+    assert known["far_away"].kind is not None
+    assert "far_away" in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("import no_such_module_anywhere", "ModuleNotFoundError: No module named"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("Other = 1", "AttributeError: "),
+        ("class Mine: pass", "Mine is no subclass of harness.Strategy"),
+        ("from harness import Strategy\nclass Mine(Strategy): pass", "Mine defines no method plan"),
+    ],
+)
+def test_a_broken_installed_plugin_takes_no_other_down(site: Path, module: str, said: str) -> None:
+    installed(site, "bad-one", module, "bad_one = bad_one:Mine")
+    installed(site, "good-one")
+    assert resolve("none+good_one", {}).name == "none+good_one"
+    found = registry()
+    assert found["good_one"].kind is not None
+    assert found["bad_one"].kind is None
+    message = refusal("bad_one")
+    assert message.startswith("strategy 'bad_one' (bad-one) can't be used: ")
+    assert said in message
+
+
+def test_two_installed_plugins_of_one_name_are_told_apart_without_importing(site: Path) -> None:
+    for name in ("left-one", "right-one"):
+        installed(site, name, points=f"twin = {name.replace('-', '_')}:Mine")
+    message = refusal("twin")
+    assert "two strategies of this name, from left-one and right-one" in message
+    assert not {"left_one", "right_one"} & set(sys.modules)
+    assert resolve("none", {}).name == "none"

@@ -2,13 +2,17 @@
 
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.registry import Entry
 from harness.strategy import Choice, PerClass, Range
+
+OWN = "imbalance-harness"
 
 
 def describe(entry: Entry) -> dict[str, Any]:
@@ -18,25 +22,50 @@ def describe(entry: Entry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "origin": entry.origin,
-        "summary": (inspect.getdoc(entry.kind) or "").split("\n")[0],
+        "summary": inspect.cleandoc(entry.kind.__doc__ or "").split("\n")[0],
         "reference": entry.kind.reference,
         "parameters": [_parameter(name, field) for name, field in entry.kind.model_fields.items()],
     }
 
 
 def show(entries: Sequence[Entry], in_full: bool) -> None:
-    """Print a table, or one strategy with its parameters."""
+    """Print a table, or one strategy with its parameters.
+
+    In the table, a strategy that isn't the project's own says where it is from; what can't be used
+    follows below, with the reason.
+    """
     out = Console()
+    every = [describe(entry) for entry in entries]
     if in_full:
-        for entry in entries:
-            _show_one(out, describe(entry))
+        for facts in every:
+            _show_one(out, facts)
         return
     table = Table("strategy", "what it does", box=None, pad_edge=False)
-    for entry in entries:
-        facts = describe(entry)
-        table.add_row(entry.name, facts.get("summary") or f"unusable: {facts.get('problem')}")
+    for facts in every:
+        if "problem" not in facts:
+            table.add_row(Text(facts["name"]), _summary(facts))
     out.print(table)
+    broken = [facts for facts in every if "problem" in facts]
+    if broken:
+        out.print("\nThese can't be used:")
+    for facts in broken:
+        where = "" if facts["name"] == facts["origin"] else f" (from {_near(facts['origin'])})"
+        line = f"{_near(facts['name'])}{where}: {facts['problem']}"
+        out.print(line, markup=False, highlight=False)
     out.print("\nParameters of one: harness strategies NAME")
+
+
+def _summary(facts: dict[str, Any]) -> Text:
+    text = Text(facts["summary"])
+    if facts["origin"] != OWN:
+        text.append(f"{' ' * bool(facts['summary'])}(from {_near(facts['origin'])})", style="dim")
+    return text
+
+
+def _near(origin: str) -> str:
+    """Shorten the path of a file that lies below the current directory."""
+    path, here = Path(origin), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else origin
 
 
 def _parameter(name: str, field: Any) -> dict[str, Any]:
@@ -61,7 +90,8 @@ def _show_one(out: Console, facts: dict[str, Any]) -> None:
     if "problem" in facts:
         out.print(f"unusable: {facts['problem']}", markup=False)
         return
-    out.print(facts["summary"], markup=False)
+    if facts["summary"]:
+        out.print(facts["summary"], markup=False)
     if facts["reference"]:
         out.print(f"Source: {facts['reference']}", markup=False, highlight=False)
     if not facts["parameters"]:
@@ -70,7 +100,7 @@ def _show_one(out: Console, facts: dict[str, Any]) -> None:
     table = Table("parameter", "default", "search", box=None, pad_edge=False)
     for parameter in facts["parameters"]:
         default = "required" if parameter["required"] else str(parameter["default"])
-        table.add_row(parameter["name"], default, _search(parameter["search"]))
+        table.add_row(parameter["name"], Text(default), Text(_search(parameter["search"])))
     out.print(table)
 
 
