@@ -1,5 +1,6 @@
 """An experiment: one validated configuration, with a default for every key."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -16,9 +17,13 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """What every source understands: `classes` keeps only these, in this order."""
+    """What every source understands: `classes` keeps only these, in this order.
+
+    `duplicates` are inputs that are the same to the last bit: they are told, dropped or refused.
+    """
 
     classes: list[ClassName] | None = None
+    duplicates: Literal["warn", "drop", "error"] = "warn"
 
 
 class DigitsData(DataSection):
@@ -56,6 +61,18 @@ class NpyData(DataSection):
     path: str
 
 
+class ImageCache(Section):
+    """Where decoded images are kept: on disk, in memory, or nowhere (decoded when they are used).
+
+    `directory` is where other made arrays are kept unless it is given. What does not fit into
+    `max_gib`, or on the disk, is decoded when it is used. None of this changes a number.
+    """
+
+    mode: Literal["disk", "memory", "none"] = "disk"
+    directory: str | None = None
+    max_gib: Annotated[float, Field(ge=0)] = 50.0
+
+
 class ImageData(DataSection):
     """What every source of image files understands: which pixels an image becomes."""
 
@@ -64,16 +81,49 @@ class ImageData(DataSection):
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_pixels: Positive = 50_000_000
+    cache: ImageCache = ImageCache()
 
 
 class FolderData(ImageData):
-    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
+    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`.
+
+    `group_pattern` is a regular expression that finds an image's group in its path below the
+    folder of its class: what its group `(?P<group>...)` matches, or else its first group.
+    """
 
     source: Literal["folder"]
+    group_pattern: str | None = None
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _captures(cls, pattern: str | None) -> str | None:
+        try:
+            groups = 1 if pattern is None else re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        if not groups:
+            raise ValueError("put what names the group in brackets, such as ^([^_]+)_")
+        return pattern
+
+
+class TableData(ImageData):
+    """Image files that a table lists: CSV, TSV or Parquet, with a path and a label a row.
+
+    Paths are relative to `root`, or else to the table's folder. Columns `split` and `group` are
+    used if they are there; a name given here must be there, and `false` passes the column over.
+    """
+
+    source: Literal["table"]
+    root: str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | Literal[False] | None = None
+    group_column: str | Literal[False] | None = None
 
 
 Data = Annotated[
-    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData, Field(discriminator="source")
+    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData | TableData,
+    Field(discriminator="source"),
 ]
 
 

@@ -13,13 +13,14 @@ from harness.errors import UserError, unknown
 Override = tuple[tuple[str, ...], object]
 Raw = dict[str, object]
 DEFAULT = "digits"
+PLACES = ("path", "root")
 
 
 def load(config: str | None = None, overrides: Sequence[str] = ()) -> Experiment:
     """Return the experiment of a file (or of a shipped name) after `a.b=c` overrides.
 
-    A relative `data.path` counts from the file's folder; in an override, from the current
-    directory. Raises `UserError` for whatever is wrong with the file, a key or a value.
+    A relative `data.path` or `data.root` counts from the file's folder; in an override, from the
+    current directory. Raises `UserError` for whatever is wrong with the file, a key or a value.
     """
     path = _find(config)
     raw = _anchored(_read(path), path.parent)
@@ -165,13 +166,14 @@ def _is_changed(steps: Steps, changes: Sequence[Override]) -> bool:
 
 def _anchored(raw: Raw, folder: Path) -> Raw:
     data = raw.get("data")
-    if not isinstance(data, Mapping) or not isinstance(data.get("path"), str):
+    if not isinstance(data, Mapping):
         return raw
-    return {**raw, "data": {**data, "path": _absolute(data["path"], folder)}}
+    places = {key: _absolute(data[key], folder) for key in PLACES if isinstance(data.get(key), str)}
+    return {**raw, "data": {**data, **places}} if places else raw
 
 
 def _anchored_below(steps: tuple[str, ...], value: object) -> object:
-    if steps == ("path",) and isinstance(value, str):
+    if len(steps) == 1 and steps[0] in PLACES and isinstance(value, str):
         return _absolute(value, Path.cwd())
     if not steps:
         return _anchored({"data": value}, Path.cwd())["data"]

@@ -1,6 +1,7 @@
 """Inputs with their labels: in memory, memory-mapped, or a view of either that copies nothing."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -78,12 +79,30 @@ class Joined:
 
 
 @dataclass(frozen=True, eq=False)
+class Groups:
+    """Which group (patient, site, video) each example is of: places in `names`, `[N]`."""
+
+    places: Integers
+    names: Sequence[str]
+
+    def take(self, positions: Integers) -> "Groups":
+        """Return the groups of the examples at `positions`."""
+        return Groups(self.places[positions], self.names)
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
-    """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes."""
+    """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes.
+
+    `groups` are those of a source that has some. `names` are what a source calls its examples:
+    text `[N]`, such as paths.
+    """
 
     inputs: Inputs
     labels: Integers
     class_names: tuple[str, ...]
+    groups: Groups | None = None
+    names: Inputs | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
@@ -103,14 +122,19 @@ class Examples:
 
     def take(self, positions: Integers) -> "Examples":
         """Return the examples at `positions`, as a view of the same inputs."""
-        if isinstance(self.inputs, Subset):
-            inputs = Subset(self.inputs.inputs, self.inputs.rows[positions])
-        else:
-            inputs = Subset(self.inputs, positions)
-        return Examples(inputs, self.labels[positions], self.class_names)
+        return Examples(
+            _view(self.inputs, positions),
+            self.labels[positions],
+            self.class_names,
+            self.groups and self.groups.take(positions),
+            None if self.names is None else _view(self.names, positions),
+        )
 
     def joined(self, other: "Examples") -> "Examples":
-        """Return these examples followed by `other`, without copying the inputs."""
+        """Return these examples followed by `other`, without copying the inputs.
+
+        Groups and names do not come along: examples that are made have none.
+        """
         return Examples(
             Joined((self.inputs, other.inputs)),
             np.concatenate([self.labels, other.labels]),
@@ -142,6 +166,12 @@ class Examples:
         for rows in _blocks(len(self), 4096):
             summary.update(np.ascontiguousarray(self.inputs[rows]).tobytes())
         return summary.hexdigest()
+
+
+def _view(inputs: Inputs, positions: Integers) -> Subset:
+    if isinstance(inputs, Subset):
+        return Subset(inputs.inputs, inputs.rows[positions])
+    return Subset(inputs, positions)
 
 
 def _identities(inputs: Array) -> Identities:

@@ -1,6 +1,7 @@
 """Makers of imbalance: how many examples of each class stay, and which ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -50,7 +51,8 @@ def relabel(examples: Examples, section: Imbalance) -> Examples:
     label = named_class(section.class_, examples.class_names)
     name = examples.class_names[label]
     rest = "others" if name == "rest" else "rest"
-    return Examples(examples.inputs, (examples.labels == label).astype(np.int64), (rest, name))
+    labels = (examples.labels == label).astype(np.int64)
+    return replace(examples, labels=labels, class_names=(rest, name))
 
 
 def _drawn(examples: Examples, wanted: Integers, rng: np.random.Generator) -> Examples:

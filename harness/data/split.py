@@ -4,10 +4,13 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
 from harness.data.examples import Examples, Identities, Integers
+from harness.data.group_cut import group_cut
+from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
 from harness.data.sources import Source
 from harness.errors import UserError
@@ -68,8 +71,8 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     """Relabel, cut the test set, make the imbalance, cut validation; `seed` decides every draw.
 
     With `split.test_seed`, that seed decides the test set instead. A source's own test and
-    validation sets are kept as such. Raises UserError for a class that would end with no example
-    in one of the three.
+    validation sets are kept as such. Examples of one group never stand in two of the three. Raises
+    UserError for a class that would end with no example in one of the three.
     """
     section, shares = experiment.imbalance, experiment.split
     pool = relabel(source.train, section)
@@ -78,15 +81,22 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     share = _validation_share(shares, own_test is None)
     test_seed = seed if shares.test_seed is None else shares.test_seed
 
+    refuse_straddling(
+        {"train": pool, "validation": own_validation, "test": own_test},
+        without_groups(experiment.data),
+    )
+    cuts = 1 if own_validation is None else 0
     if own_test is None:
-        pool, test = _cut(pool, shares.test, "test", generator(test_seed, "test cut"))
+        rng = generator(test_seed, "test cut")
+        pool, test = _cut(pool, shares.test, "test", cuts + 1, rng)
     else:
         test = own_test
     pool = imbalance(pool, section, generator(seed, "imbalance"))
     if section.test == "imbalanced":
         test = imbalance_test(test, section, pool.counts, generator(test_seed, "test imbalance"))
     if own_validation is None:
-        train, validation = _cut(pool, share, "validation", generator(seed, "validation cut"))
+        rng = generator(seed, "validation cut")
+        train, validation = _cut(pool, share, "validation", cuts, rng)
     else:
         train, validation = pool, own_validation
 
@@ -108,16 +118,29 @@ def _validation_share(shares: Shares, test_is_cut: bool) -> float:
 
 
 def _cut(
-    examples: Examples, share: float, name: str, rng: np.random.Generator
+    examples: Examples, share: float, name: str, cuts: int, rng: np.random.Generator
 ) -> tuple[Examples, Examples]:
-    """Return what stays and what is cut: of each class `share`, at least 1, leaving at least 1."""
+    """Return what stays and what is cut: of each class `share`, at least 1, leaving at least 1.
+
+    Groups stay whole, and enough of them for all `cuts`: this one and those that follow.
+    """
+    for class_name, count in zip(examples.class_names, examples.counts.tolist(), strict=True):
+        if count < 2:
+            raise UserError(_too_few(class_name, name, count))
+    groups = examples.groups
+    if groups is None or len(np.unique(groups.places)) == len(examples):
+        cut = _single_cut(examples, share, rng)
+    else:
+        cut = group_cut(examples, groups, share, cuts, rng)
+    return examples.take(np.flatnonzero(~cut)), examples.take(np.flatnonzero(cut))
+
+
+def _single_cut(examples: Examples, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     cut = np.zeros(len(examples), dtype=np.bool_)
     for label, count in enumerate(examples.counts.tolist()):
-        if count < 2:
-            raise UserError(_too_few(examples.class_names[label], name, count))
         size = min(max(round(count * share), 1), count - 1)
         cut[rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)] = True
-    return examples.take(np.flatnonzero(~cut)), examples.take(np.flatnonzero(cut))
+    return cut
 
 
 def _too_few(class_name: str, name: str, count: int) -> str:

@@ -15,6 +15,7 @@ from harness.config.experiment import (
     KerasData,
     NpyData,
     NpzData,
+    TableData,
 )
 from harness.data.classes import named_class
 from harness.data.examples import Examples
@@ -27,6 +28,7 @@ _MODULES: dict[type[Data], str] = {
     NpzData: "npz",
     NpyData: "npy",
     FolderData: "folder",
+    TableData: "table",
 }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.config.experiment import FolderData
 from harness.data import images
-from harness.data.examples import Examples
+from harness.data.examples import Examples, Groups
+from harness.data.groups import grouped_by
 from harness.data.sources import Source
 from harness.errors import UserError, unknown
 
@@ -48,7 +49,10 @@ def load(section: FolderData) -> Source:
     ]
     listed = [one for one in found if one.path.suffix.lower() in _SUFFIXES]
     read = images.read(root, [str(one.path.relative_to(root)) for one in listed], section)
-    parts = {split: _examples(split, listed, read, class_names) for split in layout}
+    pattern = section.group_pattern
+    groups = None if pattern is None else grouped_by(pattern, _below(listed, layout))
+    everything = _examples(listed, read, class_names, groups)
+    parts = {split: _part(everything, split, listed, read) for split in layout}
     notes = [*read.notes, *_ignored(len(found) - len(listed))]
     return Source(parts["train"], parts.get("validation"), parts.get("test"), tuple(notes))
 
@@ -114,16 +118,30 @@ def _refuse_escape(path: Path, root: Path) -> None:
         raise UserError(f"{path} is a link that leads out of {root}; put the images there instead")
 
 
+def _below(listed: Sequence[_Found], layout: dict[str, Path]) -> list[str]:
+    """Return each image's path below the folder of its class."""
+    return [one.path.relative_to(layout[one.split] / one.class_name).as_posix() for one in listed]
+
+
 def _examples(
-    split: str, listed: Sequence[_Found], found: images.Images, class_names: tuple[str, ...]
+    listed: Sequence[_Found],
+    found: images.Images,
+    class_names: tuple[str, ...],
+    groups: Groups | None,
 ) -> Examples:
     index = {name: label for label, name in enumerate(class_names)}
     labels = np.array([index[one.class_name] for one in listed], dtype=np.int64)
+    names = np.array(found.names, np.dtypes.StringDType())
+    return Examples(found.inputs, labels, class_names, groups, names)
+
+
+def _part(
+    everything: Examples, split: str, listed: Sequence[_Found], found: images.Images
+) -> Examples:
     here = np.array([one.split == split for one in listed], dtype=np.bool_)
     positions = found.readable[here[found.readable]]
-    everything = Examples(found.inputs, labels, class_names)
     examples = everything if len(positions) == len(listed) else everything.take(positions)
-    for name, count in zip(class_names, examples.counts, strict=True):
+    for name, count in zip(examples.class_names, examples.counts, strict=True):
         if count == 0:
             raise UserError(f"class {name!r} has no readable image in the {split} data")
     return examples

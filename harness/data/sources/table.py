@@ -1,0 +1,127 @@
+"""Image files that a table lists, a row each: the usual form of a competition or an export."""
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.config.experiment import TableData
+from harness.data import images
+from harness.data.examples import Examples, Integers
+from harness.data.groups import grouped
+from harness.data.sources import Source
+from harness.data.sources.table_rows import read, refuse
+from harness.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("train", "validation", "test")
+_SHORT = {"val": "validation", "valid": "validation"}
+
+
+def load(section: TableData) -> Source:
+    """Return the images as uint8 `[N, H, W, C]`, in the order of the table's rows.
+
+    Labels are text; classes are sorted, by number where all labels are numbers. Splits are train,
+    validation (val, valid) and test, in upper or lower case. An image that cannot be read is
+    skipped and listed in the notes. Raises UserError, naming the row, for a missing file, a row
+    that repeats another one or contradicts it, and an unknown split.
+    """
+    path = Path(section.path)
+    rows = read(section)
+    rows["split"] = _splits(path, rows)
+    root = path.parent if section.root is None else Path(section.root)
+    _refuse_files(path, rows, root)
+    class_names = _sorted(rows["label"].unique())
+    found = images.read(root, rows["path"].tolist(), section)
+    parts = _parts(rows, found, class_names)
+    return Source(parts["train"], parts.get("validation"), parts.get("test"), found.notes)
+
+
+def _splits(path: Path, rows: "pd.DataFrame") -> "pd.Series[str]":
+    """Return the split of each row; all of them are for training where no column says more."""
+    import pandas as pd
+
+    if "split" not in rows:
+        return pd.Series("train", index=rows.index)
+    words = rows["split"].str.lower().replace(_SHORT)
+    odd = ~words.isin(SPLITS)
+    if odd.any():
+        refuse(path, rows, odd.to_numpy(), unknown("split", rows.loc[odd, "split"].iloc[0], SPLITS))
+    if not (words == "train").any():
+        raise UserError(f"{path} has no row of the train split; it needs some to train on")
+    return words
+
+
+def _refuse_files(path: Path, rows: "pd.DataFrame", root: Path) -> None:
+    """Raise UserError for a file that several rows name, and for one that does not exist."""
+    import pandas as pd
+
+    files = [os.path.normpath(root / name) for name in rows["path"]]
+    again = pd.Series(files).duplicated().to_numpy()
+    if again.any():
+        second = int(np.argmax(again))
+        _refuse_repeated(path, rows, files.index(files[second]), second)
+    missing = [not Path(file).is_file() for file in files]
+    if True in missing:
+        name = files[missing.index(True)]
+        what = f"there is no file {name}; paths count from {root}, or from data.root"
+        refuse(path, rows, np.array(missing), what)
+
+
+def _refuse_repeated(path: Path, rows: "pd.DataFrame", first: int, second: int) -> None:
+    """Raise UserError for two rows, given by position, that name one file."""
+    one, other = (rows.iloc[place].to_dict() for place in (first, second))
+    number, where = rows.index[first], f"{path} row {rows.index[second]}: {other['path']}"
+    for column in ("label", "split", "group"):
+        if one.get(column) != other.get(column):
+            raise UserError(
+                f"{where} has the {column} {other[column]!r}, but {one[column]!r} in row "
+                f"{number}; keep the row that is right"
+            )
+    raise UserError(f"{where} stands in row {number} already; keep one of them")
+
+
+def _sorted(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return class names in order: as numbers if all of them are, else as text."""
+    names = sorted(labels)
+    try:
+        numbers = [float(name) for name in names]
+    except ValueError:
+        return tuple(names)
+    return tuple(sorted(names, key=float)) if all(map(math.isfinite, numbers)) else tuple(names)
+
+
+def _parts(
+    rows: "pd.DataFrame", found: images.Images, class_names: tuple[str, ...]
+) -> dict[str, Examples]:
+    index = {name: label for label, name in enumerate(class_names)}
+    everything = Examples(
+        found.inputs,
+        np.array([index[label] for label in rows["label"]], np.int64),
+        class_names,
+        grouped(rows["group"]) if "group" in rows else None,
+        np.array(rows["path"].tolist(), np.dtypes.StringDType()),
+    )
+    here = {split: (rows["split"] == split).to_numpy() for split in SPLITS}
+    readable = found.readable
+    if len(readable) == len(rows) and here["train"].all():
+        return {"train": everything}
+    parts = {}
+    for split in SPLITS:
+        if here[split].any():
+            parts[split] = everything.take(readable[here[split][readable]])
+            _refuse_unreadable(everything.labels[here[split]], parts[split], split)
+    return parts
+
+
+def _refuse_unreadable(listed: Integers, readable: Examples, split: str) -> None:
+    """Raise UserError for a class that the table lists in a split, but of which nothing is left."""
+    for label in np.unique(listed).tolist():
+        if readable.counts[label] == 0:
+            name = readable.class_names[label]
+            raise UserError(f"class {name!r} has no readable image in the {split} data")
