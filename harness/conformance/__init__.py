@@ -1,0 +1,1 @@
+"""The conformance suite: laws that every right strategy keeps, checked without training."""

@@ -1,0 +1,67 @@
+"""Small imbalanced data of every kind that a strategy must cope with, made anew when asked for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.data.examples import Array, Examples, Integers
+from harness.losses import Loss, cross_entropy
+from harness.plan import ClassWeights, Plan, base_plan
+from harness.sampling import Selected
+
+# In no order of the alphabet: a strategy that sorts names mixes up its classes, and is found out.
+NAMES = ("kite", "bee", "owl", "ant", "wren", "fox", "jay", "elk", "cat", "gnu")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Synthetic training data: the examples of each class, and whether they are images.
+
+    Images are uint8 `[N, 8, 8, 1]`, features float32 `[N, 5]`.
+    """
+
+    name: str
+    counts: tuple[int, ...]
+    images: bool = True
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """A name for each class."""
+        return NAMES[: len(self.counts)]
+
+    def train(self, draw: int = 0) -> Examples:
+        """Return the examples in a mixed order, always the same ones for a number `draw`."""
+        rng = np.random.default_rng([len(self.name), *self.counts, draw])
+        ordered = np.repeat(np.arange(len(self.counts)), self.counts)
+        labels: Integers = rng.permutation(ordered).astype(np.int64)
+        return Examples(self._inputs(labels, rng), labels, self.class_names)
+
+    def base(self, draw: int = 0) -> Plan:
+        """Return plain training on these examples."""
+        return base_plan(self.train(draw), Experiment())
+
+    def dressed(self) -> Plan:
+        """Return a plan of these examples in which every field of a phase is set, as in a stack."""
+        base = self.base()
+        n_classes = len(self.counts)
+        return base.in_every_phase(
+            sampler=Selected(np.arange(len(base.train))),
+            loss=Loss(cross_entropy, {"margin": np.linspace(0.0, 1.0, n_classes)}),
+            class_weight=ClassWeights(np.linspace(1.0, 2.0, n_classes)),
+        )
+
+    def _inputs(self, labels: Integers, rng: np.random.Generator) -> Array:
+        if not self.images:
+            centres = rng.normal(0, 2, (len(self.counts), 5))
+            return (centres[labels] + rng.normal(0, 1, (len(labels), 5))).astype(np.float32)
+        patterns = rng.uniform(40, 200, (len(self.counts), 8, 8, 1))
+        noisy = patterns[labels] + rng.normal(0, 25, (len(labels), 8, 8, 1))
+        return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+TWO = Case("two classes", (500, 20))
+TEN = Case("ten classes", (120, 86, 62, 45, 32, 23, 16, 12, 8, 6))
+LONELY = Case("a class with a single example", (60, 12, 1))
+FEATURES = Case("feature vectors", (80, 20), images=False)
+CASES = (TWO, TEN, LONELY, FEATURES)

@@ -1,0 +1,150 @@
+"""The order of the classes means nothing: renumbering them renumbers the plan, and no more."""
+
+from typing import Any
+
+import numpy as np
+
+from harness.config.experiment import Experiment
+from harness.conformance.compiled import graded
+from harness.conformance.effect import batch
+from harness.conformance.law import Broken, Law
+from harness.conformance.subject import Planned, Subject, plan_of
+from harness.data.classes import named_class
+from harness.data.examples import Array, Examples, Floats, Integers
+from harness.errors import UserError
+from harness.plan import Phase, Plan, base_plan
+from harness.prior import effective_prior
+
+DRAWS = 16
+ERRORS = 5.0
+
+
+def _renumbers(subject: Subject) -> None:
+    for planned in subject.planned():
+        order = np.roll(np.arange(planned.base.train.n_classes), 1)[::-1].copy()
+        base = renumbered(planned.base, order)
+        given = subject.parameters(planned.base)
+        moved = {
+            key: _renumbered_keys(value, planned.case.class_names, order)
+            for key, value in given.items()
+        }
+        try:
+            after = plan_of(subject.strategy(base, **moved), base)
+        except UserError as error:
+            raise Broken(
+                f"with its classes in another order, {planned.case.name} is refused ({error}); "
+                "treat classes by their counts and names, not by their numbers"
+            ) from None
+        part = _difference(planned, after, order, subject, moved)
+        if part is not None:
+            raise Broken(
+                f"with the classes in another order, {part} does not follow them "
+                f"({planned.case.name}); treat classes by their counts and names, not by their "
+                "numbers, and count with minlength=n_classes"
+            )
+
+
+def renumbered(base: Plan, order: Integers) -> Plan:
+    """Return the same examples, where class `c` has the number `order[c]`."""
+    train = base.train
+    names = [""] * len(order)
+    for old, new in enumerate(order.tolist()):
+        names[new] = train.class_names[old]
+    return base_plan(Examples(train.inputs, order[train.labels], tuple(names)), Experiment())
+
+
+def _renumbered_keys(value: Any, names: tuple[str, ...], order: Integers) -> Any:
+    """Let the keys of a parameter by class keep their meaning: those that are numbers move."""
+    if not isinstance(value, dict):
+        return value
+    try:
+        numbers = [named_class(key, names) for key in value]
+    except UserError:
+        return value
+    return {
+        key if str(key) in names else int(order[number]): each
+        for (key, each), number in zip(value.items(), numbers, strict=True)
+    }
+
+
+def _difference(
+    planned: Planned, after: Plan, order: Integers, subject: Subject, moved: dict[str, Any]
+) -> str | None:
+    """Name the first part of the second plan that is not the first one's, renumbered."""
+    before = planned.plan
+    settings = ("batch_size", "learning_rate", "decision")
+    for name in settings:
+        if getattr(before, name) != getattr(after, name):
+            return name
+    if len(before.phases) != len(after.phases):
+        return "the number of phases"
+    if not _same_visits(planned, after, order, subject, moved):
+        return "how often each class is visited"
+    for one, other in zip(before.phases, after.phases, strict=True):
+        wrong = _phase_difference(before, after, (one, other), order)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _phase_difference(
+    before: Plan, after: Plan, phases: tuple[Phase, Phase], order: Integers
+) -> str | None:
+    one, other = phases
+    if (one.share, one.trainable) != (other.share, other.trainable):
+        return "a phase's share or trainable part"
+    weights = [
+        np.ones(len(order)) if p.class_weight is None else p.class_weight.values for p in phases
+    ]
+    if not _close(weights[0], weights[1], order):
+        return "class_weight"
+    factors = [
+        np.ones(len(order)) if p.loss.prior_factor is None else p.loss.prior_factor for p in phases
+    ]
+    if not _close(factors[0] / factors[0].sum(), factors[1] / factors[1].sum(), order):
+        return "the loss's prior_factor"
+    if not np.allclose(_loss(one, order, False), _loss(other, order, True), rtol=1e-4, atol=1e-5):
+        return "the loss"
+    return None
+
+
+def _close(before: Array, after: Array, order: Integers) -> bool:
+    return before.shape == after.shape and np.allclose(before, after[..., order], rtol=1e-9)
+
+
+def _loss(phase: Phase, order: Integers, moved: bool) -> Array:
+    labels, logits = batch(len(order))
+    if moved:
+        labels, logits = order[labels], logits[:, np.argsort(order)]
+    values, _ = graded(phase.loss, labels, logits)
+    return values
+
+
+def _same_visits(
+    planned: Planned, after: Plan, order: Integers, subject: Subject, moved: dict[str, Any]
+) -> bool:
+    """Compare the visited distributions and priors; over many seeds where chance decides them."""
+    if _close(_visits(planned.plan), _visits(after), order):
+        return True
+    one, other = [], []
+    base = renumbered(planned.base, order)
+    for seed in range(DRAWS):
+        one.append(_visits(plan_of(planned.strategy, planned.base, seed)))
+        other.append(_visits(plan_of(subject.strategy(base, **moved), base, seed))[..., order])
+    first, second = np.array(one), np.array(other)
+    spread = np.sqrt((first.var(axis=0) + second.var(axis=0)) / DRAWS)
+    gap = np.abs(first.mean(axis=0) - second.mean(axis=0))
+    return bool((gap <= ERRORS * spread + 1e-9).all())
+
+
+def _visits(plan: Plan) -> Floats:
+    """Return each phase's visited distribution, and the effective prior, `[P + 1, C]`."""
+    rows = [plan.visited(phase) for phase in plan.phases]
+    return np.array([*rows, effective_prior(plan).values])
+
+
+PERMUTATION = Law(
+    "renumbering classes renumbers the plan",
+    "the number of a class says nothing about it",
+    _renumbers,
+)

@@ -1,0 +1,84 @@
+"""Points of a strategy's declared search space: its corners, and some at random."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from harness.strategy import Choice, PerClass, Range, Strategy
+
+DRAWS = 20
+
+
+def searched(kind: type[Strategy]) -> dict[str, Range | Choice | PerClass]:
+    """Return the declared search range of each parameter that has one."""
+    return {
+        key: mark
+        for key, info in kind.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, Range | Choice | PerClass)
+    }
+
+
+def points(kind: type[Strategy], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return all low ends, all high ends, each end alone, and random points, without repeats."""
+    marks = searched(kind)
+    ends = {key: _ends(kind, key, mark, class_names) for key, mark in marks.items()}
+    chosen: list[dict[str, Any]] = [{}]
+    if marks:
+        chosen += [{key: each[0] for key, each in ends.items()}]
+        chosen += [{key: each[-1] for key, each in ends.items()}]
+        chosen += [{key: value} for key, each in ends.items() for value in each]
+        rng = np.random.default_rng(0)
+        chosen += [
+            {key: _drawn(kind, key, mark, class_names, rng) for key, mark in marks.items()}
+            for _ in range(DRAWS)
+        ]
+    return [each for number, each in enumerate(chosen) if each not in chosen[:number]]
+
+
+def whole(kind: type[Strategy], key: str) -> bool:
+    """Say whether a parameter takes whole numbers only."""
+    annotation = kind.model_fields[key].annotation
+    kinds = set(get_args(annotation)) or {annotation}
+    return int in kinds and float not in kinds
+
+
+def _ends(
+    kind: type[Strategy], key: str, mark: Range | Choice | PerClass, names: Sequence[str]
+) -> list[Any]:
+    if isinstance(mark, Choice):
+        return list(mark.options)
+    low, high = _number(kind, key, mark.low), _number(kind, key, mark.high)
+    if isinstance(mark, Range):
+        return [low, high]
+    return [_per_class(names, [low] * len(names)), _per_class(names, [high] * len(names))]
+
+
+def _drawn(
+    kind: type[Strategy],
+    key: str,
+    mark: Range | Choice | PerClass,
+    names: Sequence[str],
+    rng: np.random.Generator,
+) -> Any:
+    if isinstance(mark, Choice):
+        return mark.options[int(rng.integers(len(mark.options)))]
+    if isinstance(mark, PerClass):
+        return _per_class(names, [_between(mark, rng) for _ in names])
+    return _number(kind, key, _between(mark, rng))
+
+
+def _between(mark: Range | PerClass, rng: np.random.Generator) -> float:
+    share = float(rng.random())
+    if mark.log:
+        return float(mark.low ** (1 - share) * mark.high**share)
+    return float((1 - share) * mark.low + share * mark.high)
+
+
+def _number(kind: type[Strategy], key: str, value: float) -> float:
+    return round(value) if whole(kind, key) else float(value)
+
+
+def _per_class(names: Sequence[str], values: Sequence[float]) -> Mapping[str, float]:
+    return dict(zip(names, values, strict=True))

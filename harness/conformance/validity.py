@@ -1,0 +1,163 @@
+"""A plan that the training loop can execute, on every kind of data."""
+
+import json
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+
+from harness.conformance.cases import CASES
+from harness.conformance.law import Broken, Law
+from harness.conformance.subject import Refused, Subject, in_one_line, plan_of
+from harness.data.examples import Examples
+from harness.decision import RULES
+from harness.errors import UserError
+from harness.losses import Loss
+from harness.plan import ClassWeights, Phase, Plan, describe
+from harness.prior import effective_prior
+
+
+def _copes(subject: Subject) -> None:
+    for case in CASES:
+        base = case.base()
+        try:
+            plan_of(subject.strategy(base), base)
+        except Refused:
+            raise
+        except UserError as error:
+            if "\n" in str(error):
+                raise Broken(
+                    f"a UserError of several lines ({case.name}); say in one line what is wrong, "
+                    "where, and what would be right"
+                ) from None
+        except Exception as error:  # a stranger's strategy may fail in any way
+            raise Broken(
+                f"plan() ends in {in_one_line(error)} ({case.name}); treat such data, or raise "
+                "harness.UserError with one line that says what would be right"
+            ) from error
+
+
+def _is_valid(subject: Subject) -> None:
+    for planned in subject.planned():
+        wrong = complaint(planned.plan, planned.base)
+        if wrong is not None:
+            raise Broken(f"{wrong} ({planned.case.name})")
+
+
+def complaint(plan: Any, base: Plan) -> str | None:
+    """Say, in one line, what the training loop could not execute in a plan; None if it could."""
+    if not isinstance(plan, Plan):
+        return f"plan() returns a {type(plan).__name__}; return a harness.Plan"
+    return (
+        _of_examples(plan.train, base.train)
+        or _of_settings(plan)
+        or next((said for phase in plan.phases if (said := _of_phase(plan, phase))), None)
+        or _of_whole(plan)
+    )
+
+
+def _of_examples(train: Examples, base: Examples) -> str | None:
+    if train.class_names != base.class_names:
+        return "plan.train has other classes than base.train; keep class_names as they are"
+    if train.inputs.shape[1:] != base.inputs.shape[1:] or train.inputs.dtype != base.inputs.dtype:
+        return (
+            f"plan.train's inputs are {train.inputs.dtype} {list(train.inputs.shape[1:])} each, "
+            f"not {base.inputs.dtype} {list(base.inputs.shape[1:])}; keep type and shape"
+        )
+    if not len(train):
+        return "plan.train is empty; leave at least one example of each class"
+    labels = train.labels
+    if labels.dtype.kind != "i" or labels.min() < 0 or labels.max() >= train.n_classes:
+        return "plan.train's labels are no integers in 0 .. C-1; number them as base.train does"
+    if lost := np.flatnonzero((base.counts > 0) & (train.counts == 0)).tolist():
+        return f"plan.train has no example of {base.class_names[lost[0]]!r} left; keep at least one"
+    return None
+
+
+def _of_settings(plan: Plan) -> str | None:
+    if not plan.phases:
+        return "the plan has no phases; keep at least one"
+    if not isinstance(plan.batch_size, int) or plan.batch_size < 1:
+        return f"batch_size is {plan.batch_size!r}; it must be a whole number of 1 or more"
+    if not _positive(plan.learning_rate):
+        return f"learning_rate is {plan.learning_rate!r}; it must be finite and above 0"
+    if plan.decision not in RULES:
+        return f"decision is {plan.decision!r}; it must be one of {', '.join(RULES)}"
+    if not all(isinstance(note, str) and "\n" not in note for note in plan.notes):
+        return "notes must be text, a line each"
+    return None
+
+
+def _of_phase(plan: Plan, phase: Phase) -> str | None:
+    if not _positive(phase.share):
+        return f"a phase's share is {phase.share!r}; it must be finite and above 0"
+    known = get_args(get_type_hints(Phase)["trainable"])
+    if phase.trainable not in known:
+        return f"trainable is {phase.trainable!r}; it must be one of {', '.join(known)}"
+    return _of_weights(plan, phase.class_weight) or _of_loss(plan, phase.loss)
+
+
+def _of_weights(plan: Plan, weights: ClassWeights | None) -> str | None:
+    if weights is None:
+        return None
+    values, n_classes = np.asarray(weights.values), plan.train.n_classes
+    if values.ndim not in (1, 2) or values.shape[-1] != n_classes:
+        return (
+            f"class weights have shape {list(values.shape)}; give one a class, [{n_classes}], or a "
+            f"row of them an epoch, [E, {n_classes}]"
+        )
+    if not _positive(values):
+        return "class weights are not all finite and above 0; a class without one is never learned"
+    return None
+
+
+def _of_loss(plan: Plan, loss: Loss) -> str | None:
+    factor, n_classes = loss.prior_factor, plan.train.n_classes
+    if factor is not None and (np.shape(factor) != (n_classes,) or not _positive(factor)):
+        return f"the loss's prior_factor must be [{n_classes}] numbers that are finite and above 0"
+    if not _positive(loss.logit_scale):
+        return f"the loss's logit_scale is {loss.logit_scale!r}; it must be finite and above 0"
+    for name, value in loss.parameters.items():
+        try:
+            finite = bool(np.isfinite(np.asarray(value, np.float32)).all())
+        except (TypeError, ValueError):
+            finite = False
+        if not finite:
+            return f"the loss's parameter {name!r} is no array of finite numbers (as float32)"
+    return None
+
+
+def _of_whole(plan: Plan) -> str | None:
+    prior = effective_prior(plan).values
+    if prior.shape != (plan.train.n_classes,) or not _sums_to_one(prior):
+        return f"the effective prior is {prior.tolist()}, no distribution over the classes"
+    try:
+        json.dumps(describe(plan), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return f"the plan can't be recorded as JSON ({in_one_line(error)}); use plain numbers"
+    return None
+
+
+def _positive(values: Any) -> bool:
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isfinite(numbers).all() and (numbers > 0).all())
+
+
+def _sums_to_one(values: Any) -> bool:
+    return bool(np.isfinite(values).all() and (values >= 0).all() and abs(values.sum() - 1) < 1e-9)
+
+
+VALIDITY = (
+    Law(
+        "copes with few and many classes",
+        "two classes, ten, and a class with a single example are everyday data",
+        _copes,
+    ),
+    Law(
+        "its plan can be carried out",
+        "the training loop executes any plan and checks none",
+        _is_valid,
+    ),
+)
