@@ -200,6 +200,28 @@ def strategies(
 
 
 @app.command()
+def check_strategy(
+    name: Annotated[str, typer.Argument(help="A strategy, a plugin's too.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", help="A strategy's parameter: gamma=2. Repeatable.")
+    ] = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Hold a strategy against the laws that every right one keeps; nothing is trained."""
+    from harness.cli.checking import check, show
+    from harness.config.load import parameters
+    from harness.testing import subject
+
+    document = check(subject(name, parameters(parameter or []), plugin or []))
+    if as_json:
+        _print_json(document)
+    else:
+        show(document)
+    raise typer.Exit(0 if document["holds"] else 1)
+
+
+@app.command()
 def data(
     config: Config = None,
     overrides: Overrides = None,
