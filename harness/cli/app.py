@@ -221,6 +221,22 @@ def check_strategy(
     raise typer.Exit(0 if document["holds"] else 1)
 
 
+@app.command("new-strategy")
+def new_strategy(
+    name: Annotated[str, typer.Argument(help="What to call it, in snake case: my_idea.")],
+    directory: Annotated[
+        Path, typer.Option(help="Where to put the package's folder; default: here.")
+    ] = Path(),
+    as_json: Json = False,
+) -> None:
+    """Write a strategy of your own as a package, ready to edit, with its test."""
+    from harness.cli.scaffolding import new_strategy as write
+
+    document = write(name, directory, show=not as_json)
+    if as_json:
+        _print_json(document)
+
+
 @app.command()
 def data(
     config: Config = None,

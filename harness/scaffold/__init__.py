@@ -1,0 +1,1 @@
+"""The package that `harness new-strategy` writes: its templates, and what fills them."""
