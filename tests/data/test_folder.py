@@ -28,6 +28,12 @@ def pixels(examples: Examples) -> NDArray[Any]:
     return examples.gather(np.arange(len(examples)))
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     for position in range(4):

@@ -1,20 +1,41 @@
 """Image files as inputs: the one door through which every source of image files reads."""
 
-import os
-import sys
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from harness.config.experiment import ImageData
-from harness.data.examples import Inputs, Integers
-from harness.data.images.decode import Decoder, content_of
+from harness.config.experiment import ImageCache, ImageData
+from harness.data.cache import cache_directory
+from harness.data.examples import Inputs, Integers, Joined, Subset
+from harness.data.images.decode import Decoder
+from harness.data.images.index import UNSTORED, Index
+from harness.data.images.ingest import Ingest, Listing, Spill, ingest
+from harness.data.images.lazy import OnTheFly
+from harness.data.images.store import Store
+from harness.data.images.workers import Workers
 from harness.errors import UserError
+
+SPILL_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What it took to have all images at hand, and where they are.
+
+    `decoded` were decoded now, `reused` had been; `stored` are on disk, in `directory`, where they
+    take `bytes`; the rest is in memory or decoded when it is used.
+    """
+
+    decoded: int
+    reused: int
+    unreadable: int
+    stored: int
+    in_memory: int
+    on_the_fly: int
+    bytes: int
+    directory: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +49,8 @@ class Images:
     names: Sequence[str]
     inputs: Inputs
     reasons: Sequence[str | None]
+    preparation: Preparation
+    remarks: tuple[str, ...] = ()
 
     @property
     def readable(self) -> Integers:
@@ -36,8 +59,9 @@ class Images:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user, a line for each image that was skipped."""
-        return tuple(f"skipped an unreadable image: {line}" for line in self._unreadable)
+        """What to tell the user: a line for each image that was skipped, and on the cache."""
+        skipped = (f"skipped an unreadable image: {line}" for line in self._unreadable)
+        return (*skipped, *self.remarks)
 
     @property
     def _unreadable(self) -> list[str]:
@@ -57,44 +81,92 @@ class Images:
 def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     """Return the images in the files `names`, each relative to `root` or absolute.
 
-    Raises UserError when more of them cannot be read than `section` allows.
+    What `data.cache` says of where they are kept changes no pixel. Raises UserError when more of
+    them cannot be read than `section` allows.
     """
-    decoder = Decoder.of(section)
-    pixels = np.zeros((len(names), *decoder.shape), dtype=np.uint8)
-
-    def decode(position: int) -> str | None:
-        try:
-            pixels[position] = decoder.pixels(content_of(str(root / names[position])))
-        except OSError as error:
-            return error.strerror or str(error)
-        except ValueError as error:
-            return str(error)
-        return None
-
-    Image.init()
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(32, os.cpu_count() or 1)) as pool:
-        warnings.simplefilter("ignore")
-        try:
-            reasons = list(_with_progress(pool.map(decode, range(len(names))), len(names)))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    images = Images(root, names, pixels, reasons)
+    height, width = section.image_size
+    decoder = Decoder(height, width, section.channels, section.max_pixels)
+    listing = Listing.of(root, names)
+    spill = Spill(_capacity(section.cache.mode, len(names), decoder), decoder)
+    workers = Workers(root, decoder)
+    store = None
+    if section.cache.mode == "disk":
+        store = Store.of(root, decoder, _directory(section.cache))
+        found = ingest(store, listing, spill, workers, section.cache.max_gib * 2**30)
+    else:
+        found = Ingest(listing, Index.blank([]), 0, spill)
+        found.run(workers, None)
+    inputs, on_the_fly = _inputs(found, store, decoder, workers)
+    if not on_the_fly:
+        workers.close()
+    preparation = _preparation(found, store, decoder, on_the_fly)
+    reasons = [found.index.reasons.get(at) for at in range(len(names))]
+    remarks = _remarks(found, store, preparation)
+    images = Images(root, names, inputs, reasons, preparation, remarks)
     images.refuse_too_many(section.max_bad_fraction)
     return images
 
 
-def _with_progress(results: Iterable[str | None], total: int) -> Iterator[str | None]:
-    from rich.console import Console
-    from rich.progress import track
+def _capacity(mode: str, count: int, decoder: Decoder) -> int:
+    if mode == "disk":
+        return min(count, SPILL_BYTES // decoder.image_bytes)
+    return count if mode == "memory" else 0
 
-    return iter(
-        track(
-            results,
-            "Reading images",
-            total,
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
+
+def _directory(cache: ImageCache) -> Path:
+    return cache_directory() if cache.directory is None else Path(cache.directory).expanduser()
+
+
+def _inputs(
+    found: Ingest, store: Store | None, decoder: Decoder, workers: Workers
+) -> tuple[Inputs, int]:
+    """Return the pixels by position, wherever each lies, and how many are decoded when used."""
+    rows = found.index.rows.copy()
+    unstored = np.flatnonzero(rows == UNSTORED)
+    parts: list[Inputs] = []
+    if store is not None and found.n_rows:
+        parts.append(store.pixels(found.n_rows))
+    in_memory = len(unstored) == len(found.spill.positions)
+    if in_memory:
+        parts.append(found.spill.images)
+        unstored = np.array(found.spill.positions, np.int64)
+    else:
+        names = [found.listing.names[at] for at in unstored.tolist()]
+        sizes, mtimes = found.index.sizes[unstored], found.index.mtimes[unstored]
+        parts.append(OnTheFly(found.listing.root, names, sizes, mtimes, decoder, workers))
+    rows[unstored] = found.n_rows + np.arange(len(unstored))
+    rows[rows < 0] = 0
+    used = [part for part in parts if len(part)] or [np.zeros((1, *decoder.shape), np.uint8)]
+    inputs = used[0] if len(used) == 1 else Joined(tuple(used))
+    straight = len(inputs) == len(rows) and np.array_equal(rows, np.arange(len(rows)))
+    return inputs if straight else Subset(inputs, rows), 0 if in_memory else len(unstored)
+
+
+def _preparation(
+    found: Ingest, store: Store | None, decoder: Decoder, on_the_fly: int
+) -> Preparation:
+    stored = int((found.index.rows >= 0).sum())
+    return Preparation(
+        decoded=found.decoded,
+        reused=len(found.listing) - found.decoded,
+        unreadable=len(found.index.reasons),
+        stored=stored,
+        in_memory=0 if on_the_fly else len(found.spill.positions),
+        on_the_fly=on_the_fly,
+        bytes=found.n_rows * decoder.image_bytes,
+        directory=None if store is None else str(store.directory),
     )
+
+
+def _remarks(found: Ingest, store: Store | None, preparation: Preparation) -> tuple[str, ...]:
+    """Return a line on images that should have been stored, but were not."""
+    count = preparation.on_the_fly or preparation.in_memory
+    if store is None or not (count or found.failure):
+        return ()
+    why = (
+        f"cannot be written ({found.failure.strerror or found.failure})"
+        if found.failure
+        else "has no room left (see data.cache.max_gib, and the free space of the disk)"
+    )
+    how = "decoded each time they are used" if preparation.on_the_fly else "kept in memory"
+    return (f"the image cache {store.directory} {why}: {count} images are {how}",)

@@ -1,25 +1,47 @@
-"""From the bytes of an image file to its pixels: one rule for all that reads images."""
+"""From an image file to its pixels: one rule for all that reads images.
 
+Run as a program, it is a worker process that does so for `harness.data.images.workers`. It then
+imports as little as it can, so that workers start in a moment.
+"""
+
+import hashlib
 import io
 import os
+import pickle
+import signal
 import stat
+import sys
+import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL import __version__ as pillow_version
 
-from harness.config.experiment import ImageData
-
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 RULE = "first frame, upright, 8 bits, on white, bilinear with antialiasing"
-Pixels = NDArray[np.uint8]
+ATTEMPTS = 3
+OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_TURNED = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
+
+
+class Examined(NamedTuple):
+    """What a file held: its size and time as they were then, a digest of it, and the pixels.
+
+    `reason` says why there are no pixels. If the file could not even be read, `digest` is empty:
+    that may be otherwise the next time, while a whole file that is no image stays none.
+    """
+
+    size: int
+    mtime: int
+    digest: bytes
+    pixels: bytes
+    reason: str | None
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """What decides the pixels of an image beside its content: `[height, width, channels]`.
+    """What decides the pixels of an image beside its content: uint8 `[height, width, channels]`.
 
     An image of more than `max_pixels` is refused before it is decoded.
     """
@@ -29,67 +51,103 @@ class Decoder:
     channels: int
     max_pixels: int
 
-    @classmethod
-    def of(cls, section: ImageData) -> "Decoder":
-        """Return the decoder that a configuration asks for."""
-        height, width = section.image_size
-        return cls(height, width, section.channels, section.max_pixels)
-
     @property
     def shape(self) -> tuple[int, int, int]:
         """The shape of an image."""
         return self.height, self.width, self.channels
 
     @property
+    def image_bytes(self) -> int:
+        """The number of bytes of an image."""
+        return self.height * self.width * self.channels
+
+    @property
     def identity(self) -> str:
         """A line that is another one whenever the same content may give other pixels."""
         return f"{self} {RULE} Pillow {pillow_version}"
 
-    def pixels(self, content: bytes) -> Pixels:
-        """Return the image in a file's `content` as uint8 `[height, width, channels]`.
+    def examine(self, path: str) -> Examined:
+        """Read a file and decode it; whatever is wrong with it becomes the reason."""
+        try:
+            content, size, mtime = _content_of(path)
+        except OSError as error:
+            return Examined(-1, -1, b"", b"", error.strerror or str(error))
+        digest = hashlib.blake2b(content, digest_size=16).digest()
+        try:
+            return Examined(size, mtime, digest, self.pixels(content), None)
+        except ValueError as error:
+            return Examined(size, mtime, digest, b"", str(error))
+        except MemoryError:
+            return Examined(-1, -1, b"", b"", "not enough memory to decode it")
+
+    def pixels(self, content: bytes) -> bytes:
+        """Return the image in a file's `content`, row by row.
 
         Raises ValueError, with one line on what is wrong, for whatever is no readable image.
         """
         try:
             return self._pixels(content)
+        except MemoryError:
+            raise
         except UnidentifiedImageError as error:
             raise ValueError(f"no image of a known format ({', '.join(FORMATS)})") from error
         except Exception as error:  # what decoders raise on damaged files has no common base
             line = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(line) from error
 
-    def _pixels(self, content: bytes) -> Pixels:
+    def _pixels(self, content: bytes) -> bytes:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > self.max_pixels:
                 raise ValueError(
                     f"{image.width}x{image.height} pixels, more than max_pixels {self.max_pixels}"
                 )
-            opaque = _opaque(_eight_bit(ImageOps.exif_transpose(image)))
-            flat = opaque.convert("L" if self.channels == 1 else "RGB")
-            resized = flat.resize((self.width, self.height), Image.Resampling.BILINEAR)
-        return np.asarray(resized, dtype=np.uint8).reshape(self.shape)
+            flat = self._flat(image)
+            if flat.size != (self.width, self.height):
+                flat = flat.resize((self.width, self.height), Image.Resampling.BILINEAR)
+            return flat.tobytes()
+
+    def _flat(self, image: Image.Image) -> Image.Image:
+        """Return the image upright, opaque, in 8 bits, and in the channels that are asked for."""
+        mode = "L" if self.channels == 1 else "RGB"
+        if image.format == "PNG" and image.mode == mode:
+            image.load()  # what a PNG says of its orientation may come after its pixels
+            if "transparency" not in image.info and not _TURNED & image.info.keys():
+                return image
+        opaque = _opaque(_eight_bit(ImageOps.exif_transpose(image)))
+        return opaque if opaque.mode == mode else opaque.convert(mode)
 
 
-def content_of(path: str) -> bytes:
-    """Return what a file holds; raises OSError, for what is no regular file as well."""
-    with open(path, "rb", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("not a regular file")
-        return file.read()
+def located(root: str, name: str) -> str:
+    """Return the path of a file that is named by an absolute path or by one below `root`."""
+    return os.path.join(root, name)  # noqa: PTH118  (a million times; pathlib is slow)
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def _content_of(path: str) -> tuple[bytes, int, int]:
+    """Return what a file holds, and its size and time of that very state."""
+    for _ in range(ATTEMPTS):
+        file = os.open(path, OPEN)
+        try:
+            before = os.fstat(file)
+            if not stat.S_ISREG(before.st_mode):
+                raise OSError("not a regular file")
+            content = os.read(file, before.st_size + 1)
+            after = os.fstat(file)
+        finally:
+            os.close(file)
+        same = before.st_mtime_ns == after.st_mtime_ns
+        if same and len(content) == before.st_size == after.st_size:
+            return content, after.st_size, after.st_mtime_ns
+    raise OSError("it changes while it is read")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Return 16-bit grey as its upper 8 bits, and floating-point grey with 1 as white."""
-    if image.mode == "F":
-        values = np.asarray(image) * 255
-    elif image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float64) / 257
-    else:
+    if image.mode != "F" and not image.mode.startswith("I"):
         return image
+    import numpy as np
+
+    values = np.asarray(image).astype(np.float64)
+    values = values * 255 if image.mode == "F" else values / 257
     return Image.fromarray(np.rint(np.clip(values, 0, 255)).astype(np.uint8))
 
 
@@ -99,3 +157,25 @@ def _opaque(image: Image.Image) -> Image.Image:
         return image
     layer = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+
+
+def serve(decoder: Decoder) -> None:
+    """Examine the lists of paths that come in, until there are no more.
+
+    The process that asks is the one to be interrupted by Ctrl-C; when it ends, so does this one.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore")
+    Image.init()
+    while True:
+        try:
+            paths = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        answers = [tuple(decoder.examine(path)) for path in paths]
+        pickle.dump(answers, sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    serve(Decoder(*map(int, sys.argv[1:])))
