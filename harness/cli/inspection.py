@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from harness.data.audit import duplicates
+from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
 from harness.data.split import Splits
 
@@ -14,7 +14,7 @@ from harness.data.split import Splits
 def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
     """Return the data as JSON-ready facts."""
     train = splits.train
-    audit = duplicates(splits)
+    audit, same = duplicates(splits), identical(splits)
     chances = chance_without(train.counts, min(batch_size, len(train)))
     return {
         "classes": list(train.class_names),
@@ -30,8 +30,14 @@ def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
                 name: float(chance) for name, chance in zip(train.class_names, chances, strict=True)
             },
         },
+        "groups": {
+            "train": train.n_groups,
+            "validation": splits.validation.n_groups,
+            "test": splits.test.n_groups,
+        },
         "duplicates": asdict(audit),
-        "notes": [*splits.notes, *audit.notes],
+        "identical": same.facts,
+        "notes": [*splits.notes, *audit.notes, *same.notes],
     }
 
 
@@ -51,6 +57,9 @@ def show(document: dict[str, Any], name: str) -> None:
     table.add_section()
     totals = [f"{sum(counts[split]):,}" for split in ("train", "validation", "test")]
     table.add_row("all", *totals, "")
+    groups = document["groups"]
+    if groups["train"] is not None:
+        table.add_row("groups", *(f"{groups[split]:,}" for split in groups), "")
     out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
     out.print(table)
     for note in document["notes"]:

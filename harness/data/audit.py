@@ -1,9 +1,11 @@
 """The audit of the data: what would make a score look better than it is."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from harness.data.copies import Copies, told_contradictions, told_copies
 from harness.data.split import Splits
 
 
@@ -31,6 +33,19 @@ class Duplicates:
         )
 
 
+@dataclass(frozen=True)
+class Identical:
+    """Identical examples of all splits, as JSON-ready `facts` and as lines for the user.
+
+    `copies` repeat an earlier example; those of `copies_in_train` repeat one of train itself.
+    `contradictions` counts the inputs that stand under more than one label. Of both, the first
+    few are named where the source has names.
+    """
+
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
+
+
 def duplicates(splits: Splits) -> Duplicates:
     """Count exact duplicates between the splits; only their inputs' digests are compared."""
     train, validation, test = splits.train.ids, splits.validation.ids, splits.test.ids
@@ -39,3 +54,24 @@ def duplicates(splits: Splits) -> Duplicates:
         int(np.isin(test, train).sum()),
         int(np.isin(test, validation).sum()),
     )
+
+
+def identical(splits: Splits) -> Identical:
+    """Find identical examples, also within a split, by their inputs' digests; the seal holds."""
+    copies = Copies(
+        {
+            "train": splits.train.marks,
+            "validation": splits.validation.marks,
+            "test": splits.test.marks,
+        }
+    )
+    everything = np.ones(len(copies.copy), np.bool_)
+    facts = {
+        "copies": int(copies.copy.sum()),
+        "copies_in_train": int(copies.copy[copies.within("train")].sum()),
+        "contradictions": copies.n_contradictions(everything),
+        "named_copies": copies.named_copies(everything),
+        "named_contradictions": copies.named_contradictions(everything),
+    }
+    told = (told_copies(copies, everything), told_contradictions(copies, everything))
+    return Identical(facts, tuple(f"{line} (see data.duplicates)" for line in told if line))

@@ -91,6 +91,19 @@ class Groups:
 
 
 @dataclass(frozen=True, eq=False)
+class Marks:
+    """What tells examples apart without their inputs: ids `[N]`, labels `[N]` and names."""
+
+    ids: Identities
+    labels: Integers
+    class_names: tuple[str, ...]
+    names: Inputs | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes.
 
@@ -155,6 +168,16 @@ class Examples:
             ]
             or [np.zeros(0, np.uint64)]
         )
+
+    @property
+    def marks(self) -> Marks:
+        """What tells these examples apart without their inputs."""
+        return Marks(self.ids, self.labels, self.class_names, self.names)
+
+    @property
+    def n_groups(self) -> int | None:
+        """How many groups the examples are of, or None where there are no groups."""
+        return None if self.groups is None else len(np.unique(self.groups.places))
 
     @cached_property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
-from harness.data.examples import Examples, Identities, Integers
+from harness.data.examples import Examples, Identities, Integers, Marks
 from harness.data.group_cut import group_cut
 from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
@@ -44,6 +44,16 @@ class Sealed:
     def digest(self) -> str:
         """The fingerprint of the examples behind the seal."""
         return self._examples.digest
+
+    @property
+    def n_groups(self) -> int | None:
+        """How many groups the examples are of, or None where there are no groups."""
+        return self._examples.n_groups
+
+    @property
+    def marks(self) -> Marks:
+        """What the audit needs: ids, labels and names, but no input."""
+        return self._examples.marks
 
     @property
     def ids(self) -> Identities:
