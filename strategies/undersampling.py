@@ -9,6 +9,7 @@ from pydantic import Field
 
 from harness.errors import UserError, unknown
 from harness.strategy import Range, Strategy
+from strategies.distances import MOST_DISTANCES, announce, features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,30 +18,39 @@ if TYPE_CHECKING:
 
 
 class Undersampling(Strategy):
-    """A fixed subset of the larger classes, chosen once by an imbalanced-learn under-sampler."""
+    """A fixed subset of the larger classes, chosen once by an imbalanced-learn under-sampler.
+
+    With `components`, a sampler that compares inputs gets that many principal components of them,
+    fitted to training examples; more distances than `max_distances` are refused.
+    """
 
     reference: ClassVar[str] = "Lemaitre et al. (2017), imbalanced-learn, under_sampling"
 
     sampler: str = "RandomUnderSampler"
     options: dict[str, Any] = Field(default_factory=dict)
+    components: Annotated[int, Field(ge=1)] | None = None
+    max_distances: Annotated[int, Field(ge=1)] = MOST_DISTANCES
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Visit only the examples that the under-sampler keeps.
 
-        Random choice looks at labels alone; every other sampler gets all inputs as one array of
-        numbers `[N, D]`, and the plan notes what that takes.
+        Random choice looks at labels alone; every other sampler gets all inputs, or their principal
+        components, as one array of numbers `[N, D]`, and the plan notes what that takes.
         """
         from dataclasses import replace
 
         from harness import Selected
 
         kind, options = self._sampler(rng)
-        shape = base.train.inputs.shape
         if _by_labels(kind):
-            features, notes = _positions(base.train), base.notes
+            numbers, notes = _positions(base.train), base.notes
         else:
-            features, notes = _numbers(base.train), (*base.notes, self._effort(kind, shape))
-        kept = self._kept(kind(**options), features, base.train)
+            effort, seed = self._effort(kind, base.train), 0
+            if self.components is not None:
+                seed = int(rng.integers(2**31))
+            numbers = features(base.train, self.components, seed, "undersampling")
+            notes = (*base.notes, effort)
+        kept = self._kept(kind(**options), numbers, base.train)
         return replace(base.in_every_phase(sampler=Selected(kept)), notes=notes)
 
     def _sampler(self, rng: np.random.Generator) -> tuple[type[Any], dict[str, Any]]:
@@ -71,12 +81,12 @@ class Undersampling(Strategy):
             options["random_state"] = int(rng.integers(2**31))
         return kind, options
 
-    def _kept(self, sampler: Any, features: np.ndarray, train: Examples) -> np.ndarray:
+    def _kept(self, sampler: Any, numbers: np.ndarray, train: Examples) -> np.ndarray:
         """Return the positions that the sampler keeps, sorted; at least one of each class."""
         import numpy as np
 
         try:
-            sampler.fit_resample(features, train.labels)
+            sampler.fit_resample(numbers, train.labels)
         except (ValueError, TypeError) as error:
             raise UserError(
                 f"undersampling: {self.sampler}: {str(error).splitlines()[0]}"
@@ -87,17 +97,28 @@ class Undersampling(Strategy):
             raise UserError(f"undersampling: {self.sampler} leaves no example of {names}")
         return kept
 
-    def _effort(self, kind: type[Any], shape: tuple[int, ...]) -> str:
-        """Say what a sampler that reads the inputs does with them."""
+    def _effort(self, kind: type[Any], train: Examples) -> str:
+        """Say, before it starts, what a sampler that reads the inputs does with them.
+
+        Raises:
+            UserError: it would compute more than `max_distances`.
+
+        """
         import inspect
         import math
 
-        count, width = shape[0], math.prod(shape[1:])
-        by_model = "estimator" in inspect.signature(kind).parameters
-        work = (
-            "fits a model to them" if by_model else f"computes up to {count**2:,} distances a round"
-        )
-        return f"undersampling: {self.sampler} copies {count:,} x {width:,} numbers and {work}"
+        width = self.components or math.prod(train.inputs.shape[1:])
+        what = "principal components" if self.components else "numbers"
+        distances = 0
+        if "estimator" in inspect.signature(kind).parameters:
+            work = "fits a model to them"
+        else:
+            distances = _distances(kind, train)
+            work = f"computes up to {distances:,} distances a round"
+        line = f"undersampling: {self.sampler} takes {len(train):,} x {width:,} {what} and {work}"
+        hint = "use NearMiss, which compares with the smallest class alone, or RandomUnderSampler"
+        announce(line, distances, self.max_distances, hint)
+        return line
 
 
 def _by_labels(kind: type[Any]) -> bool:
@@ -112,10 +133,14 @@ def _positions(train: Examples) -> np.ndarray:
     return np.arange(len(train))[:, np.newaxis]
 
 
-def _numbers(train: Examples) -> np.ndarray:
-    import numpy as np
+def _distances(kind: type[Any], train: Examples) -> int:
+    """Return how many distances a round of a sampler takes at most: all with all, as a rule."""
+    from imblearn.under_sampling import NearMiss
 
-    return train.gather(np.arange(len(train))).reshape(len(train), -1).astype(np.float32)
+    if not issubclass(kind, NearMiss):
+        return len(train) ** 2
+    smallest = int(train.counts[train.counts > 0].min())
+    return (len(train) - smallest) * smallest
 
 
 class RotatingUndersampling(Strategy):

@@ -52,21 +52,28 @@ def test_the_training_examples_themselves_stay_whole() -> None:
     assert planned().train.counts.tolist() == list(COUNTS)
 
 
+class Unreadable:
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, count: int) -> None:
+        self.shape = (count, 28, 28, 1)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Integers) -> Array:
+        raise AssertionError("an input was read")
+
+
+def unreadable(common: int, rare: int) -> Examples:
+    labels = np.repeat(np.arange(2), [common, rare])
+    return Examples(Unreadable(common + rare), labels, ("common", "rare"))
+
+
 def test_random_undersampling_reads_no_input() -> None:
-    class Unreadable:
-        shape = (95, 2, 2, 1)
-        dtype = np.dtype(np.float32)
-
-        def __len__(self) -> int:
-            return 95
-
-        def __getitem__(self, rows: Integers) -> Array:
-            raise AssertionError("an input was read")
-
-    train = Examples(Unreadable(), base().train.labels, ("ant", "bee", "cat"))
-    start = base_plan(train, Experiment())
+    start = base_plan(unreadable(900, 10), Experiment())
     plan = resolve("undersampling", {}).plan(start, np.random.default_rng(0))
-    assert counts(kept(plan)) == [10, 10, 10]
+    assert plan.pass_counts(plan.phases[0]).tolist() == [10, 10]
 
 
 def test_options_reach_the_sampler() -> None:
@@ -88,8 +95,12 @@ def test_a_choice_by_label_has_nothing_to_note() -> None:
 @pytest.mark.parametrize(
     ("sampler", "said"),
     [
-        ("NearMiss", "NearMiss copies 95 x 4 numbers and computes up to 9,025 distances a round"),
-        ("InstanceHardnessThreshold", "copies 95 x 4 numbers and fits a model to them"),
+        ("NearMiss", "NearMiss takes 95 x 4 numbers and computes up to 850 distances a round"),
+        (
+            "TomekLinks",
+            "TomekLinks takes 95 x 4 numbers and computes up to 9,025 distances a round",
+        ),
+        ("InstanceHardnessThreshold", "takes 95 x 4 numbers and fits a model to them"),
     ],
 )
 def test_a_sampler_that_reads_inputs_notes_what_that_takes(sampler: str, said: str) -> None:
@@ -99,6 +110,38 @@ def test_a_sampler_that_reads_inputs_notes_what_that_takes(sampler: str, said: s
     assert notes[0] == "a note"
     assert len(notes) == 2
     assert said in notes[1]
+
+
+def test_components_stand_for_the_inputs() -> None:
+    every, two = (kept(planned(sampler="NearMiss", components=k)) for k in (4, 2))
+    np.testing.assert_array_equal(every, kept(planned(sampler="NearMiss")))
+    assert two.tolist() != every.tolist()
+    reduced = planned(sampler="NearMiss", components=2)
+    assert "takes 95 x 2 principal components and computes" in reduced.notes[0]
+    assert kept(reduced).tolist() == two.tolist()
+
+
+def test_more_components_than_there_are_numbers_are_refused() -> None:
+    with pytest.raises(UserError, match=r"components=5, but 95 examples of 4 numbers"):
+        planned(sampler="NearMiss", components=5)
+
+
+def test_too_many_distances_are_refused_before_an_input_is_read() -> None:
+    start = base_plan(unreadable(1_000_000, 500), Experiment())
+    with pytest.raises(UserError, match=r"1,001,000,250,000 distances .* limit .* use NearMiss"):
+        resolve("undersampling", {"sampler": "TomekLinks"}).plan(start, np.random.default_rng(0))
+    with pytest.raises(UserError, match=r"3.1 GB .* take principal components: components=32"):
+        resolve("undersampling", {"sampler": "NearMiss"}).plan(start, np.random.default_rng(0))
+
+
+def test_many_distances_are_told_before_they_are_computed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = base_plan(unreadable(1_000_000, 500), Experiment())
+    strategy = resolve("undersampling", {"sampler": "NearMiss", "components": 32})
+    with pytest.raises(AssertionError, match="an input was read"):
+        strategy.plan(start, np.random.default_rng(0))
+    assert "computes up to 500,000,000 distances a round\n" in capsys.readouterr().err
 
 
 def test_the_seed_can_not_be_fixed_by_an_option() -> None:
