@@ -11,7 +11,7 @@ from harness.data.cache import cache_directory
 from harness.data.examples import Inputs, Integers, Joined, Subset
 from harness.data.images.decode import Decoder
 from harness.data.images.index import UNSTORED, Index
-from harness.data.images.ingest import Ingest, Listing, Spill, ingest
+from harness.data.images.ingest import Ingest, Listing, Spill, ingested
 from harness.data.images.lazy import OnTheFly
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
@@ -92,7 +92,7 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     store = None
     if section.cache.mode == "disk":
         store = Store.of(root, decoder, _directory(section.cache))
-        found = ingest(store, listing, spill, workers, section.cache.max_gib * 2**30)
+        found = ingested(store, listing, spill, workers, section.cache.max_gib * 2**30)
     else:
         found = Ingest(listing, Index.blank([]), 0, spill)
         found.run(workers, None)

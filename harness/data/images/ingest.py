@@ -163,7 +163,7 @@ class Ingest:
         self.n_rows = writer.n_rows
 
 
-def ingest(
+def ingested(
     store: Store, listing: Listing, spill: Spill, workers: Workers, max_bytes: float
 ) -> Ingest:
     """Return the listing with all that could be read in the store, or else in memory.
