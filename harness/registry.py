@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,16 @@ GROUP = "harness.strategies"
 class Entry:
     """A strategy that can be named, and where it comes from; `load` imports it.
 
-    `refused` says why it can't be used if that is plain without importing it. A file that holds
-    nothing usable is an entry as well, so that it is listed: its name is then its path.
+    `refused` says why it can't be used if that is plain without importing it; `module` is where an
+    installed one has its class. A file that holds nothing usable is an entry as well, so that it is
+    listed: its name is then its path.
     """
 
     name: str
     origin: str
     load: Callable[[], Any]
     refused: str = ""
+    module: str = ""
     is_file: bool = False
 
     @property
@@ -111,7 +114,7 @@ def _kind(name: str, known: Mapping[str, Entry]) -> type[Strategy]:
 
 def _installed() -> list[Entry]:
     return [
-        Entry(point.name, _distribution(point), point.load)
+        Entry(point.name, _distribution(point), point.load, module=point.module)
         for point in sorted(entry_points(group=GROUP))
     ]
 
@@ -132,8 +135,19 @@ def _imported(name: str, origin: str, kind: type[Strategy]) -> Entry:
 
 
 def _doubled(first: Entry, second: Entry) -> Entry:
+    if first.module and not second.module and _is_at(first.module, Path(second.origin)):
+        return second
     problem = (
         f"two strategies of this name, from {first.origin} and {second.origin}; "
         "rename one or leave it out"
     )
     return Entry(first.name, first.origin, first.load, problem)
+
+
+def _is_at(module: str, file: Path) -> bool:
+    """Whether an installed module is this very file, as in an editable installation."""
+    try:
+        spec = find_spec(module)
+    except Exception:  # a parent package that can't be imported
+        return False
+    return spec is not None and spec.origin is not None and file.samefile(spec.origin)

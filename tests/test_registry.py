@@ -272,3 +272,9 @@ def test_two_installed_plugins_of_one_name_are_told_apart_without_importing(site
     assert "two strategies of this name, from left-one and right-one" in message
     assert not {"left_one", "right_one"} & set(sys.modules)
     assert resolve("none", {}).name == "none"
+
+
+def test_a_file_that_is_installed_as_well_is_one_strategy(site: Path) -> None:
+    installed(site, "far-away", GOOD.format(name="FarAway"), "far_away = far_away:FarAway")
+    entry = registry([site / "far_away.py"])["far_away"]
+    assert (entry.kind is not None, entry.origin) == (True, str(site / "far_away.py"))
