@@ -76,6 +76,25 @@ def projection(train: Examples, components: int, seed: int, who: str) -> Any:
     return PCA(components, random_state=seed).fit(_flat(train, drawn))
 
 
+def by_components(train: Examples, components: int, neighbors: int, seed: int, who: str) -> Any:
+    """Return a `sklearn.neighbors.NearestNeighbors` that goes by principal components alone."""
+    from sklearn.neighbors import NearestNeighbors
+
+    class ByComponents(NearestNeighbors):  # type: ignore[misc]
+        def __init__(self, project: Any = None, n_neighbors: int = 5, n_jobs: Any = None) -> None:
+            super().__init__(n_neighbors=n_neighbors, n_jobs=n_jobs)
+            self.project = project
+
+        def fit(self, inputs: Any, labels: Any = None) -> Any:
+            return super().fit(self.project(inputs), labels)
+
+        def kneighbors(self, inputs: Any = None, *given: Any, **named: Any) -> Any:
+            found = None if inputs is None else self.project(inputs)
+            return super().kneighbors(found, *given, **named)
+
+    return ByComponents(projection(train, components, seed, who).transform, neighbors)
+
+
 def refuse_too_large(shape: tuple[int, ...], who: str, hint: str) -> None:
     """Raise UserError if float32 numbers of a shape `[N, ...]` would take too much memory."""
     import math

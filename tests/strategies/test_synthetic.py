@@ -5,7 +5,7 @@ import pytest
 from imblearn.over_sampling import SMOTE
 
 from harness.config.experiment import Experiment
-from harness.data.examples import Array, Examples
+from harness.data.examples import Array, Examples, Integers
 from harness.errors import UserError
 from harness.plan import Plan, base_plan
 from harness.registry import resolve
@@ -139,6 +139,77 @@ def test_random_copies_of_a_single_example_can_be_made() -> None:
 def test_balanced_data_stay_as_they_are() -> None:
     start = base((12, 12))
     assert planned(start) is start
+
+
+def test_as_many_components_as_numbers_change_nothing() -> None:
+    start = base(dtype=np.float32)
+    plain, turned = planned(start, seed=2), planned(start, seed=2, components=16)
+    np.testing.assert_array_equal(whole(plain.train), whole(turned.train))
+
+
+@pytest.mark.parametrize("sampler", ["SMOTE", "ADASYN"])
+def test_neighbours_can_be_found_by_fewer_components(sampler: str) -> None:
+    start = base(overlap=1.0, dtype=np.float32)
+    plain = planned(start, seed=2, sampler=sampler)
+    reduced = planned(start, seed=2, sampler=sampler, components=2)
+    assert not np.array_equal(whole(plain.train), whole(reduced.train))
+    np.testing.assert_array_equal(whole(reduced.train)[:68], whole(start.train))
+    again = planned(start, seed=2, sampler=sampler, components=2)
+    np.testing.assert_array_equal(whole(reduced.train), whole(again.train))
+
+
+class OnlyRare:
+    """A million examples of which the last 500 may be read, and the first one."""
+
+    shape = (1_000_500, 4, 4, 1)
+    dtype = np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Integers) -> Array:
+        assert ((rows == 0) | (rows >= 1_000_000)).all()
+        return ((rows[:, None] * np.arange(1, 17)) % 251).astype(np.uint8).reshape(-1, 4, 4, 1)
+
+
+def million() -> Plan:
+    labels = np.repeat(np.arange(2), [1_000_000, 500])
+    return base_plan(Examples(OnlyRare(), labels, ("common", "rare")), Experiment())
+
+
+@pytest.mark.parametrize("sampler", ["SMOTE", "RandomOverSampler"])
+def test_only_the_classes_that_grow_are_read(sampler: str) -> None:
+    plan = planned(million(), sampler=sampler, options={"sampling_strategy": 0.01})
+    assert plan.train.counts.tolist() == [1_000_000, 10_000]
+    assert plan.notes == (f"smote: {sampler} made 9500 examples of the smaller classes",)
+    assert len(plan.train.gather(np.arange(1_000_490, 1_000_600))) == 110
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"sampler": "SMOTETomek"}, "distances; the limit is 10,000,000,000: use sampler=SMOTE"),
+        ({"sampler": "BorderlineSMOTE", "max_distances": 9}, "up to 500,500,000 distances"),
+        ({"max_distances": 9}, "250,000 distances; the limit is 9: let fewer classes grow"),
+    ],
+)
+def test_too_many_distances_are_refused_before_they_start(
+    parameters: dict[str, Any], said: str
+) -> None:
+    assert said in refusal(million(), **parameters)
+
+
+def test_more_examples_than_memory_holds_are_refused() -> None:
+    labels = np.repeat(np.arange(2), [1_000_000, 500])
+    wide = type("Wide", (OnlyRare,), {"shape": (1_000_500, 28, 28, 1)})
+    start = base_plan(Examples(wide(), labels, ("common", "rare")), Experiment())
+    said = refusal(start)
+    assert "999,500 examples of 784 numbers would take 3.1 GB of memory" in said
+    assert "make fewer by options.sampling_strategy" in said
+
+
+def test_components_go_with_some_samplers_alone() -> None:
+    assert "SMOTE and ADASYN alone" in refusal(sampler="SMOTEENN", components=2)
 
 
 def test_it_comes_before_what_looks_at_the_examples() -> None:
