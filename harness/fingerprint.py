@@ -30,7 +30,7 @@ def conditions(experiment: Experiment, network: str, threads: int) -> str:
     threads and the versions of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
-    for place in ("path", "root"):  # where the data lie does not decide; their digest does
+    for place in ("path", "root", "cache"):  # where the data lie does not decide; their digest does
         settings["data"].pop(place, None)
     settings["train"]["threads"] = threads
     return _digest_of(

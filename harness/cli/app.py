@@ -244,17 +244,25 @@ def data(
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split and subset.")
     ] = 0,
+    ahead: Annotated[
+        bool, typer.Option("--prepare", help="Only decode the images, ahead of the first trial.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show class counts a split, imbalance ratio, and how often a batch lacks a class."""
-    from harness.cli.inspection import describe, show
+    from harness.cli.inspection import describe, prepare_images, show, show_preparation
     from harness.config.load import load
     from harness.data import prepare
 
     experiment = load(config, overrides or [])
-    document = describe(prepare(experiment, seed), experiment.train.batch_size)
+    if ahead:
+        document = prepare_images(experiment.data)
+    else:
+        document = describe(prepare(experiment, seed), experiment.train.batch_size)
     if as_json:
         _print_json(document)
+    elif ahead:
+        show_preparation(document)
     else:
         show(document, experiment.name)
 

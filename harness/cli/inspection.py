@@ -6,9 +6,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from harness.config.experiment import Data, ImageData
 from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
+from harness.data.sources import load
 from harness.data.split import Splits
+from harness.errors import UserError
 
 
 def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
@@ -39,6 +42,36 @@ def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
         "identical": same.facts,
         "notes": [*splits.notes, *audit.notes, *same.notes],
     }
+
+
+def prepare_images(section: Data) -> dict[str, Any]:
+    """Decode the images of a source ahead of time; return what it took, JSON-ready.
+
+    Raises UserError for a source without image files, and where nothing is kept for later.
+    """
+    if not isinstance(section, ImageData):
+        raise UserError(
+            f"data.source {section.source!r} has no image files to prepare; folder and table have"
+        )
+    if section.cache.mode != "disk":
+        raise UserError(
+            f"data.cache.mode {section.cache.mode!r} keeps nothing for later; --prepare needs disk"
+        )
+    source = load(section)
+    assert source.preparation is not None
+    return asdict(source.preparation) | {"notes": list(source.notes)}
+
+
+def show_preparation(document: dict[str, Any]) -> None:
+    """Print what it took to prepare the images, and where they are."""
+    out = Console(soft_wrap=True)
+    counts = {name: f"{document[name]:,}" for name in ("decoded", "reused", "unreadable", "stored")}
+    out.print("images: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    out.print(
+        f"cache: {document['bytes'] / 2**20:,.1f} MiB in {document['directory']}", markup=False
+    )
+    for note in document["notes"]:
+        out.print(f"note: {note}", markup=False)
 
 
 def show(document: dict[str, Any], name: str) -> None:

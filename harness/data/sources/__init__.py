@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from harness.data.classes import named_class
 from harness.data.examples import Examples
 from harness.errors import UserError
 
+if TYPE_CHECKING:
+    from harness.data.images import Preparation
+
 _MODULES: dict[type[Data], str] = {
     DigitsData: "digits",
     IdxData: "idx",
@@ -34,12 +38,16 @@ _MODULES: dict[type[Data], str] = {
 
 @dataclass(frozen=True)
 class Source:
-    """What a source holds: training examples, its own validation and test sets if it has any."""
+    """What a source holds: training examples, its own validation and test sets if it has any.
+
+    `preparation` is what it took to decode the images of a source that reads image files.
+    """
 
     train: Examples
     validation: Examples | None
     test: Examples | None
     notes: tuple[str, ...]
+    preparation: "Preparation | None" = None
 
 
 def load(data: Data) -> Source:

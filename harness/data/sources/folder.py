@@ -1,5 +1,6 @@
 """Images in one sub-folder a class, optionally below `train`, `validation` and `test`."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from harness.config.experiment import FolderData
 from harness.data import images
-from harness.data.examples import Examples, Groups
+from harness.data.examples import Examples
 from harness.data.groups import grouped_by
 from harness.data.sources import Source
 from harness.errors import UserError, unknown
@@ -22,12 +23,13 @@ _SUFFIXES = frozenset(_PLAIN_SUFFIXES + _JPEG_SUFFIXES + _TIFF_SUFFIXES + _PPM_S
 
 
 @dataclass(frozen=True)
-class _Found:
-    """An image file and where it belongs."""
+class _Folder:
+    """The image files of one class in one split: paths below `prefix`, which is below the root."""
 
-    path: Path
     split: str
-    class_name: str
+    label: int
+    prefix: str
+    below: list[str]
 
 
 def load(section: FolderData) -> Source:
@@ -41,20 +43,18 @@ def load(section: FolderData) -> Source:
         raise UserError(f"data.path {root} is no directory; it must hold one sub-folder a class")
     layout = _layout(root)
     class_names = _class_names(layout, root)
-    found = [
-        _Found(path, split, class_name)
-        for split, directory in layout.items()
-        for class_name in class_names
-        for path in _files(directory / class_name, root)
-    ]
-    listed = [one for one in found if one.path.suffix.lower() in _SUFFIXES]
-    read = images.read(root, [str(one.path.relative_to(root)) for one in listed], section)
-    pattern = section.group_pattern
-    groups = None if pattern is None else grouped_by(pattern, _below(listed, layout))
-    everything = _examples(listed, read, class_names, groups)
-    parts = {split: _part(everything, split, listed, read) for split in layout}
-    notes = [*read.notes, *_ignored(len(found) - len(listed))]
-    return Source(parts["train"], parts.get("validation"), parts.get("test"), tuple(notes))
+    folders, ignored = _listed(layout, class_names, root)
+    names = [folder.prefix + name for folder in folders for name in folder.below]
+    found = images.read(root, names, section)
+    everything = _examples(folders, found, class_names, section.group_pattern)
+    parts = {split: _part(everything, split, folders, found) for split in layout}
+    return Source(
+        parts["train"],
+        parts.get("validation"),
+        parts.get("test"),
+        (*found.notes, *_ignored(ignored)),
+        found.preparation,
+    )
 
 
 def _layout(root: Path) -> dict[str, Path]:
@@ -89,24 +89,50 @@ def _class_names(layout: dict[str, Path], root: Path) -> tuple[str, ...]:
 
 
 def _folders(directory: Path, root: Path) -> list[Path]:
-    folders = sorted(path for path in directory.iterdir() if not _is_hidden(path.name))
-    for path in folders:
-        _refuse_escape(path, root)
-    return [path for path in folders if path.is_dir()]
+    return [Path(entry.path) for entry in _entries(str(directory), root) if entry.is_dir()]
 
 
-def _files(directory: Path, root: Path) -> Iterator[Path]:
-    """Yield the files in and below a class folder, sorted."""
-    for path in sorted(directory.iterdir()):
-        if _is_hidden(path.name):
-            continue
-        _refuse_escape(path, root)
-        if not path.is_dir():
-            yield path
-        elif path.is_symlink():
-            raise UserError(f"{path} is a link to a folder inside a class; put the images there")
+def _entries(directory: str, root: Path) -> list[os.DirEntry[str]]:
+    """Return what a directory holds, sorted, without hidden files."""
+    with os.scandir(directory) as entries:
+        shown = sorted((each for each in entries if not _is_hidden(each.name)), key=_name)
+    for entry in shown:
+        if entry.is_symlink():
+            _refuse_escape(Path(entry.path), root)
+    return shown
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _listed(
+    layout: dict[str, Path], class_names: Sequence[str], root: Path
+) -> tuple[list[_Folder], int]:
+    """Return the files of every class and split, and how many are no images by their suffix."""
+    folders, ignored = [], 0
+    for split, directory in layout.items():
+        for label, class_name in enumerate(class_names):
+            folder = directory / class_name
+            files = list(_files(str(folder), root))
+            named = [name for name in files if os.path.splitext(name)[1].lower() in _SUFFIXES]  # noqa: PTH122
+            prefix = f"{folder.relative_to(root).as_posix()}/"
+            folders.append(_Folder(split, label, prefix, named))
+            ignored += len(files) - len(named)
+    return folders, ignored
+
+
+def _files(directory: str, root: Path, prefix: str = "") -> Iterator[str]:
+    """Yield the files in and below a class folder, sorted: their paths below it."""
+    for entry in _entries(directory, root):
+        if not entry.is_dir():
+            yield prefix + entry.name
+        elif entry.is_symlink():
+            raise UserError(
+                f"{entry.path} is a link to a folder inside a class; put the images there"
+            )
         else:
-            yield from _files(path, root)
+            yield from _files(entry.path, root, f"{prefix}{entry.name}/")
 
 
 def _is_hidden(name: str) -> bool:
@@ -114,33 +140,34 @@ def _is_hidden(name: str) -> bool:
 
 
 def _refuse_escape(path: Path, root: Path) -> None:
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if not path.resolve().is_relative_to(root.resolve()):
         raise UserError(f"{path} is a link that leads out of {root}; put the images there instead")
 
 
-def _below(listed: Sequence[_Found], layout: dict[str, Path]) -> list[str]:
-    """Return each image's path below the folder of its class."""
-    return [one.path.relative_to(layout[one.split] / one.class_name).as_posix() for one in listed]
-
-
 def _examples(
-    listed: Sequence[_Found],
+    folders: Sequence[_Folder],
     found: images.Images,
     class_names: tuple[str, ...],
-    groups: Groups | None,
+    pattern: str | None,
 ) -> Examples:
-    index = {name: label for label, name in enumerate(class_names)}
-    labels = np.array([index[one.class_name] for one in listed], dtype=np.int64)
+    labels = np.repeat(
+        np.array([folder.label for folder in folders], np.int64),
+        [len(each.below) for each in folders],
+    )
+    below = [name for folder in folders for name in folder.below]
+    groups = None if pattern is None else grouped_by(pattern, below)
     names = np.array(found.names, np.dtypes.StringDType())
     return Examples(found.inputs, labels, class_names, groups, names)
 
 
 def _part(
-    everything: Examples, split: str, listed: Sequence[_Found], found: images.Images
+    everything: Examples, split: str, folders: Sequence[_Folder], found: images.Images
 ) -> Examples:
-    here = np.array([one.split == split for one in listed], dtype=np.bool_)
+    here = np.repeat(
+        [each.split == split for each in folders], [len(each.below) for each in folders]
+    )
     positions = found.readable[here[found.readable]]
-    examples = everything if len(positions) == len(listed) else everything.take(positions)
+    examples = everything if len(positions) == len(everything) else everything.take(positions)
     for name, count in zip(examples.class_names, examples.counts, strict=True):
         if count == 0:
             raise UserError(f"class {name!r} has no readable image in the {split} data")
