@@ -30,7 +30,7 @@ class Recipe:
     n_classes: int
     optimizer: str
     momentum: float
-    weight_decay: float
+    decays: bool
 
     @classmethod
     def of(cls, network: str, train: Train, examples: Examples) -> "Recipe":
@@ -43,7 +43,7 @@ class Recipe:
             n_classes=examples.n_classes,
             optimizer=train.optimizer,
             momentum=train.momentum,
-            weight_decay=train.weight_decay,
+            decays=train.weight_decay > 0,
         )
 
 
@@ -58,6 +58,7 @@ class CompiledNetwork:
         self.recipe = recipe
         self.model = self._fresh()
         self._scale = tf.Variable(tf.ones(recipe.n_classes), name="head_scale")
+        self._decay = tf.Variable(0.0, name="weight_decay")
         self._initial: list[Array] = []
         self._initial_head: list[Array] = []
         self._initial_seed: int | None = None
@@ -76,11 +77,15 @@ class CompiledNetwork:
         """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
         return Head(self.model, self.recipe.network)
 
-    def reset(self, seed: int, initial_bias: Floats | None = None) -> None:
+    def reset(
+        self, seed: int, initial_bias: Floats | None = None, weight_decay: float = 0.0
+    ) -> None:
         """Give every variable the value that a new model and optimizer of this seed would have.
 
-        Without an `initial_bias` `[C]` the last layer's bias is the network's own.
+        Without an `initial_bias` `[C]` the last layer's bias is the network's own. The decay counts
+        where the recipe has one; it is no part of what is compiled, so it can be tuned cheaply.
         """
+        self._decay.assign(weight_decay)
         if seed != self._initial_seed:
             keras.utils.set_random_seed(seed)
             self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
@@ -163,7 +168,7 @@ class CompiledNetwork:
 
     def _optimizer(self, trainable: Trainable) -> Any:
         if trainable not in self._optimizers:
-            optimizer = _optimizer(self.recipe)
+            optimizer = _optimizer(self.recipe, self._decay)
             optimizer.build(self._variables(trainable))
             self._optimizers[trainable] = optimizer, tf.function(_zeroing(optimizer.variables))
         return self._optimizers[trainable][0]
@@ -258,9 +263,11 @@ def _zeroing(variables: Sequence[Any]) -> Callable[[], None]:
     return forget
 
 
-def _optimizer(recipe: Recipe) -> Any:
+def _optimizer(recipe: Recipe, decay: Any) -> Any:
     """Make an optimizer; decay is decoupled in all of them, so Adam with decay is AdamW."""
-    decay = recipe.weight_decay or None
     if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(1.0, momentum=recipe.momentum, weight_decay=decay)
-    return keras.optimizers.Adam(1.0, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(1.0, momentum=recipe.momentum)
+    else:
+        optimizer = keras.optimizers.Adam(1.0)
+    optimizer.weight_decay = decay if recipe.decays else None
+    return optimizer

@@ -113,7 +113,7 @@ def train(
 
     """
     started = time.perf_counter()
-    network.reset(seed, plan.initial_bias)
+    network.reset(seed, plan.initial_bias, experiment.train.weight_decay)
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
     rng, drawn = generator(seed, "sampling"), generator(seed, "batch transform")
     history: list[Epoch] = []

@@ -265,3 +265,32 @@ def test_a_phase_that_restarts_the_schedule_ends_the_one_before_it() -> None:
     assert [epoch.learning_rate for epoch in trained.epochs] == pytest.approx(
         [0.00075, 0.00025, 0.0, 0.0005, 0.0], abs=1e-9
     )
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "keras_name"), [("sgd", "SGD"), ("adam", "AdamW"), ("adamw", "AdamW")]
+)
+def test_weight_decay_is_keras_own_and_another_value_compiles_nothing_anew(
+    optimizer: str, keras_name: str
+) -> None:
+    import keras
+
+    networks_used = set()
+    for decay in (0.05, 0.4):
+        settings = experiment(optimizer=optimizer, learning_rate=0.01, weight_decay=decay)
+        splits = prepare(settings, 0)
+        plan = replace(base_plan(splits.train, settings), phases=(Phase(InOrder()),))
+        network, trained = trained_by(plan, splits, settings)
+        networks_used.add(network)
+        network.reset(0)
+
+        model = networks.build("mlp", (8, 8, 1), 10)
+        model.set_weights(network.weights())
+        momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
+        own = getattr(keras.optimizers, keras_name)(0.01, weight_decay=decay, **momentum)
+        model.compile(own, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        inputs = splits.train.gather(np.arange(len(splits.train))).astype(np.float32) / 255
+        model.fit(inputs, splits.train.labels, batch_size=64, epochs=2, shuffle=False, verbose=0)
+        for ours, theirs in zip(trained.last, model.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-3)
+    assert len(networks_used) == 1
