@@ -21,6 +21,7 @@ class Mixup(Strategy):
     """Each example is blended with another one of its batch, and so are their labels."""
 
     reference: ClassVar[str] = "Zhang et al. (2018), mixup: Beyond Empirical Risk Minimization"
+    neutral: ClassVar[Mapping[str, Any] | None] = {"alpha": 0.0}
 
     alpha: Alpha = 0.2
 
@@ -47,6 +48,7 @@ class Remix(Strategy):
     reference: ClassVar[str] = (
         "Chou et al. (2020), Remix: Rebalanced Mixup, eq. 8; kappa and tau as there"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {"alpha": 0.0}
 
     alpha: Alpha = 1.0
     kappa: Annotated[float, Field(gt=1.0), Range(1.5, 10.0, log=True)] = 3.0

@@ -25,6 +25,13 @@ class OnlineAugmentation(Strategy):
     reference: ClassVar[str] = (
         "Simard et al. (2003), Best Practices for CNNs; Keras' preprocessing layers"
     )
+    neutral: ClassVar[Mapping[str, Any] | None] = {
+        "flip": "none",
+        "rotation": 0.0,
+        "translation": 0.0,
+        "zoom": 0.0,
+        "contrast": 0.0,
+    }
 
     classes: Literal["smaller", "all"] = "smaller"
     flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -47,6 +48,7 @@ class TauNormalisation(Strategy):
     """After training, the last layer's weights are divided by their norms to the power tau."""
 
     reference: ClassVar[str] = f"{KANG}, section 4.3, eq. 5"
+    neutral: ClassVar[Mapping[str, Any] | None] = {"tau": 0.0}
 
     tau: Annotated[float | None, Field(ge=0.0, le=2.0), Range(0.0, 1.5)] = None
 

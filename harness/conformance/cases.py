@@ -1,6 +1,6 @@
 """Small imbalanced data of every kind that a strategy must cope with, made anew when asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,9 +9,11 @@ from harness.data.examples import Array, Examples, Integers
 from harness.losses import Loss, cross_entropy
 from harness.plan import ClassWeights, Plan, base_plan
 from harness.sampling import Selected
+from harness.transforms import BatchTransform, HeadTransform, unchanged
 
 # In no order of the alphabet: a strategy that sorts names mixes up its classes, and is found out.
 NAMES = ("kite", "bee", "owl", "ant", "wren", "fox", "jay", "elk", "cat", "gnu")
+SAME = HeadTransform("same", lambda kernel, bias: (kernel, bias))
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,16 @@ class Case:
         return base_plan(self.train(draw), Experiment())
 
     def dressed(self) -> Plan:
-        """Return a plan of these examples in which every field of a phase is set, as in a stack."""
+        """Return a plan of these examples in which all that can be set is set, as in a stack."""
         base = self.base()
         n_classes = len(self.counts)
-        return base.in_every_phase(
+        dressed = base.in_every_phase(
             sampler=Selected(np.arange(len(base.train))),
             loss=Loss(cross_entropy, {"margin": np.linspace(0.0, 1.0, n_classes)}),
             class_weight=ClassWeights(np.linspace(1.0, 2.0, n_classes)),
+            batch_transform=BatchTransform(unchanged, {"amount": np.ones(n_classes)}),
         )
+        return replace(dressed, initial_bias=np.zeros(n_classes), head_transforms=(SAME,))
 
     def _inputs(self, labels: Integers, rng: np.random.Generator) -> Array:
         if not self.images:

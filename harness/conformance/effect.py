@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.conformance.batches import scaled, transformed
+from harness.conformance.compiled import graded
 from harness.data.examples import Array, Examples, Integers
 from harness.plan import Phase, Plan, describe
 
@@ -30,8 +32,14 @@ def effect(plan: Plan, losses: bool = True) -> Effect:
         parts[f"{where}.sampler's passes"] = passes(plan, phase)
         if phase.class_weight is not None:
             parts[f"{where}.class_weight, every epoch"] = phase.class_weight.values.tolist()
+        given = phase.batch_transform.parameters
+        parts[f"{where}.batch_transform, parameters"] = {
+            key: np.asarray(value).tolist() for key, value in given.items()
+        }
         if losses:
             parts[f"{where}.loss, values"] = loss_values(plan, phase)
+            parts[f"{where}.batch_transform, results"] = transform_results(plan, phase)
+    parts["head_transforms, results"] = head_results(plan)
     return parts
 
 
@@ -71,7 +79,27 @@ def batch(n_classes: int, size: int = 64) -> tuple[Integers, Array]:
 
 def loss_values(plan: Plan, phase: Phase) -> list[float]:
     """Return the losses of an ordinary batch."""
-    from harness.conformance.compiled import graded
-
     values, _ = graded(phase.loss, *batch(plan.train.n_classes))
     return [float(value) for value in values.ravel()]
+
+
+def transform_results(plan: Plan, phase: Phase) -> str:
+    """Return a digest of what a phase's batch transform makes of the first examples."""
+    first = np.arange(min(16, len(plan.train)))
+    inputs = scaled(plan.train, first)
+    made = transformed(phase.batch_transform, inputs, plan.train.labels[first], seed=1)
+    parts = (made.inputs, made.labels, made.shares)
+    return hashlib.blake2b(b"".join(each.tobytes() for each in parts), digest_size=16).hexdigest()
+
+
+def head(n_classes: int) -> tuple[Array, Array]:
+    """Return a kernel `[D, C]` and a bias `[C]`, always the same ones."""
+    rng = np.random.default_rng(n_classes)
+    kernel, bias = rng.normal(0, 1, (6, n_classes)), rng.normal(0, 1, n_classes)
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def head_results(plan: Plan) -> list[list[Any]]:
+    """Return what each head transform makes of a head."""
+    results = [each.function(*head(plan.train.n_classes)) for each in plan.head_transforms]
+    return [[np.asarray(part).tolist() for part in each] for each in results]

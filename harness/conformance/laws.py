@@ -13,6 +13,7 @@ from harness.conformance.sampling import SAMPLING
 from harness.conformance.search import SEARCH
 from harness.conformance.stacking import STACKING
 from harness.conformance.subject import Subject
+from harness.conformance.transforms import TRANSFORMS
 from harness.conformance.validity import VALIDITY
 
 # Reading comes first: what a strategy has once read and kept, it does not read again.
@@ -24,6 +25,7 @@ LAWS: tuple[Law, ...] = (
     PERMUTATION,
     SAMPLING,
     *LOSSES,
+    *TRANSFORMS,
     PRIOR,
     NEUTRAL,
     *SEARCH,

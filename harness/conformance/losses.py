@@ -1,6 +1,7 @@
 """Losses are functions of one example each that no logits bring to harm."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -121,13 +122,21 @@ def _never_negative(subject: Subject) -> None:
 def _compiled_once(subject: Subject) -> None:
     for planned in subject.planned():
         again = plan_of(planned.strategy, planned.case.base(), seed=1)
-        for one, other in zip(planned.plan.phases, again.phases, strict=False):
-            name = getattr(one.loss.function, "__qualname__", "<object>")
-            if "<" in name or one.loss.function is not other.loss.function:
+        for one, other in zip(_functions(planned.plan), _functions(again), strict=False):
+            name = getattr(one, "__qualname__", "<object>")
+            if "<" in name or one is not other:
                 raise Broken(
-                    f"the loss function {name} is made anew by each plan, and so is compiled anew; "
-                    "define it at the top of a module, and pass what differs as Loss.parameters"
+                    f"the function {name} is made anew by each plan, and so is compiled anew; "
+                    "define it at the top of a module, and pass what differs as `parameters`"
                 )
+
+
+def _functions(plan: Plan) -> list[Any]:
+    return [
+        each
+        for phase in plan.phases
+        for each in (phase.loss.function, phase.batch_transform.function)
+    ]
 
 
 LOSSES = (
@@ -147,7 +156,7 @@ LOSSES = (
         _never_negative,
     ),
     Law(
-        "losses are compiled once",
+        "functions are compiled once",
         "compiling takes longer than many a trial",
         _compiled_once,
     ),

@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from harness.conformance.batches import scaled, transformed
 from harness.conformance.cases import CASES
 from harness.conformance.compiled import graded
-from harness.conformance.effect import batch, content
+from harness.conformance.effect import batch, content, head
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Refused, Subject, plan_of
 from harness.errors import UserError
 from harness.plan import Plan
 from harness.prior import effective_prior
+from harness.transforms import BatchTransform, HeadTransform
 
 SETTINGS = ("batch_size", "learning_rate", "decision")
 
@@ -44,6 +46,8 @@ def _changed(base: Plan, plan: Plan) -> str | None:
     parts = {
         "plan.train": content(base.train) == content(plan.train),
         **{name: getattr(base, name) == getattr(plan, name) for name in SETTINGS},
+        "initial_bias": plan.initial_bias is None,
+        "head_transforms": all(_same_head(base, each) for each in plan.head_transforms),
     }
     for number in range(len(plan.phases)):
         same = _same_parts(base, plan, number)
@@ -57,9 +61,12 @@ def _same_parts(base: Plan, plan: Plan, number: int) -> dict[str, bool]:
     old, new = base.phases[number], plan.phases[number]
     return {
         "trainable": old.trainable == new.trainable,
+        "head": old.head == new.head,
+        "schedule": old.schedule == new.schedule,
         "sampler": np.array_equal(base.pass_counts(old), plan.pass_counts(new)),
         "class_weight": bool((plan.class_weights(new, 0).astype(np.float32) == 1.0).all()),
         "loss": old.loss.logit_scale == new.loss.logit_scale and _same_loss(base, plan, number),
+        "batch_transform": _same_batches(base, new.batch_transform),
     }
 
 
@@ -69,6 +76,19 @@ def _same_loss(base: Plan, plan: Plan, number: int) -> bool:
     new, new_slope = graded(plan.phases[number].loss, labels, logits)
     same = np.allclose(old, new, rtol=1e-6, atol=1e-6)
     return same and np.allclose(old_slope, new_slope, rtol=1e-5, atol=1e-6)
+
+
+def _same_batches(base: Plan, transform: BatchTransform) -> bool:
+    first = np.arange(min(64, len(base.train)))
+    inputs, labels = scaled(base.train, first), base.train.labels[first]
+    made = transformed(transform, inputs, labels, seed=1)
+    own = np.eye(base.train.n_classes)[labels]
+    return np.array_equal(made.inputs, inputs) and np.allclose(made.mass(len(own[0])), own)
+
+
+def _same_head(base: Plan, transform: HeadTransform) -> bool:
+    before = head(base.train.n_classes)
+    return all(map(np.array_equal, transform.function(*before), before))
 
 
 NEUTRAL = Law(

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from harness.config.experiment import Experiment
+from harness.conformance.batches import scaled, transformed
 from harness.conformance.compiled import graded
-from harness.conformance.effect import batch
+from harness.conformance.effect import batch, head
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Planned, Subject, plan_of
 from harness.data.classes import named_class
@@ -17,6 +18,7 @@ from harness.prior import effective_prior
 
 DRAWS = 16
 ERRORS = 5.0
+WORDS = ("trainable", "head", "schedule")
 
 
 def _renumbers(subject: Subject) -> None:
@@ -80,6 +82,8 @@ def _difference(
         return "the number of phases"
     if not _same_visits(planned, after, order, subject, moved):
         return "how often each class is visited"
+    if not _same_heads(before, after, order):
+        return "initial_bias or a head transform"
     for one, other in zip(before.phases, after.phases, strict=True):
         wrong = _phase_difference(before, after, (one, other), order)
         if wrong is not None:
@@ -91,21 +95,34 @@ def _phase_difference(
     before: Plan, after: Plan, phases: tuple[Phase, Phase], order: Integers
 ) -> str | None:
     one, other = phases
-    if (one.share, one.trainable) != (other.share, other.trainable):
-        return "a phase's share or trainable part"
-    weights = [
-        np.ones(len(order)) if p.class_weight is None else p.class_weight.values for p in phases
-    ]
-    if not _close(weights[0], weights[1], order):
-        return "class_weight"
-    factors = [
-        np.ones(len(order)) if p.loss.prior_factor is None else p.loss.prior_factor for p in phases
-    ]
-    if not _close(factors[0] / factors[0].sum(), factors[1] / factors[1].sum(), order):
-        return "the loss's prior_factor"
-    if not np.allclose(_loss(one, order, False), _loss(other, order, True), rtol=1e-4, atol=1e-5):
-        return "the loss"
-    return None
+    even = np.ones(len(order))
+    weights = [even if p.class_weight is None else p.class_weight.values for p in phases]
+    factors = [even if p.loss.prior_factor is None else p.loss.prior_factor for p in phases]
+    shares = [each / each.sum() for each in factors]
+    losses = _loss(one, order, False), _loss(other, order, True)
+    parts = {
+        "a phase's share": one.share == other.share,
+        **{name: getattr(one, name) == getattr(other, name) for name in WORDS},
+        "class_weight": _close(weights[0], weights[1], order),
+        "the loss's prior_factor": _close(shares[0], shares[1], order),
+        "the loss": np.allclose(*losses, rtol=1e-4, atol=1e-5),
+        "the batch transform": _same_batches((before, one), (after, other), order),
+    }
+    return next((name for name, same in parts.items() if not same), None)
+
+
+def _same_batches(one: tuple[Plan, Phase], other: tuple[Plan, Phase], order: Integers) -> bool:
+    """Compare what is made of the same examples under the same seed; their labels are renumbered.
+
+    Where a plan's examples are made by chance, those of the first plan are taken for both.
+    """
+    (before, first), (_, second) = one, other
+    positions = np.arange(min(64, len(before.train)))
+    inputs, labels = scaled(before.train, positions), before.train.labels[positions]
+    old = transformed(first.batch_transform, inputs, labels, seed=1)
+    new = transformed(second.batch_transform, inputs, order[labels], seed=1)
+    mass, moved = old.mass(len(order)), new.mass(len(order))[:, order]
+    return np.allclose(old.inputs, new.inputs, atol=1e-5) and np.allclose(mass, moved, atol=1e-5)
 
 
 def _close(before: Array, after: Array, order: Integers) -> bool:
@@ -118,6 +135,23 @@ def _loss(phase: Phase, order: Integers, moved: bool) -> Array:
         labels, logits = order[labels], logits[:, np.argsort(order)]
     values, _ = graded(phase.loss, labels, logits)
     return values
+
+
+def _same_heads(before: Plan, after: Plan, order: Integers) -> bool:
+    if len(before.head_transforms) != len(after.head_transforms):
+        return False
+    pairs: list[tuple[Array, Array]] = []
+    if before.initial_bias is None or after.initial_bias is None:
+        if before.initial_bias is not after.initial_bias:
+            return False
+    else:
+        pairs.append((before.initial_bias, after.initial_bias))
+    kernel, bias = head(len(order))
+    back = np.argsort(order)
+    for one, other in zip(before.head_transforms, after.head_transforms, strict=True):
+        results = one.function(kernel, bias), other.function(kernel[:, back], bias[back])
+        pairs += list(zip(*results, strict=True))
+    return all(np.allclose(old, new[..., order], rtol=1e-5, atol=1e-6) for old, new in pairs)
 
 
 def _same_visits(

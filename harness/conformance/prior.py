@@ -32,7 +32,8 @@ def _disagreement(planned: Planned) -> str | None:
     declared = effective_prior(plan).values
     visits = _simulated_visits(plan)
     phase = plan.phases[-1]
-    mass = visits / visits.sum() * plan.class_weights(phase, 0)
+    labelled = phase.batch_transform.labelled(visits / visits.sum())
+    mass = labelled * plan.class_weights(phase, 0)
     shown = _reflected(phase.loss, mass)
     allowed = ROUNDING + ERRORS / np.sqrt(np.maximum(visits, 1.0))
     off = np.abs(np.log(shown / declared)) - allowed

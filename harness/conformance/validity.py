@@ -1,7 +1,7 @@
 """A plan that the training loop can execute, on every kind of data."""
 
 import json
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.losses import Loss
 from harness.plan import ClassWeights, Phase, Plan, describe
 from harness.prior import effective_prior
+from harness.transforms import BatchTransform
 
 
 def _copes(subject: Subject) -> None:
@@ -48,7 +49,8 @@ def complaint(plan: Any, base: Plan) -> str | None:
     if not isinstance(plan, Plan):
         return f"plan() returns a {type(plan).__name__}; return a harness.Plan"
     return (
-        _of_examples(plan.train, base.train)
+        (None if plan.phases else "the plan has no phases; keep at least one")
+        or _of_examples(plan.train, base.train)
         or _of_settings(plan)
         or next((said for phase in plan.phases if (said := _of_phase(plan, phase))), None)
         or _of_whole(plan)
@@ -74,14 +76,14 @@ def _of_examples(train: Examples, base: Examples) -> str | None:
 
 
 def _of_settings(plan: Plan) -> str | None:
-    if not plan.phases:
-        return "the plan has no phases; keep at least one"
     if not isinstance(plan.batch_size, int) or plan.batch_size < 1:
         return f"batch_size is {plan.batch_size!r}; it must be a whole number of 1 or more"
     if not _positive(plan.learning_rate):
         return f"learning_rate is {plan.learning_rate!r}; it must be finite and above 0"
     if plan.decision not in RULES:
         return f"decision is {plan.decision!r}; it must be one of {', '.join(RULES)}"
+    if plan.initial_bias is not None and not _a_number_a_class(plan, plan.initial_bias):
+        return "initial_bias is no row of finite numbers, one a class, [C]"
     if not all(isinstance(note, str) and "\n" not in note for note in plan.notes):
         return "notes must be text, a line each"
     return None
@@ -90,10 +92,25 @@ def _of_settings(plan: Plan) -> str | None:
 def _of_phase(plan: Plan, phase: Phase) -> str | None:
     if not _positive(phase.share):
         return f"a phase's share is {phase.share!r}; it must be finite and above 0"
-    known = get_args(get_type_hints(Phase)["trainable"])
-    if phase.trainable not in known:
-        return f"trainable is {phase.trainable!r}; it must be one of {', '.join(known)}"
-    return _of_weights(plan, phase.class_weight) or _of_loss(plan, phase.loss)
+    for name, hint in get_type_hints(Phase).items():
+        known = get_args(hint) if get_origin(hint) is Literal else ()
+        if known and getattr(phase, name) not in known:
+            return f"{name} is {getattr(phase, name)!r}; it must be one of {', '.join(known)}"
+    return (
+        _of_weights(plan, phase.class_weight)
+        or _of_loss(plan, phase.loss)
+        or _of_transform(plan, phase.batch_transform)
+    )
+
+
+def _of_transform(plan: Plan, transform: BatchTransform) -> str | None:
+    n_classes, kept = plan.train.n_classes, transform.kept
+    if kept is None:
+        return None
+    shares = np.asarray(kept, np.float64)
+    if shares.shape != (n_classes, n_classes) or not ((shares >= 0) & (shares <= 1)).all():
+        return f"the batch transform's `kept` must be shares in 0 .. 1, [{n_classes}, {n_classes}]"
+    return None
 
 
 def _of_weights(plan: Plan, weights: ClassWeights | None) -> str | None:
@@ -135,6 +152,10 @@ def _of_whole(plan: Plan) -> str | None:
     except (TypeError, ValueError) as error:
         return f"the plan can't be recorded as JSON ({in_one_line(error)}); use plain numbers"
     return None
+
+
+def _a_number_a_class(plan: Plan, values: Any) -> bool:
+    return np.shape(values) == (plan.train.n_classes,) and bool(np.isfinite(values).all())
 
 
 def _positive(values: Any) -> bool:
