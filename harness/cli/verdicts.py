@@ -128,7 +128,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 
 def _legend(document: Mapping[str, Any]) -> str:
-    """Say what the numbers are, and how small a difference could have been seen."""
+    """Say what the numbers are, and how small a difference is likely to be found."""
     metric = Metric(document["metric"])
     seeds = len(document["seeds"])
     lines = [

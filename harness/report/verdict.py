@@ -66,7 +66,7 @@ def _undecided(group: list[Verdict], content: Content, metric: Metric) -> str:
         return f"{start} with {seeds}"
     size = metric.difference(detectable, signed=False)
     unit = "points" if metric.share else metric.unit
-    return f"{start} with {seeds}; differences under {size} {unit} could not have been seen"
+    return f"{start} with {seeds}; differences under {size} {unit} would often be missed"
 
 
 def _too_few(group: list[Verdict], content: Content, metric: Metric) -> str:

@@ -62,7 +62,7 @@ def test_undecided_all() -> None:
     text = said(verdict("a", "undecided"), verdict("b", "undecided"))
     assert text == (
         "On digits, no strategy can be told from plain training with 5 seeds; "
-        "differences under 4.2 points could not have been seen."
+        "differences under 4.2 points would often be missed."
     )
 
 
@@ -74,7 +74,7 @@ def test_undecided_beside_a_failed_strategy() -> None:
     text = said(verdict("a", "undecided"), failed("b"))
     assert text == (
         "On digits, a cannot be told from plain training with 5 seeds; differences under 4.2 "
-        "points could not have been seen; 1 strategy did not finish."
+        "points would often be missed; 1 strategy did not finish."
     )
 
 
