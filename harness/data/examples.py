@@ -1,7 +1,7 @@
 """Inputs with their labels: in memory, memory-mapped, or a view of either that copies nothing."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Identities = NDArray[np.uint64]
 Array = NDArray[Any]
+BLOCK_BYTES = 4 << 20
 
 
 class Inputs(Protocol):
@@ -161,13 +162,10 @@ class Examples:
     @cached_property
     def ids(self) -> Identities:
         """A number for each input that follows from its content alone, `[N]`."""
-        return np.concatenate(
-            [
-                _identities(np.ascontiguousarray(self.inputs[rows]))
-                for rows in _blocks(len(self), 4096)
-            ]
-            or [np.zeros(0, np.uint64)]
-        )
+        found = np.empty(len(self), np.uint64)
+        for rows in _blocks(self.inputs):
+            found[rows] = _identities(np.ascontiguousarray(self.inputs[rows]))
+        return found
 
     @property
     def marks(self) -> Marks:
@@ -186,8 +184,8 @@ class Examples:
         header = (self.class_names, self.inputs.shape, str(self.inputs.dtype))
         summary.update(repr(header).encode())
         summary.update(np.ascontiguousarray(self.labels, dtype=np.int64).tobytes())
-        for rows in _blocks(len(self), 4096):
-            summary.update(np.ascontiguousarray(self.inputs[rows]).tobytes())
+        for rows in _blocks(self.inputs):
+            summary.update(np.ascontiguousarray(self.inputs[rows]).data)
         return summary.hexdigest()
 
 
@@ -202,5 +200,9 @@ def _identities(inputs: Array) -> Identities:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _blocks(length: int, size: int) -> list[Integers]:
-    return [np.arange(start, min(start + size, length)) for start in range(0, length, size)]
+def _blocks(inputs: Inputs) -> Iterator[Integers]:
+    """Yield the rows of all inputs, so many at a time that little memory holds them."""
+    row_bytes = int(np.prod(inputs.shape[1:], dtype=np.int64)) * inputs.dtype.itemsize
+    step = max(1, BLOCK_BYTES // max(1, row_bytes))
+    for start in range(0, len(inputs), step):
+        yield np.arange(start, min(start + step, len(inputs)))

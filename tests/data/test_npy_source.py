@@ -47,6 +47,8 @@ def test_a_pool_is_read_as_it_lies(tmp_path: Path) -> None:
         np.array([6, 0, 0, 1, 2, 5, 4]),
         np.arange(7),
         np.array([[3, 4], [1, 1], [2, 3]]),
+        np.array([1, 2, 4, 5]),
+        np.array([0, 6]),
         np.empty(0, np.int64),
         np.empty((3, 0), np.int64),
     ],
