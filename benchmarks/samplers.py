@@ -26,6 +26,7 @@ from harness.tuning.pruner import Pruner
 from harness.tuning.sampler import STARTUP_TRIALS, sampler
 from harness.tuning.setup import Tuning, tuning
 
+THREADS = 1
 FRESH_SEEDS = tuple(range(9000, 9005))
 
 
@@ -68,13 +69,15 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    experiment = load(asked.experiment, [f"train.epochs={asked.epochs}"])
+    use(THREADS)
+    experiment = load(
+        asked.experiment, [f"train.epochs={asked.epochs}", f"train.threads={THREADS}"]
+    )
     found: dict[str, list[tuple[float, float]]] = {"TPE": [], "GP": []}
     for number in range(asked.studies):
         given = tuning(
             experiment, Candidate("class_weight"), asked.trials, inner_seeds=asked.inner_seeds
         )
-        use(given.threads)
         first = 1000 + number * asked.inner_seeds
         given = replace(given, inner_seeds=tuple(range(first, first + asked.inner_seeds)))
         for name, chosen in samplers(number).items():
