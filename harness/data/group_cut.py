@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from harness.data.examples import Examples, Floats, Groups, Integers
 from harness.errors import UserError
 
-_SINGLE = 1000
-_BUNDLES = 1000
+_SINGLE = 500
+_BUNDLES = 500
+_DEALT = 10_000
 _FOLDS = 8
 
 Booleans = NDArray[np.bool_]
@@ -26,8 +27,8 @@ def group_cut(
     The groups are dealt into folds by scikit-learn's `StratifiedGroupKFold`; cut are the folds
     whose class shares are nearest to `share`, with every class at least once. `cuts` counts this
     cut and those that follow: so many groups of each class are left. Of more than 1,000 groups,
-    those of classes that fewer groups have are dealt one by one, the rest in random bundles, which
-    keeps the time short.
+    those with the classes that the fewest have are dealt one by one, the rest in random bundles:
+    the dealer's time grows with the number of groups.
 
     Raises:
         UserError: a class lives in too few groups, or no choice of groups gives every split one.
@@ -37,7 +38,7 @@ def group_cut(
     _refuse_few_groups(examples, groups, cuts)
     units = _units(places, examples.labels, rng)
     aim = _Aim(_table(units, examples.labels, examples.n_classes), share, cuts)
-    chosen = min(_folds(units, examples.labels, share, rng), key=aim.badness)
+    chosen = min(_folds(aim.table, share, rng), key=aim.badness)
     repaired = _repaired(chosen, aim)
     if aim.badness(repaired)[0]:
         raise UserError(
@@ -117,26 +118,36 @@ def _table(units: Integers, labels: Integers, n_classes: int) -> Integers:
     return flat.reshape(n_units, n_classes)
 
 
-def _folds(
-    units: Integers, labels: Integers, share: float, rng: np.random.Generator
-) -> list[Booleans]:
+def _folds(table: Integers, share: float, rng: np.random.Generator) -> list[Booleans]:
     """Return candidates: the units of some of the folds, as many as make up about `share`."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    n_units = int(units.max()) + 1
+    units, labels = _dealt(table)
     limit = max(_FOLDS, round(1 / share))
     wanted = max(Fraction(share).limit_denominator(limit), Fraction(1, limit))
-    n_folds = min(wanted.denominator, n_units, int(np.bincount(labels).max()))
+    n_folds = min(wanted.denominator, len(table), int(np.bincount(labels).max()))
     taken = min(max(round(share * n_folds), 1), n_folds - 1)
     dealer = StratifiedGroupKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**32)))
     folds = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a class with fewer examples than folds is seen to below
+        warnings.simplefilter("ignore")  # a class with fewer examples than folds is seen to later
         for _, inside in dealer.split(np.zeros((len(labels), 1)), labels, units):
-            fold = np.zeros(n_units, np.bool_)
+            fold = np.zeros(len(table), np.bool_)
             fold[units[inside]] = True
             folds.append(fold)
     return [np.logical_or.reduce(some) for some in combinations(folds, taken)]
+
+
+def _dealt(table: Integers) -> tuple[Integers, Integers]:
+    """Return the unit and the label of each example that is dealt.
+
+    Of a class with very many, fewer stand for all: the dealer looks at shares of a class alone.
+    """
+    fewer = np.minimum(1.0, _DEALT / table.sum(axis=0))
+    counts = np.ceil(table * fewer).astype(np.int64)
+    units, labels = np.nonzero(counts)
+    repeats = counts[units, labels]
+    return np.repeat(units, repeats), np.repeat(labels, repeats)
 
 
 def _repaired(cut: Booleans, aim: _Aim) -> Booleans:

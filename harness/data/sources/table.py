@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,11 @@ def load(section: TableData) -> Source:
     rows = read(section)
     rows["split"] = _splits(path, rows)
     root = path.parent if section.root is None else Path(section.root)
-    _refuse_files(path, rows, root)
+    if not root.is_dir():
+        raise UserError(f"data.root {root} is no directory; paths in {path} count from it")
+    files = [os.path.normpath(root / name) for name in rows["path"]]
+    _refuse_repeated(path, rows, files)
+    _refuse_missing(section, rows, root, files)
     class_names = _sorted(rows["label"].unique())
     found = images.read(root, rows["path"].tolist(), section)
     parts = _parts(rows, found, class_names)
@@ -57,24 +61,15 @@ def _splits(path: Path, rows: "pd.DataFrame") -> "pd.Series[str]":
     return words
 
 
-def _refuse_files(path: Path, rows: "pd.DataFrame", root: Path) -> None:
-    """Raise UserError for a file that several rows name, and for one that does not exist."""
+def _refuse_repeated(path: Path, rows: "pd.DataFrame", files: Sequence[str]) -> None:
+    """Raise UserError for two rows that name one file."""
     import pandas as pd
 
-    files = [os.path.normpath(root / name) for name in rows["path"]]
     again = pd.Series(files).duplicated().to_numpy()
-    if again.any():
-        second = int(np.argmax(again))
-        _refuse_repeated(path, rows, files.index(files[second]), second)
-    missing = [not Path(file).is_file() for file in files]
-    if True in missing:
-        name = files[missing.index(True)]
-        what = f"there is no file {name}; paths count from {root}, or from data.root"
-        refuse(path, rows, np.array(missing), what)
-
-
-def _refuse_repeated(path: Path, rows: "pd.DataFrame", first: int, second: int) -> None:
-    """Raise UserError for two rows, given by position, that name one file."""
+    if not again.any():
+        return
+    second = int(np.argmax(again))
+    first = files.index(files[second])
     one, other = (rows.iloc[place].to_dict() for place in (first, second))
     number, where = rows.index[first], f"{path} row {rows.index[second]}: {other['path']}"
     for column in ("label", "split", "group"):
@@ -84,6 +79,20 @@ def _refuse_repeated(path: Path, rows: "pd.DataFrame", first: int, second: int) 
                 f"{number}; keep the row that is right"
             )
     raise UserError(f"{where} stands in row {number} already; keep one of them")
+
+
+def _refuse_missing(
+    section: TableData, rows: "pd.DataFrame", root: Path, files: Sequence[str]
+) -> None:
+    """Raise UserError for a file that does not exist."""
+    missing = [not Path(file).is_file() for file in files]
+    if True not in missing:
+        return
+    name = files[missing.index(True)]
+    counted = f"paths count from {root}" + (", or from data.root" if section.root is None else "")
+    slashes = "; write / instead of \\" if "\\" in name else ""
+    what = f"there is no file {name}; {counted}{slashes}"
+    refuse(Path(section.path), rows, np.array(missing), what)
 
 
 def _sorted(labels: Iterable[str]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def refuse(path: Path, rows: "pd.DataFrame", wrong: NDArray[np.bool_], what: str
     numbers = rows.index[wrong]
     if len(numbers) == 0:
         return
-    more = f" (and {len(numbers) - 1} more such rows)" if len(numbers) > 1 else ""
+    more = f"; so it is in {len(numbers)} rows" if len(numbers) > 1 else ""
     raise UserError(f"{path} row {numbers[0]}: {what}{more}")
 
 
@@ -100,7 +100,9 @@ def _parquet(path: Path, section: TableData) -> "pd.DataFrame":
         role: table[name].cast(string()).fill_null("").to_pandas().str.strip()
         for role, name in chosen.items()
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(1, len(table) + 1))
+    rows = pd.DataFrame(columns)
+    rows.index += 1
+    return rows
 
 
 def _chosen(header: Sequence[str], section: TableData) -> dict[str, str]:
