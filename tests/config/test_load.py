@@ -55,6 +55,29 @@ def test_a_relative_path_counts_from_the_file_and_in_an_override_from_here(tmp_p
     assert load(config, ["data.path=~/pictures"]).data.path == str(tmp_path / "home/pictures")
 
 
+def test_a_relative_root_counts_as_a_relative_path_does(tmp_path, monkeypatch):
+    config = written(tmp_path, "data: {source: table, path: t.csv, root: images}\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load(config, []).data.root == str(tmp_path / "images")
+    assert load(config, ["data.root=here"]).data.root == str(tmp_path / "elsewhere" / "here")
+    assert load(config, ["data.root=null"]).data.root is None
+
+
+def test_a_column_may_be_passed_over_but_not_be_any_value(tmp_path):
+    config = written(tmp_path, "data: {source: table, path: t.csv, split_column: false}\n")
+    assert load(config, []).data.split_column is False
+    assert "allowed: text, or false, or null" in refusal(config, "data.group_column=true")
+
+
+@pytest.mark.parametrize(("pattern", "said"), [("(a", "no regular expression"), ("a", "brackets")])
+def test_a_group_pattern_that_cannot_work_is_refused(tmp_path, pattern, said):
+    config = written(tmp_path, "data: {source: folder, path: x}\n")
+    line = refusal(config, f"data.group_pattern={pattern}")
+    assert line.startswith("--set: data.group_pattern is")
+    assert said in line
+
+
 def test_values_are_yaml_and_a_whole_number_passes_as_a_float():
     experiment = load(
         None,

@@ -229,3 +229,28 @@ def test_nothing_is_written_when_no_terminal_looks(
 ) -> None:
     folder(root)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_pattern_finds_groups_below_the_folder_of_the_class(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            write(tmp_path / split / name / f"{split}1_a.png")
+            write(tmp_path / split / name / "more" / f"{split}2_b.png")
+    source = folder(tmp_path, group_pattern="(?:^|/)([^_/]+)_")
+    assert source.test is not None
+    assert source.train.groups is not None
+    assert source.test.groups is not None
+    groups = source.train.groups
+    assert [groups.names[place] for place in groups.places] == ["train2", "train1"] * 2
+    assert (source.train.n_groups, source.test.n_groups) == (2, 2)
+
+
+def test_a_file_in_which_the_pattern_finds_no_group_is_named(root: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.group_pattern .* finds no group in '0\.png'"):
+        folder(root, group_pattern="^(p[0-9]+)_")
+
+
+def test_images_are_named_by_their_paths(root: Path) -> None:
+    names = folder(root).train.names
+    assert names is not None
+    assert names[np.array([0, 7])].tolist() == ["cat/0.png", "dog/3.png"]

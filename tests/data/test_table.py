@@ -156,7 +156,7 @@ def test_paths_count_from_the_table_or_from_the_root_and_may_be_absolute(place: 
     assert "data.root" in refusal(place, WHOLE, root=str(place / "nowhere"))
 
 
-def test_data_root_in_a_file_counts_from_that_file_and_decides_no_fingerprint() -> None:
+def test_where_the_files_lie_decides_no_fingerprint() -> None:
     from harness.fingerprint import conditions
 
     here, there = (
