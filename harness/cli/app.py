@@ -221,11 +221,11 @@ def check_strategy(
     raise typer.Exit(0 if document["holds"] else 1)
 
 
-@app.command("new-strategy")
+@app.command()
 def new_strategy(
     name: Annotated[str, typer.Argument(help="What to call it, in snake case: my_idea.")],
     directory: Annotated[
-        Path, typer.Option(help="Where to put the package's folder; default: here.")
+        Path, typer.Option(help="Where to put its folder; default: here.", show_default=False)
     ] = Path(),
     as_json: Json = False,
 ) -> None:
