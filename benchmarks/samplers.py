@@ -21,7 +21,6 @@ from scipy import stats
 from harness.config.load import load
 from harness.execution.task import Candidate
 from harness.training.threads import use
-from harness.tuning.objective import Objective
 from harness.tuning.pruner import Pruner
 from harness.tuning.sampler import STARTUP_TRIALS, sampler
 from harness.tuning.setup import Tuning, tuning
@@ -37,6 +36,8 @@ def samplers(seed: int) -> dict[str, BaseSampler]:
 
 def study(given: Tuning, chosen: BaseSampler) -> tuple[float, float, float]:
     """Return a study's best score, what its best point scores on fresh seeds, and its seconds."""
+    from harness.tuning.objective import Objective
+
     began = time.perf_counter()
     pruner = Pruner(given.experiment.train.epochs)
     made = optuna.create_study(direction="maximize", sampler=chosen, pruner=pruner)
