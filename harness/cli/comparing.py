@@ -19,7 +19,7 @@ from harness.comparison.records import recorded_trials
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import document, summarise
 from harness.data import prepare
-from harness.data.audit import duplicates
+from harness.data.audit import duplicates, identical
 from harness.errors import UserError
 from harness.execution.schedule import Schedule
 from harness.execution.task import Outcome
@@ -135,7 +135,7 @@ def compare(setup: Setup, schedule: Schedule, err: Console, effort: Effort | Non
     store.reap()
     splits = prepare(experiment, main.seeds[0])
     audit = duplicates(splits)
-    for note in (*splits.notes, *audit.notes):
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes):
         err.print(f"note: {note}", markup=False, soft_wrap=True)
     first = Trial(experiment, main.candidates[0].stack(), main.seeds[0], splits)
     parent = store.comparison(first.conditions, experiment.name)
