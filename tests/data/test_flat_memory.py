@@ -1,0 +1,107 @@
+"""No step before training copies a pool's pixels: each runs in a process of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SMALL, LARGE = 10_000, 300_000
+PIXELS = (LARGE - SMALL) * 784 / 2**20  # MiB, 217
+INDICES = 60  # MiB that 300,000 labels, positions and ids may take, several times over
+
+PROGRAM = """
+import json, resource, sys
+import numpy as np
+from itertools import islice
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.data.audit import duplicates, identical
+from harness.plan import base_plan, describe
+from harness.prior import effective_prior
+from harness.registry import resolve
+from harness.training.feed import chunks, gathered
+
+steps = {step!r}
+experiment = Experiment.model_validate(dict({sections!r}, data=dict(
+    {{"source": "npy", "path": sys.argv[1]}}, **{data!r})))
+splits = prepare(experiment, 0)
+if "audit" in steps:
+    duplicates(splits)
+    identical(splits)
+for strategy, parameters in {strategies!r}:
+    rng = np.random.default_rng(0)
+    plan = resolve(strategy, parameters).plan(base_plan(splits.train, experiment), rng)
+    describe(plan)
+    effective_prior(plan)
+    visits = next(plan.phases[0].sampler.passes(plan.train.labels, rng))
+    for inputs, labels in islice(gathered(plan.train, chunks(visits, 128, 784)), 16):
+        assert inputs.nbytes <= 32 << 20
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+LABEL_BASED = ["none", "balanced_class_weight", "focal_loss", "undersampling", "oversampling"]
+LABEL_BASED += [
+    "rotating_undersampling",
+    "balanced_sampling",
+    "logit_adjustment",
+    "batch_size_scaling",
+]
+SMOTE = ("smote", {"options": {"sampling_strategy": {1: 300}}})
+NEAR_MISS = ("undersampling", {"sampler": "NearMiss", "components": 4})
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Pools of three classes, the last one rare, whose pixels take no room on the disk."""
+    directory = tmp_path_factory.mktemp("pools")
+    return sparse(directory / "small", SMALL), sparse(directory / "large", LARGE)
+
+
+def sparse(directory: Path, count: int) -> Path:
+    directory.mkdir()
+    for prefix, number in (("", count), ("test_", 300)):
+        with (directory / f"{prefix}inputs.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (number, 28, 28)}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.truncate(file.tell() + number * 784)
+        labels = np.arange(number) % 2
+        labels[-100:] = 2
+        np.save(directory / f"{prefix}labels.npy", labels)
+    return directory
+
+
+def peak(pool: Path, program: str) -> float:
+    """Return the peak resident memory of a program that works on a pool, in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(pool)], check=True, capture_output=True, text=True
+    )
+    return int(json.loads(done.stdout)) / 1024
+
+
+@pytest.mark.parametrize(
+    ("step", "data", "sections", "strategies"),
+    [
+        ("split", {}, {}, []),
+        ("classes", {"classes": ["2", "0"]}, {}, []),
+        ("relabel", {}, {"imbalance": {"kind": "one_vs_rest", "class": "2"}}, []),
+        ("imbalance", {}, {"imbalance": {"kind": "step", "ratio": 2, "minority_classes": 2}}, []),
+        ("audit", {}, {}, []),
+        ("plan and feed", {}, {}, [(name, {}) for name in LABEL_BASED]),
+        ("samplers", {"classes": ["0", "2"]}, {}, [SMOTE, NEAR_MISS]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_memory_does_not_grow_with_the_pixels(
+    pools: tuple[Path, Path],
+    step: str,
+    data: dict[str, object],
+    sections: dict[str, object],
+    strategies: list[tuple[str, dict[str, object]]],
+) -> None:
+    program = PROGRAM.format(step=step, data=data, sections=sections, strategies=strategies)
+    small, large = (peak(pool, program) for pool in pools)
+    print(f"{step}: {large - small:.0f} MiB more")
+    assert large - small < INDICES < PIXELS / 3
