@@ -100,10 +100,9 @@ def _units(places: Integers, labels: Integers, rng: np.random.Generator) -> Inte
     n_groups = int(places.max()) + 1
     if n_groups <= _SINGLE + _BUNDLES:
         return places
-    pairs = np.unique(np.stack([labels, places]), axis=1)
-    groups_of = np.bincount(pairs[0])
+    held, holder = np.divmod(np.unique(labels * n_groups + places), n_groups)
     fewest = np.full(n_groups, len(places))
-    np.minimum.at(fewest, pairs[1], groups_of[pairs[0]])
+    np.minimum.at(fewest, holder, np.bincount(held)[held])
     shuffled = rng.permutation(n_groups)
     order = shuffled[np.argsort(fewest[shuffled], kind="stable")]
     ranks = np.empty(n_groups, np.int64)

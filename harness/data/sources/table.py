@@ -37,7 +37,7 @@ def load(section: TableData) -> Source:
     root = path.parent if section.root is None else Path(section.root)
     if not root.is_dir():
         raise UserError(f"data.root {root} is no directory; paths in {path} count from it")
-    files = [os.path.normpath(root / name) for name in rows["path"]]
+    files = [os.path.normpath(root / name) for name in rows["path"].tolist()]
     _refuse_repeated(path, rows, files)
     _refuse_missing(section, rows, root, files)
     class_names = _sorted(rows["label"].unique())
@@ -111,9 +111,9 @@ def _parts(
     index = {name: label for label, name in enumerate(class_names)}
     everything = Examples(
         found.inputs,
-        np.array([index[label] for label in rows["label"]], np.int64),
+        np.array([index[label] for label in rows["label"].tolist()], np.int64),
         class_names,
-        grouped(rows["group"]) if "group" in rows else None,
+        grouped(rows["group"].tolist()) if "group" in rows else None,
         np.array(rows["path"].tolist(), np.dtypes.StringDType()),
     )
     here = {split: (rows["split"] == split).to_numpy() for split in SPLITS}
