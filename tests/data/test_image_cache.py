@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
     names: Decoded = []
     original = Decoder.examine
 
-    def noting(decoder: Decoder, path: str) -> Examined:
-        names.append(Path(path).name)
-        return original(decoder, path)
+    def noting(decoder: Decoder, paths: Sequence[str]) -> Examined:
+        names.extend(Path(path).name for path in paths)
+        return original(decoder, paths)
 
     monkeypatch.setattr(Decoder, "examine", noting)
     return names
@@ -183,7 +183,8 @@ def interrupted(root: Path, monkeypatch: pytest.MonkeyPatch, after: int, spoil: 
         original(file, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 1)
+        patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 0)
+        patch.setattr(working, "CHUNK", 1)
         patch.setattr(storing, "_write", failing)
         with pytest.raises(Killed):
             read(root)
@@ -211,8 +212,8 @@ import sys
 from pathlib import Path
 from harness.config.experiment import FolderData
 from harness.data import images
-from harness.data.images import ingest
-ingest.BYTES_BETWEEN_WRITES = 2000
+from harness.data.images import ingest, workers
+ingest.BYTES_BETWEEN_WRITES, workers.CHUNK = 2000, 20
 root = Path(sys.argv[1])
 names = sorted(path.name for path in root.iterdir())
 section = FolderData(source="folder", path=str(root), image_size=[6, 7], channels=1)
@@ -295,7 +296,8 @@ def test_a_disk_that_fills_up_costs_nothing_but_a_line(
         original(file, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 1)
+        patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 0)
+        patch.setattr(working, "CHUNK", 1)
         patch.setattr(storing, "_write", failing)
         found = read(root)
     assert np.array_equal(pixels(found), pixels(read(root, "memory")))
@@ -415,16 +417,22 @@ def test_an_image_that_changes_after_it_was_read_is_refused(root: Path) -> None:
         found.inputs[np.array([3])]
 
 
+def together(workers: working.Workers, names: Sequence[str]) -> list[bytes]:
+    batches = list(workers.examine(names))
+    columns = ("sizes", "times", "digests", "pixels", "readable")
+    return [b"".join(getattr(batch, name).tobytes() for batch in batches) for name in columns]
+
+
 def test_workers_and_threads_see_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "05.png").write_bytes(b"no image")
     names = [path.name for path in sorted(root.iterdir())]
     decoder = Decoder(6, 7, 3, 1000)
     with working.Workers(root, decoder) as workers:
-        expected = list(workers.examine(names))
+        expected = together(workers, names)
     monkeypatch.setattr(working, "FEW", 1)
     with working.Workers(root, decoder) as workers:
-        assert list(workers.examine(names)) == expected
-        assert list(workers.examine(names[:3])) == expected[:3]
+        assert together(workers, names) == expected
+        assert together(workers, names[:3])[3] == expected[3][: 3 * 6 * 7 * 3]
 
 
 def test_a_worker_that_dies_or_cannot_start_is_made_up_for(

@@ -12,7 +12,8 @@ import signal
 import stat
 import sys
 import warnings
-from dataclasses import dataclass
+from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,26 +22,35 @@ from PIL import __version__ as pillow_version
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 RULE = "first frame, upright, 8 bits, on white, bilinear with antialiasing"
 ATTEMPTS = 3
+DIGEST_BYTES = 16
 OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _TURNED = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 
 
 class Examined(NamedTuple):
-    """What a file held: its size and time as they were then, a digest of it, and the pixels.
+    """What files held: sizes and times as they were then, digests, and pixels, end to end.
 
-    `reason` says why there are no pixels. If the file could not even be read, `digest` is empty:
-    that may be otherwise the next time, while a whole file that is no image stays none.
+    Integers are 64 bits wide. `reasons` says of some, by place, why they have no pixels but zeros.
+    If a file could not even be read, its size is -1: that may be otherwise the next time, while a
+    whole file that is no image stays none.
     """
 
+    sizes: bytes
+    times: bytes
+    digests: bytes
+    pixels: bytes
+    reasons: dict[int, str]
+
+
+class _One(NamedTuple):
     size: int
-    mtime: int
+    time: int
     digest: bytes
     pixels: bytes
     reason: str | None
 
 
-@dataclass(frozen=True)
-class Decoder:
+class Decoder(NamedTuple):
     """What decides the pixels of an image beside its content: uint8 `[height, width, channels]`.
 
     An image of more than `max_pixels` is refused before it is decoded.
@@ -66,19 +76,30 @@ class Decoder:
         """A line that is another one whenever the same content may give other pixels."""
         return f"{self} {RULE} Pillow {pillow_version}"
 
-    def examine(self, path: str) -> Examined:
-        """Read a file and decode it; whatever is wrong with it becomes the reason."""
+    def examine(self, paths: Sequence[str]) -> Examined:
+        """Read files and decode them; whatever is wrong with one becomes its reason."""
+        each = [self._examined(path) for path in paths]
+        return Examined(
+            array("q", [one.size for one in each]).tobytes(),
+            array("q", [one.time for one in each]).tobytes(),
+            b"".join([one.digest for one in each]),
+            b"".join([one.pixels for one in each]),
+            {at: one.reason for at, one in enumerate(each) if one.reason is not None},
+        )
+
+    def _examined(self, path: str) -> _One:
+        nothing = bytes(self.image_bytes)
         try:
-            content, size, mtime = _content_of(path)
+            content, size, time = _content_of(path)
         except OSError as error:
-            return Examined(-1, -1, b"", b"", error.strerror or str(error))
-        digest = hashlib.blake2b(content, digest_size=16).digest()
+            return _One(-1, -1, bytes(DIGEST_BYTES), nothing, error.strerror or str(error))
+        digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
         try:
-            return Examined(size, mtime, digest, self.pixels(content), None)
+            return _One(size, time, digest, self.pixels(content), None)
         except ValueError as error:
-            return Examined(size, mtime, digest, b"", str(error))
+            return _One(size, time, digest, nothing, str(error))
         except MemoryError:
-            return Examined(-1, -1, b"", b"", "not enough memory to decode it")
+            return _One(-1, -1, digest, nothing, "not enough memory to decode it")
 
     def pixels(self, content: bytes) -> bytes:
         """Return the image in a file's `content`, row by row.
@@ -166,14 +187,13 @@ def serve(decoder: Decoder) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
-    Image.init()
     while True:
         try:
             paths = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        answers = [tuple(decoder.examine(path)) for path in paths]
-        pickle.dump(answers, sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
+        answer = tuple(decoder.examine(paths))
+        pickle.dump(answer, sys.stdout.buffer, protocol=pickle.HIGHEST_PROTOCOL)
         sys.stdout.buffer.flush()
 
 

@@ -8,16 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Integers
-from harness.data.images.decode import Examined
+from harness.data.images.decode import DIGEST_BYTES
+from harness.data.images.workers import Batch
 
 UNKNOWN, UNREADABLE, UNSTORED = -3, -2, -1
-DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,25 +52,28 @@ class Index:
             n_rows=n_rows,
         )
 
-    def note(self, position: int, examined: Examined, row: int) -> None:
-        """Enter what a file held; what couldn't be read at all stays unknown."""
-        self.reasons.pop(position, None)
-        if examined.reason is not None:
-            self.reasons[position] = examined.reason
-        if examined.digest:
-            self.sizes[position], self.mtimes[position] = examined.size, examined.mtime
-            self.digests[position] = np.frombuffer(examined.digest, np.uint8)
-            self.rows[position] = row
+    def note(self, positions: Integers, batch: Batch, rows: Integers) -> None:
+        """Enter what files held; what couldn't be read at all stays unknown."""
+        for at, position in enumerate(positions.tolist() if self.reasons or batch.reasons else []):
+            if at in batch.reasons:
+                self.reasons[position] = batch.reasons[at]
+            else:
+                self.reasons.pop(position, None)
+        whole = batch.sizes >= 0
+        there = positions[whole]
+        self.sizes[there], self.mtimes[there] = batch.sizes[whole], batch.times[whole]
+        self.digests[there], self.rows[there] = batch.digests[whole], rows[whole]
 
     def at(self, positions: Integers) -> "Index":
-        """Return the index of some of the files."""
+        """Return the index of some of the files, as a copy."""
+        places = positions.tolist()
         reasons = {
             new: self.reasons[old]
-            for new, old in enumerate(positions.tolist())
+            for new, old in enumerate(places if self.reasons else [])
             if old in self.reasons
         }
         return Index(
-            [self.names[position] for position in positions.tolist()],
+            [self.names[place] for place in places],
             self.sizes[positions],
             self.mtimes[positions],
             self.digests[positions],
@@ -80,62 +82,71 @@ class Index:
             self.n_rows,
         )
 
-    def joined(self, other: "Index") -> "Index":
-        """Return the index of these files and of others."""
-        return Index(
-            [*self.names, *other.names],
-            np.concatenate([self.sizes, other.sizes]),
-            np.concatenate([self.mtimes, other.mtimes]),
-            np.concatenate([self.digests, other.digests]),
-            np.concatenate([self.rows, other.rows]),
-            self.reasons | {len(self) + at: reason for at, reason in other.reasons.items()},
-            max(self.n_rows, other.n_rows),
+    def line(self, n_rows: int) -> bytes:
+        """Return a line for the journal: a checksum, what is known of these files, and `n_rows`."""
+        facts = {
+            "names": list(self.names),
+            "sizes": self.sizes.tolist(),
+            "mtimes": self.mtimes.tolist(),
+            "digests": self.digests.tobytes().hex(),
+            "rows": self.rows.tolist(),
+            "reasons": sorted(self.reasons.items()),
+            "n_rows": n_rows,
+        }
+        text = json.dumps(facts).encode()
+        return _checksum(text) + b" " + text + b"\n"
+
+    @classmethod
+    def of_line(cls, text: bytes) -> "Index":
+        """Return what a line without its checksum tells."""
+        facts = json.loads(text)
+        return cls(
+            facts["names"],
+            np.array(facts["sizes"], np.int64),
+            np.array(facts["mtimes"], np.int64),
+            np.frombuffer(bytes.fromhex(facts["digests"]), np.uint8).reshape(-1, DIGEST_BYTES),
+            np.array(facts["rows"], np.int64),
+            dict(facts["reasons"]),
+            facts["n_rows"],
         )
 
-    def without(self, names: Iterable[str]) -> "Index":
-        """Return the index of the files that are not among `names`."""
-        gone = set(names)
-        return self.at(np.array([i for i, name in enumerate(self.names) if name not in gone], int))
 
-    def line(self, positions: Iterable[int], n_rows: int) -> bytes:
-        """Return a line for the journal: a checksum, and what is known of files and rows."""
-        facts = [
-            (
-                self.names[at],
-                int(self.sizes[at]),
-                int(self.mtimes[at]),
-                self.digests[at].tobytes().hex(),
-                int(self.rows[at]),
-                self.reasons.get(at),
-            )
-            for at in positions
-            if self.rows[at] != UNKNOWN
-        ]
-        text = json.dumps([n_rows, facts]).encode()
-        return _checksum(text) + b" " + text + b"\n"
+def latest(told: Sequence[Index]) -> Index:
+    """Return what the last of several indices that knows of a file says of it."""
+    counts = [len(index) for index in told]
+    shifts = np.cumsum([0, *counts[:-1]]).tolist()
+    every = Index(
+        [name for index in told for name in index.names],
+        np.concatenate([index.sizes for index in told]),
+        np.concatenate([index.mtimes for index in told]),
+        np.concatenate([index.digests for index in told]),
+        np.concatenate([index.rows for index in told]),
+        {
+            shift + at: reason
+            for shift, index in zip(shifts, told, strict=True)
+            for at, reason in index.reasons.items()
+        },
+        max(index.n_rows for index in told),
+    )
+    if sum(map(bool, counts)) <= 1:
+        return every
+    last = {name: at for at, name in enumerate(every.names)}
+    return every if len(last) == len(every) else every.at(np.array(list(last.values()), np.int64))
 
 
 def matched(names: Sequence[str], known: Index) -> tuple[Index, Integers]:
     """Return what is known of the files `names`, and the positions in `known` of all others."""
     if known.names == list(names):
         return known.at(np.arange(len(known))), np.zeros(0, np.int64)
-    index = Index.blank(names, known.n_rows)
     place = {name: at for at, name in enumerate(known.names)}
     places = np.array([place.get(name, -1) for name in names], np.int64)
-    found = places >= 0
-    for mine, theirs in (
-        (index.sizes, known.sizes),
-        (index.mtimes, known.mtimes),
-        (index.digests, known.digests),
-        (index.rows, known.rows),
-    ):
-        mine[found] = theirs[places[found]]
-    if known.reasons:
-        for at in np.flatnonzero(found).tolist():
-            if (reason := known.reasons.get(int(places[at]))) is not None:
-                index.reasons[at] = reason
+    found = np.flatnonzero(places >= 0)
     others = np.ones(len(known), np.bool_)
     others[places[found]] = False
+    index, theirs = Index.blank(names, known.n_rows), known.at(places[found])
+    index.sizes[found], index.mtimes[found] = theirs.sizes, theirs.mtimes
+    index.digests[found], index.rows[found] = theirs.digests, theirs.rows
+    index.reasons.update({int(found[at]): reason for at, reason in theirs.reasons.items()})
     return index, np.flatnonzero(others)
 
 
@@ -180,19 +191,14 @@ def replay(lines: Iterable[bytes]) -> tuple[Index, int]:
 
     The first line that isn't whole ends it: its writer was killed.
     """
-    facts: dict[str, list[Any]] = {}
-    n_rows = length = 0
+    told, length = [Index.blank([])], 0
     for line in lines:
         checksum, _, text = line.partition(b" ")
         if not text.endswith(b"\n") or _checksum(text[:-1]) != checksum:
             break
-        n_rows, entries = json.loads(text)
-        facts |= {entry[0]: entry for entry in entries}
+        told.append(Index.of_line(text))
         length += len(line)
-    index = Index.blank(list(facts), n_rows)
-    for at, (_, size, mtime, digest, row, reason) in enumerate(facts.values()):
-        index.note(at, Examined(size, mtime, bytes.fromhex(digest), b"", reason), row)
-    return index, length
+    return latest(told), length
 
 
 def _checksum(text: bytes) -> bytes:
@@ -200,8 +206,9 @@ def _checksum(text: bytes) -> bytes:
 
 
 def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
-    return np.frombuffer(b"\0".join(os.fsencode(name) for name in names), np.uint8)
+    return np.frombuffer("\0".join(names).encode("utf-8", "surrogateescape"), np.uint8)
 
 
 def _unpacked(packed: NDArray[np.uint8]) -> list[str]:
-    return [os.fsdecode(name) for name in packed.tobytes().split(b"\0")] if len(packed) else []
+    text = packed.tobytes().decode("utf-8", "surrogateescape")
+    return text.split("\0") if text else []

@@ -3,17 +3,19 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder, Examined, located
-from harness.data.images.index import UNKNOWN, UNREADABLE, UNSTORED, Index, matched
+from harness.data.images.decode import Decoder, located
+from harness.data.images.index import UNKNOWN, UNREADABLE, UNSTORED, Index, latest, matched
 from harness.data.images.store import Store, Writer
-from harness.data.images.workers import Workers
+from harness.data.images.workers import Batch, Workers
 from harness.errors import UserError
 
 SECONDS_BETWEEN_WRITES = 1.0
@@ -32,14 +34,15 @@ class Listing:
     @classmethod
     def of(cls, root: Path, names: Sequence[str]) -> "Listing":
         """Look at each file; a file that isn't there has the size -2."""
-        found = np.full((2, len(names)), -2, np.int64)
-        for at, name in enumerate(names):
-            try:
-                status = os.stat(located(str(root), name))  # noqa: PTH116  (as there)
-            except (OSError, ValueError):
-                continue
-            found[:, at] = status.st_size, status.st_mtime_ns
-        return cls(root, list(names), found[0], found[1])
+        sizes, mtimes, base = list[int](), list[int](), str(root)
+        for name in names:
+            size = mtime = -2
+            with suppress(OSError, ValueError):
+                status = os.stat(located(base, name))  # noqa: PTH116  (as there)
+                size, mtime = status.st_size, status.st_mtime_ns
+            sizes.append(size)
+            mtimes.append(mtime)
+        return cls(root, list(names), np.array(sizes, np.int64), np.array(mtimes, np.int64))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -58,11 +61,12 @@ class Spill:
         self._decoder = decoder
         self.positions: list[int] = []
 
-    def add(self, position: int, pixels: bytes) -> None:
-        """Keep an image, if there is room."""
-        if len(self.positions) < self.capacity:
-            self._pixels[len(self.positions)] = np.frombuffer(pixels, np.uint8)
-            self.positions.append(position)
+    def add(self, positions: Integers, pixels: NDArray[np.uint8]) -> None:
+        """Keep images `[K, H * W * C]`, as far as there is room."""
+        start = len(self.positions)
+        taken = min(len(positions), self.capacity - start)
+        self._pixels[start : start + taken] = pixels[:taken]
+        self.positions += positions[:taken].tolist()
 
     @property
     def images(self) -> Array:
@@ -85,27 +89,26 @@ class Ingest:
         again = unstored if len(unstored) <= spill.capacity else unstored[:room]
         self.todo: Integers = np.union1d(np.flatnonzero(changed), again)
         self._changed = np.flatnonzero(changed)
-        self.decoded = self.moved = 0
+        self.decoded = 0
         self.failure: OSError | None = None
 
     def run(self, workers: Workers, writer: Writer | None) -> None:
         """Read all that is to be read; with a writer, what has room goes into its store."""
         spare = self._spare()
         self.index.rows[self._changed] = UNKNOWN
-        waiting, rows, last = list[int](), bytearray(), monotonic()
         names = [self.listing.names[at] for at in self.todo.tolist()]
-        examined = _with_progress(workers.examine(names), len(names))
-        for at, one in zip(self.todo.tolist(), examined, strict=True):
-            stored = self._enter(at, one, spare, writer is not None)
-            waiting.append(at)
-            if stored:
-                rows += one.pixels
+        waiting, rows, last, start = list[Integers](), bytearray(), monotonic(), 0
+        for batch in _with_progress(workers.examine(names), len(names)):
+            positions = self.todo[start : start + len(batch)]
+            start += len(batch)
+            rows += self._enter(positions, batch, spare, writer is not None)
+            waiting.append(positions)
             late = monotonic() - last > SECONDS_BETWEEN_WRITES
             if writer and (late or len(rows) >= BYTES_BETWEEN_WRITES):
-                self._write(writer, waiting, rows)
+                self._write(writer, np.concatenate(waiting), rows)
                 waiting, rows, last = [], bytearray(), monotonic()
         if writer and waiting:
-            self._write(writer, waiting, rows)
+            self._write(writer, np.concatenate(waiting), rows)
 
     def whole(self) -> Index:
         """Return the index to keep: of this listing, and of other files that still are there."""
@@ -115,8 +118,9 @@ class Ingest:
             for at in self._others.tolist()
             if os.path.lexists(located(str(self.listing.root), self._known.names[at]))
         ]
-        both = mine.joined(self._known.at(np.array(there, np.int64)))
-        return replace(both, n_rows=self.n_rows)
+        return replace(
+            latest([mine, self._known.at(np.array(there, np.int64))]), n_rows=self.n_rows
+        )
 
     def _spare(self) -> dict[bytes, int]:
         """Return the rows of contents that no longer are where they were: files may have moved."""
@@ -127,39 +131,38 @@ class Ingest:
                     spare[index.digests[at].tobytes()] = int(index.rows[at])
         return spare
 
-    def _enter(self, position: int, one: Examined, spare: dict[bytes, int], storing: bool) -> bool:
-        """Note what a file held; return whether its pixels are to be written as the next row."""
-        stored = False
-        self.decoded += 1
-        if one.reason is not None:
-            row = UNREADABLE
-        elif (old := spare.get(one.digest)) is not None:
-            row = old
-            self.decoded, self.moved = self.decoded - 1, self.moved + 1
-        elif storing and self._room > 0:
-            row, stored = self.n_rows, True
-            self.n_rows += 1
-            self._room -= 1
-        else:
-            row = UNSTORED
-            self.spill.add(position, one.pixels)
-        self.index.note(position, one, row)
-        return stored
+    def _enter(
+        self, positions: Integers, batch: Batch, spare: dict[bytes, int], storing: bool
+    ) -> bytes:
+        """Note what files held; return the pixels that are to be written as the next rows."""
+        readable = batch.readable
+        rows = np.where(readable, UNSTORED, UNREADABLE).astype(np.int64)
+        for at in np.flatnonzero(readable).tolist() if spare else []:
+            rows[at] = spare.get(batch.digests[at].tobytes(), UNSTORED)
+        new = np.flatnonzero(rows == UNSTORED)
+        stored = new[: self._room] if storing else new[:0]
+        rows[stored] = self.n_rows + np.arange(len(stored))
+        self.n_rows += len(stored)
+        self._room -= len(stored)
+        rest = new[len(stored) :]
+        self.spill.add(positions[rest], batch.pixels[rest])
+        self.index.note(positions, batch, rows)
+        self.decoded += len(new) + len(batch.reasons)
+        return batch.pixels[stored].tobytes()
 
-    def _write(self, writer: Writer, waiting: list[int], rows: bytearray) -> None:
+    def _write(self, writer: Writer, positions: Integers, rows: bytearray) -> None:
         """Write rows and the line that tells of them; if that fails, keep them in memory."""
+        told = positions[self.index.rows[positions] != UNKNOWN]
         if self.failure is None:
             try:
-                writer.write(bytes(rows), self.index.line(waiting, self.n_rows))
+                writer.write(bytes(rows), self.index.at(told).line(self.n_rows))
                 return
             except OSError as error:
                 self.failure, self._room = error, 0
-        size = self.spill.image_bytes
-        for at in waiting:
-            if self.index.rows[at] >= writer.n_rows:
-                start = (int(self.index.rows[at]) - writer.n_rows) * size
-                self.spill.add(at, bytes(rows[start : start + size]))
-                self.index.rows[at] = UNSTORED
+        lost = told[self.index.rows[told] >= writer.n_rows]
+        pixels = np.frombuffer(rows, np.uint8).reshape(-1, self.spill.image_bytes)
+        self.spill.add(lost, pixels[self.index.rows[lost] - writer.n_rows])
+        self.index.rows[lost] = UNSTORED
         self.n_rows = writer.n_rows
 
 
@@ -200,17 +203,13 @@ def _locked(
     return found
 
 
-def _with_progress(results: Iterable[Examined], total: int) -> Iterator[Examined]:
+def _with_progress(batches: Iterable[Batch], total: int) -> Iterator[Batch]:
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    return iter(
-        track(
-            results,
-            "Reading images",
-            total,
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-    )
+    err = Console(stderr=True)
+    with Progress(console=err, transient=True, disable=not sys.stderr.isatty()) as bar:
+        row = bar.add_task("Reading images", total=total)
+        for batch in batches:
+            yield batch
+            bar.advance(row, len(batch))

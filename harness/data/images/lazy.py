@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data.examples import Array, Integers
 from harness.data.images.decode import Decoder
-from harness.data.images.workers import Workers
+from harness.data.images.workers import Batch, Workers
 from harness.errors import UserError
 
 
@@ -41,12 +41,17 @@ class OnTheFly:
         wanted, back = np.unique(rows, return_inverse=True)
         names = [self.names[row] for row in wanted.tolist()]
         pixels = np.empty((len(wanted), self.decoder.image_bytes), np.uint8)
-        for at, examined in enumerate(self.workers.examine(names)):
-            row = wanted[at]
-            known = (self.sizes[row], self.mtimes[row]) == (examined.size, examined.mtime)
-            if examined.reason is not None or not known:
-                reason = examined.reason or "it has another size or time"
-                path = self.root / names[at]
-                raise UserError(f"{path} has changed since it was first read ({reason}); run again")
-            pixels[at] = np.frombuffer(examined.pixels, np.uint8)
+        start = 0
+        for batch in self.workers.examine(names):
+            now = wanted[start : start + len(batch)]
+            self._refuse_changed(now, batch)
+            pixels[start : start + len(batch)] = batch.pixels
+            start += len(batch)
         return pixels[back.reshape(rows.shape)].reshape(*rows.shape, *self.decoder.shape)
+
+    def _refuse_changed(self, rows: Integers, batch: Batch) -> None:
+        same = (self.sizes[rows] == batch.sizes) & (self.mtimes[rows] == batch.times)
+        for at in np.flatnonzero(~(same & batch.readable)).tolist():
+            reason = batch.reasons.get(at, "it has another size or time")
+            path = self.root / self.names[rows[at]]
+            raise UserError(f"{path} has changed since it was first read ({reason}); run again")

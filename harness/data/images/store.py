@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from harness.data.examples import Inputs
 from harness.data.images.decode import Decoder
-from harness.data.images.index import Index, load, replay, save
+from harness.data.images.index import Index, latest, load, replay, save
 
 LAYOUT = "1"
 KEEP_FREE = 1 << 30
@@ -61,9 +61,7 @@ class Store:
     def load(self) -> Index:
         """Return what is known of all files; a store that is not whole is as good as empty."""
         index = load(self.directory / INDEX) or Index.blank([])
-        told, _ = self._journal()
-        if told.names:
-            index = index.without(told.names).joined(told)
+        index = latest([index, self._journal()[0]])
         try:
             size = (self.directory / PIXELS).stat().st_size
         except OSError:

@@ -11,19 +11,55 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import astuple
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from harness.data.examples import Integers
 from harness.data.images import decode
 from harness.data.images.decode import Decoder, Examined, located
 
 FEW = 400
-CHUNK = 64
+CHUNK = 256
 CHUNK_BYTES = 4 << 20
-Asked = Future[list[Examined]]
+Asked = Future[Examined]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What `N` files held: see `Examined`. Digests are `[N, 16]`, pixels `[N, H * W * C]`."""
+
+    sizes: Integers
+    times: Integers
+    digests: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
+    reasons: dict[int, str]
+
+    @classmethod
+    def of(cls, examined: Examined) -> "Batch":
+        """Return the same as arrays, without copying pixels."""
+        sizes = np.frombuffer(examined.sizes, np.int64)
+        return cls(
+            sizes,
+            np.frombuffer(examined.times, np.int64),
+            np.frombuffer(examined.digests, np.uint8).reshape(len(sizes), -1),
+            np.frombuffer(examined.pixels, np.uint8).reshape(len(sizes), -1),
+            examined.reasons,
+        )
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def readable(self) -> NDArray[np.bool_]:
+        """Which of the files have pixels, `[N]`."""
+        mask = np.ones(len(self), np.bool_)
+        mask[list(self.reasons)] = False
+        return mask
 
 
 class Workers:
@@ -41,14 +77,13 @@ class Workers:
             self._idle.put(None)
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="images")
 
-    def examine(self, names: Sequence[str]) -> Iterator[Examined]:
-        """Yield what is in each file below the root, in order, and read ahead."""
+    def examine(self, names: Sequence[str]) -> Iterator[Batch]:
+        """Yield what is in the files below the root, in order, some at a time; read ahead."""
         self._started = self._started or len(names) >= FEW
         size = max(1, min(CHUNK, CHUNK_BYTES // self._decoder.image_bytes))
         size = min(size, -(-len(names) // self._count) or 1)
         starts = iter(range(0, len(names), size))
         asked: deque[Asked] = deque()
-        Image.init()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -57,7 +92,7 @@ class Workers:
                         asked.append(self._threads.submit(self._share, names[at : at + size]))
                     if not asked:
                         return
-                    yield from asked.popleft().result()
+                    yield Batch.of(asked.popleft().result())
             finally:
                 for each in asked:
                     each.cancel()
@@ -75,7 +110,7 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _share(self, names: Sequence[str]) -> list[Examined]:
+    def _share(self, names: Sequence[str]) -> Examined:
         paths = [located(self._root, name) for name in names]
         worker = self._idle.get()
         try:
@@ -89,12 +124,13 @@ class Workers:
                 worker = None
         finally:
             self._idle.put(worker)
-        return [self._decoder.examine(path) for path in paths]
+        Image.init()
+        return self._decoder.examine(paths)
 
 
 class _Worker:
     def __init__(self, decoder: Decoder) -> None:
-        settings = [str(each) for each in astuple(decoder)]
+        settings = [str(each) for each in decoder]
         self._process = subprocess.Popen(
             [sys.executable, "-P", decode.__file__, *settings],
             stdin=subprocess.PIPE,
@@ -102,12 +138,12 @@ class _Worker:
             stderr=subprocess.DEVNULL,
         )
 
-    def examine(self, paths: Sequence[str]) -> list[Examined]:
+    def examine(self, paths: Sequence[str]) -> Examined:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         pickle.dump(list(paths), self._process.stdin)
         self._process.stdin.flush()
-        return [Examined(*each) for each in pickle.load(self._process.stdout)]
+        return Examined(*pickle.load(self._process.stdout))
 
     def close(self) -> None:
         self._process.kill()
