@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.data.examples import Examples
 
 Amount = Annotated[float, Field(ge=0.0, le=1.0)]
+BLOCK = 512
 
 
 class OfflineAugmentation(Strategy):
@@ -50,11 +51,11 @@ class OfflineAugmentation(Strategy):
                 f"{train.inputs.dtype} of shape {list(train.inputs.shape)}; use another strategy"
             )
         parents = self._parents(train, rng)
+        if not len(parents):
+            return base
         made = self._made(train, parents, int(rng.integers(2**31)))
         if self.save_to_dir is not None:
             _save(made, self.save_to_dir)
-        if not len(made):
-            return base
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
         return replace(base, train=train.joined(made), notes=(*base.notes, note))
 
@@ -82,22 +83,21 @@ class OfflineAugmentation(Strategy):
         key.update(f"{train.digest} {settings} {seed}".encode())
         key.update(parents.tobytes())
         key.update(Path(__file__).read_bytes())
-        images = remembered(key.hexdigest(), lambda: self._alter(train.gather(parents), seed))
+        images = remembered(
+            key.hexdigest(), len(parents), lambda: self._alter(train, parents, seed)
+        )
         return AllExamples(images, train.labels[parents], train.class_names)
 
-    def _alter(self, images: np.ndarray, seed: int) -> np.ndarray:
+    def _alter(self, train: Examples, parents: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+        """Yield the altered images in blocks."""
         import numpy as np
 
-        if not len(images):
-            return images
         layers = self._layers(seed)
-        altered = []
-        for start in range(0, len(images), 512):
-            block = images[start : start + 512].astype(np.float32)
+        for start in range(0, len(parents), BLOCK):
+            block = train.gather(parents[start : start + BLOCK]).astype(np.float32)
             for layer in layers:
                 block = layer(block, training=True)
-            altered.append(np.rint(np.clip(np.asarray(block), 0, 255)).astype(np.uint8))
-        return np.concatenate(altered)
+            yield np.rint(np.clip(np.asarray(block), 0, 255)).astype(np.uint8)
 
     def _layers(self, seed: int) -> list[Any]:
         from keras import layers
@@ -140,8 +140,8 @@ def _write(examples: Examples, directory: Path) -> None:
     from PIL import Image
 
     numbers = np.zeros(examples.n_classes, np.int64)
-    images = examples.gather(np.arange(len(examples)))
-    for image, label in zip(images, examples.labels, strict=True):
+    for position, label in enumerate(examples.labels):
+        image = examples.gather(np.array([position]))[0]
         name = examples.class_names[label].replace("/", "_")
         folder = directory / f"{label:03d}_{name}"
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
-from harness.data.examples import Array
+from harness.data.examples import Array, Inputs
+from harness.data.stored import StoredRows
 
 
 def cache_directory() -> Path:
@@ -19,27 +21,46 @@ def cache_directory() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "imbalance-harness"
 
 
-def remembered(key: str, make: Callable[[], Array]) -> Array:
-    """Return the array of a key: read if it is there, else made and kept.
+def remembered(key: str, count: int, make: Callable[[], Iterable[Array]]) -> Inputs:
+    """Return the `count` rows of a key, read as they are asked for: made and kept if not there.
 
-    It is written beside its place and then moved there, so a killed process leaves no half of
-    one. Where the directory can't be written, the array is made anew each time.
+    `make` yields them in blocks, `[n, ...]` each, so that memory never holds all of them. They are
+    written beside their place and then moved there, so a killed process leaves no half of it. Where
+    the directory can't be written, they are made anew each time, and held in memory.
     """
     path = cache_directory() / f"{key}.npy"
+    if (kept := _opened(path)) is not None:
+        return kept
     try:
-        kept: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
-        made = make()
-        _keep(path, made)
-        return made
-    return kept
-
-
-def _keep(path: Path, array: Array) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            np.save(file, array)
-        Path(file.name).replace(path)
+        _write(path, count, make())
     except OSError:
-        return
+        return np.concatenate(list(make()))
+    return _opened(path) or np.concatenate(list(make()))
+
+
+def _opened(path: Path) -> StoredRows | None:
+    try:
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        return StoredRows(path, mapped.offset, mapped.shape, mapped.dtype)
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def _write(path: Path, count: int, blocks: Iterable[Array]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            for number, block in enumerate(blocks):
+                if number == 0:
+                    _header(file, (count, *block.shape[1:]), block.dtype)
+                file.write(np.ascontiguousarray(block).data)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).replace(path)
+
+
+def _header(file: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    kind = np.lib.format.dtype_to_descr(dtype)
+    header = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
