@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -13,14 +14,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.config.experiment import FolderData
-from harness.data import images
+from harness.__main__ import main
+from harness.config.experiment import Experiment, FolderData
+from harness.data import images, prepare
 from harness.data.examples import Examples, Subset
 from harness.data.images import ingest as ingesting
 from harness.data.images import store as storing
 from harness.data.images import workers as working
 from harness.data.images.decode import Decoder, Examined
 from harness.errors import UserError
+from harness.registry import resolve
+from harness.trial import Trial
 
 COUNT = 30
 Decoded = list[str]
@@ -210,8 +214,9 @@ def test_an_interrupted_ingest_goes_on_where_it_was(
 PROGRAM = """
 import sys
 from pathlib import Path
-from harness.config.experiment import FolderData
-from harness.data import images
+from harness.__main__ import main
+from harness.config.experiment import Experiment, FolderData
+from harness.data import images, prepare
 from harness.data.images import ingest, workers
 ingest.BYTES_BETWEEN_WRITES, workers.CHUNK = 2000, 20
 root = Path(sys.argv[1])
@@ -337,7 +342,7 @@ def test_all_caches_together_keep_to_the_limit(root: Path, cache: Path) -> None:
 
 
 def test_a_gibibyte_of_the_disk_stays_free(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = shutil._ntuple_diskusage(2**40, 2**40, (1 << 30) + 12 * 6 * 7)  # type: ignore[attr-defined]
+    usage = shutil._ntuple_diskusage(2**40, 2**40, (1 << 30) + 12 * 6 * 7)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert read(root).preparation.stored == 12
 
@@ -449,3 +454,78 @@ def test_no_file_is_no_error(root: Path) -> None:
     root.mkdir()
     for mode in ("disk", "memory", "none"):
         assert len(read(root, mode).reasons) == 0
+
+
+@pytest.fixture
+def classes(root: Path) -> Path:
+    for position, path in enumerate(sorted(root.iterdir())):
+        folder = root / ("cat" if position % 3 else "dog")
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / path.name)
+    return root
+
+
+def experiment(root: Path, mode: str) -> Experiment:
+    data = {"source": "folder", "path": str(root), "image_size": [6, 7], "cache": {"mode": mode}}
+    train = {"epochs": 2, "batch_size": 4}
+    return Experiment.model_validate({"data": data, "train": train, "model": {"name": "mlp"}})
+
+
+def test_every_way_gives_the_same_trial_to_the_bit(classes: Path) -> None:
+    from harness.fitting import Fitting
+
+    weights, prints = [], set()
+    for mode in ("disk", "memory", "none"):
+        given = experiment(classes, mode)
+        trial = Trial(given, resolve("none", {}), 0, prepare(given, 0))
+        fitting = Fitting.of(trial)
+        trained = fitting.train(lambda epoch: None)
+        weights.append([*trained.best, *trained.last])
+        prints.add(trial.fingerprint)
+    assert len(prints) == 1
+    for first, *others in zip(*weights, strict=True):
+        assert all(np.array_equal(first, other) for other in others)
+
+
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
+) -> tuple[Any, str, str]:
+    monkeypatch.setattr(sys, "argv", ["harness", "data", "--prepare", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return (ended.value.code, *capsys.readouterr())
+
+
+def test_images_are_prepared_ahead_of_time(
+    classes: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["-c", "folder", "--set", f"data.path={classes}"]
+    code, out, err = command(monkeypatch, capsys, *words)
+    assert (code or 0, err) == (0, "")
+    assert "30 decoded, 0 reused, 0 unreadable, 30 stored" in out
+    assert str(cache) in out
+    _, out, _ = command(monkeypatch, capsys, *words, "--json")
+    facts = json.loads(out)
+    assert (facts["decoded"], facts["reused"], facts["bytes"]) == (0, 30, 30 * 32 * 32 * 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-c", "digits"], "data.source 'digits' has no image files"),
+        (["-c", "folder", "--set", "data.cache.mode=none"], "keeps nothing for later"),
+    ],
+)
+def test_what_cannot_be_prepared_is_said_in_a_line(
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = command(monkeypatch, capsys, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert one_line(err.strip())

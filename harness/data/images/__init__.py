@@ -161,12 +161,13 @@ def _preparation(
 def _remarks(found: Ingest, store: Store | None, preparation: Preparation) -> tuple[str, ...]:
     """Return a line on images that should have been stored, but were not."""
     count = preparation.on_the_fly or preparation.in_memory
-    if store is None or not (count or found.failure):
+    if store is None or not count:
         return ()
     why = (
         f"cannot be written ({found.failure.strerror or found.failure})"
         if found.failure
         else "has no room left (see data.cache.max_gib, and the free space of the disk)"
     )
+    what = "1 image is" if count == 1 else f"{count} images are"
     how = "decoded each time they are used" if preparation.on_the_fly else "kept in memory"
-    return (f"the image cache {store.directory} {why}: {count} images are {how}",)
+    return (f"the image cache {store.directory} {why}: {what} {how}",)
