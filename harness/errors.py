@@ -1,7 +1,9 @@
 """The ways in which a command or a trial can end without a result, and the wording they share."""
 
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -26,3 +28,11 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {word!r}{hint} (known: {', '.join(names)})"
+
+
+def reason(error: BaseException, file: Path | None = None) -> str:
+    """Put any exception into one line, with the line of a `file` that led to it."""
+    line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    frames = traceback.extract_tb(error.__traceback__)
+    led = [frame.lineno for frame in frames if file is not None and frame.filename == str(file)]
+    return f"{line} ({file.name}, line {led[-1]})" if file is not None and led else line

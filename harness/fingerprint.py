@@ -14,7 +14,21 @@ from harness.config.experiment import Experiment
 from harness.strategy import Stack
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
-NOT_DECIDING = ("cli", "comparison", "config", "execution", "report", "tracking", "tuning")
+NOT_DECIDING = (
+    "cli",
+    "comparison",
+    "config",
+    "conformance",
+    "contract.py",
+    "execution",
+    "plugin_file.py",
+    "registry.py",
+    "report",
+    "scaffold",
+    "testing.py",
+    "tracking",
+    "tuning",
+)
 NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,

@@ -4,12 +4,11 @@ import hashlib
 import importlib.util
 import re
 import sys
-import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.strategy import Strategy
 
 
@@ -46,11 +45,6 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def reason(error: BaseException) -> str:
-    """Put any exception into one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
 def _module(path: Path) -> ModuleType:
     """Import a file, or return what its present content has already been imported as.
 
@@ -75,12 +69,5 @@ def _module(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # a stranger's plugin may fail in any way
         del sys.modules[name]
-        raise BrokenFile(_with_line(error, place)) from error
+        raise BrokenFile(reason(error, place)) from error
     return module
-
-
-def _with_line(error: BaseException, file: Path) -> str:
-    """Return the reason, and which line of the file led there; a SyntaxError names it itself."""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
-    return reason(error) + (f" ({file.name}, line {lines[-1]})" if lines else "")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.contract import broken
-from harness.errors import UserError, unknown
-from harness.plugin_file import BrokenFile, classes, reason
+from harness.errors import UserError, reason, unknown
+from harness.plugin_file import BrokenFile, classes
 from harness.strategy import Stack, Strategy, assign
 
 GROUP = "harness.strategies"

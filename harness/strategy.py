@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import UserError, unknown
+from harness.errors import TrialFailed, UserError, reason, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,6 +138,7 @@ class Stack:
         Raises:
             UserError: two parts set the same field of the same phase, or a part changes the
                 training examples after another has looked at them.
+            TrialFailed: a part's own code breaks down.
 
         """
         from harness.plan import changed_fields, names_after
@@ -143,7 +146,7 @@ class Stack:
         setters: dict[str, str] = {}
         plan = base
         for name, part in self.parts:
-            after = part.plan(plan, rng)
+            after = _planned(name, part, plan, rng)
             changed = changed_fields(plan, after)
             setters = {
                 new: setter
@@ -165,6 +168,23 @@ class Stack:
                 setters[field] = name
             plan = after
         return plan
+
+
+def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) -> Plan:
+    """Return a strategy's plan; a stranger's code may break down in any way."""
+    from harness.plan import Plan
+
+    try:
+        after = part.plan(base, rng)
+    except UserError:
+        raise
+    except Exception as error:
+        source = inspect.getsourcefile(type(part))
+        why = reason(error, Path(source) if source else None)
+        raise TrialFailed(f"strategy {name!r} broke down in plan(): {why}") from error
+    if not isinstance(after, Plan):
+        raise TrialFailed(f"strategy {name!r}: plan() must return a harness.Plan, not {after!r}")
+    return after
 
 
 def assign(parameters: dict[str, Any], kinds: Sequence[tuple[str, type[Strategy]]]) -> Stack:

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pydantic import model_validator
 from harness import Strategy
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples
-from harness.errors import UserError
+from harness.errors import TrialFailed, UserError
 from harness.losses import Loss, cross_entropy
 from harness.plan import Plan, base_plan
 from harness.registry import resolve
@@ -181,3 +181,27 @@ def test_a_parameter_is_given_once() -> None:
     given = {"gamma": 1.0, "focal_loss.gamma": 2.0}
     with pytest.raises(UserError, match="'gamma' is given twice"):
         assign(given, [("focal_loss", FocalLoss), ("none", Plain)])
+
+
+class Careless(Strategy):
+    """Divides by nothing."""
+
+    plan_of: Literal["none", "zero"] = "zero"
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        """Fail."""
+        return cast(Plan, None if self.plan_of == "none" else 1 / 0)
+
+
+def test_a_strategy_that_breaks_down_fails_its_trial_and_says_in_which_line() -> None:
+    with pytest.raises(
+        TrialFailed,
+        match=r"'careless' broke down in plan\(\): ZeroDivisionError: .* \(test_strategy.py, line",
+    ):
+        Stack((("careless", Careless()),)).plan(base(), np.random.default_rng(0))
+
+
+def test_a_strategy_that_returns_no_plan_fails_its_trial() -> None:
+    with pytest.raises(TrialFailed, match=r"plan\(\) must return a harness.Plan, not None"):
+        careless = Careless(plan_of="none")
+        Stack((("careless", careless),)).plan(base(), np.random.default_rng(0))
