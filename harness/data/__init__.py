@@ -1,5 +1,6 @@
 """From a configuration to the training, validation and sealed test examples."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 from pydantic import TypeAdapter
@@ -11,11 +12,19 @@ from harness.data.split import Splits, split
 
 
 def prepare(experiment: Experiment, seed: int) -> Splits:
-    """Load the data (kept for later calls of the process) and split them by `seed`.
+    """Load the data and split them by `seed`, both kept for later calls of the process.
 
-    Identical examples are dropped before, if asked for. Raises UserError for data that cannot be
-    read or split as configured.
+    Identical examples are dropped before, if asked for. Each call seals the test set anew. Raises
+    UserError for data that cannot be read or split as configured.
     """
+    deciding = experiment.model_dump_json(by_alias=True, include={"data", "imbalance", "split"})
+    kept = _split(deciding, seed)
+    return replace(kept, test=kept.test.anew())
+
+
+@lru_cache(maxsize=4)
+def _split(deciding: str, seed: int) -> Splits:
+    experiment = Experiment.model_validate_json(deciding)
     return split(_loaded(experiment.data.model_dump_json()), experiment, seed)
 
 

@@ -60,6 +60,10 @@ class Sealed:
         """A number for each input that follows from its content alone, `[N]`."""
         return self._examples.ids
 
+    def anew(self) -> "Sealed":
+        """Return the same examples behind a seal that is whole."""
+        return Sealed(self._examples)
+
     def open(self) -> Examples:
         """Break the seal: return the test examples."""
         self.opened += 1

@@ -203,3 +203,13 @@ def test_a_test_seed_fixes_the_draw_of_an_imbalanced_test_set_too() -> None:
     own = source(examples(60, 60, 60), test=examples(30, 30, 30, start=500))
     first, second = (parts(split(own, given, seed))[2] for seed in (3, 4))
     assert first == second
+
+
+def test_the_same_split_is_cut_once_and_sealed_anew_each_time() -> None:
+    experiment = Experiment()
+    first, again, other = (prepare(experiment, seed) for seed in (0, 0, 1))
+    assert first.train is again.train
+    assert first.train is not other.train
+    first.test.open()
+    assert (first.test.opened, again.test.opened) == (1, 0)
+    assert prepare(Experiment.model_validate({"split": {"test": 0.3}}), 0).train is not first.train
