@@ -220,6 +220,14 @@ def test_folders_without_classes_are_refused(tmp_path: Path) -> None:
         folder(tmp_path / "elsewhere")
 
 
+def test_names_of_any_bytes_are_read_and_told(root: Path) -> None:
+    (root / "cat" / "0.png").rename(root / "cat" / os.fsdecode(b"\xff0.png"))
+    (root / "cat" / os.fsdecode(b"\xff1.png")).write_bytes(b"no image")
+    source = folder(root, max_bad_fraction=0.5)
+    assert source.train.counts.tolist() == [4, 4]
+    assert source.notes[0].encode()
+
+
 def test_two_readings_are_equal(root: Path) -> None:
     assert folder(root).train.digest == folder(root).train.digest
 

@@ -211,6 +211,35 @@ def test_an_interrupted_ingest_goes_on_where_it_was(
     assert set(undisturbed) == {"index.npz", "pixels"}
 
 
+def test_what_was_killed_at_the_very_end_is_put_in_order(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, decoded: Decoded
+) -> None:
+    read(root)
+    undisturbed = kept(cache)
+    shutil.rmtree(cache)
+
+    def killing(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storing, "save", killing)
+        with pytest.raises(Killed):
+            read(root)
+    assert set(kept(cache)) == {"journal", "pixels"}
+    decoded.clear()
+    read(root)
+    assert decoded == []
+    assert kept(cache) == undisturbed
+
+
+def test_names_of_any_bytes_are_kept(root: Path) -> None:
+    (root / "00.png").rename(root / os.fsdecode(b"\xff\n.png"))
+    first = read(root)
+    again = read(root)
+    assert (again.preparation.reused, again.notes) == (COUNT, ())
+    assert np.array_equal(pixels(first), pixels(again))
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -9,7 +9,7 @@ import numpy as np
 from harness.config.experiment import ImageCache, ImageData
 from harness.data.cache import cache_directory
 from harness.data.examples import Inputs, Integers, Joined, Subset
-from harness.data.images.decode import Decoder
+from harness.data.images.decode import Decoder, shown
 from harness.data.images.index import UNSTORED, Index
 from harness.data.images.ingest import Ingest, Listing, Spill, ingested
 from harness.data.images.lazy import OnTheFly
@@ -66,7 +66,11 @@ class Images:
     @property
     def _unreadable(self) -> list[str]:
         together = zip(self.names, self.reasons, strict=True)
-        return [f"{self.root / name}: {reason}" for name, reason in together if reason is not None]
+        return [
+            f"{shown(str(self.root / name))}: {reason}"
+            for name, reason in together
+            if reason is not None
+        ]
 
     def refuse_too_many(self, fraction: float) -> None:
         """Raise UserError if more than this `fraction` of the images cannot be read."""
@@ -87,15 +91,12 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     height, width = section.image_size
     decoder = Decoder(height, width, section.channels, section.max_pixels)
     listing = Listing.of(root, names)
-    spill = Spill(_capacity(section.cache.mode, len(names), decoder), decoder)
     workers = Workers(root, decoder)
-    store = None
-    if section.cache.mode == "disk":
-        store = Store.of(root, decoder, _directory(section.cache))
-        found = ingested(store, listing, spill, workers, section.cache.max_gib * 2**30)
-    else:
-        found = Ingest(listing, Index.blank([]), 0, spill)
-        found.run(workers, None)
+    try:
+        found, store = _found(listing, decoder, section.cache, workers)
+    except BaseException:
+        workers.close()
+        raise
     inputs, on_the_fly = _inputs(found, store, decoder, workers)
     if not on_the_fly:
         workers.close()
@@ -107,10 +108,22 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     return images
 
 
-def _capacity(mode: str, count: int, decoder: Decoder) -> int:
-    if mode == "disk":
-        return min(count, SPILL_BYTES // decoder.image_bytes)
-    return count if mode == "memory" else 0
+def _found(
+    listing: Listing, decoder: Decoder, cache: ImageCache, workers: Workers
+) -> tuple[Ingest, Store | None]:
+    """Return what is in the files, after reading as many of them as the way of keeping needs."""
+    capacity = {
+        "disk": min(len(listing), SPILL_BYTES // decoder.image_bytes),
+        "memory": len(listing),
+        "none": 0,
+    }
+    spill = Spill(capacity[cache.mode], decoder)
+    if cache.mode == "disk":
+        store = Store.of(listing.root, decoder, _directory(cache))
+        return ingested(store, listing, spill, workers, cache.max_gib * 2**30), store
+    found = Ingest(listing, Index.blank([]), 0, spill)
+    found.run(workers, None)
+    return found, None
 
 
 def _directory(cache: ImageCache) -> Path:

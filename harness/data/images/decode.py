@@ -143,6 +143,11 @@ def located(root: str, name: str) -> str:
     return os.path.join(root, name)  # noqa: PTH118  (a million times; pathlib is slow)
 
 
+def shown(path: str) -> str:
+    """Return a path that can be printed, whatever bytes its name is made of."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _content_of(path: str) -> tuple[bytes, int, int]:
     """Return what a file holds, and its size and time of that very state."""
     for _ in range(ATTEMPTS):

@@ -175,14 +175,16 @@ def ingested(
     """
     known = store.load()
     found = Ingest(listing, known, store.room(max_bytes, known.n_rows), spill)
-    if not len(found.todo):
+    waiting = bool(len(found.todo))
+    if not waiting and not store.unfinished:
         return found
     try:
-        with store.lock():
+        with store.lock(wait=waiting):
             return _locked(store, listing, spill, workers, max_bytes)
     except OSError as error:
-        found.failure = error
-        found.run(workers, None)
+        if waiting:
+            found.failure = error
+            found.run(workers, None)
         return found
 
 
@@ -191,7 +193,7 @@ def _locked(
 ) -> Ingest:
     known = store.load()
     found = Ingest(listing, known, store.room(max_bytes, known.n_rows), spill)
-    if not len(found.todo):
+    if not len(found.todo) and not store.unfinished:
         return found
     writer = store.open(known)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder
+from harness.data.images.decode import Decoder, shown
 from harness.data.images.workers import Batch, Workers
 from harness.errors import UserError
 
@@ -53,5 +53,5 @@ class OnTheFly:
         same = (self.sizes[rows] == batch.sizes) & (self.mtimes[rows] == batch.times)
         for at in np.flatnonzero(~(same & batch.readable)).tolist():
             reason = batch.reasons.get(at, "it has another size or time")
-            path = self.root / self.names[rows[at]]
+            path = shown(str(self.root / self.names[rows[at]]))
             raise UserError(f"{path} has changed since it was first read ({reason}); run again")

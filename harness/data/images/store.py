@@ -42,14 +42,24 @@ class Store:
         size = "x".join(map(str, decoder.shape))
         return cls(cache / "images" / f"{name}-{size}-{key.hexdigest()[:16]}", decoder)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a writer is at work, or was killed before it could put all in the index."""
+        return (self.directory / JOURNAL).exists()
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep all others from writing; raises OSError where nothing can be written."""
+    def lock(self, wait: bool) -> Iterator[None]:
+        """Keep all others from writing.
+
+        Raises OSError where nothing can be written, or if another one writes and `wait` is false.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self.directory}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            if not wait:
+                raise
             if sys.stderr.isatty():
                 print("waiting for another process that prepares these images", file=sys.stderr)
             lock.acquire()

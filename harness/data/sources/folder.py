@@ -11,6 +11,7 @@ from harness.config.experiment import FolderData
 from harness.data import images
 from harness.data.examples import Examples
 from harness.data.groups import grouped_by
+from harness.data.images.decode import shown
 from harness.data.sources import Source
 from harness.errors import UserError, unknown
 
@@ -156,7 +157,7 @@ def _examples(
     )
     below = [name for folder in folders for name in folder.below]
     groups = None if pattern is None else grouped_by(pattern, below)
-    names = np.array(found.names, np.dtypes.StringDType())
+    names = np.array([shown(name) for name in found.names], np.dtypes.StringDType())
     return Examples(found.inputs, labels, class_names, groups, names)
 
 
