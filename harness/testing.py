@@ -15,7 +15,7 @@ from harness.conformance.laws import LAWS, verdicts
 from harness.conformance.subject import Subject
 from harness.errors import UserError
 from harness.registry import kinds
-from harness.strategy import Strategy
+from harness.strategy import Strategy, build
 
 __all__ = ["Broken", "StrategyLaw", "check_strategy", "strategy_laws", "subject"]
 
@@ -78,4 +78,7 @@ def subject(
         raise UserError(f"strategy {strategy!r}: check one strategy at a time")
     else:
         ((name, kind),) = kinds(strategy, plugins)
-    return Subject(name, kind, dict(parameters or {}))
+    given = dict(parameters or {})
+    if set(given) - set(kind.model_fields):
+        build(name, kind, given)  # says which is unknown, before any is missed
+    return Subject(name, kind, given)

@@ -10,6 +10,7 @@ from typing import Any
 from harness.conformance.cases import CASES
 from harness.conformance.effect import effect
 from harness.conformance.subject import plan_of
+from harness.strategy import build
 
 
 def main() -> None:
@@ -24,8 +25,9 @@ def _answer(request: dict[str, Any], each: dict[str, Any]) -> dict[str, Any]:
     kind = _module(request["module"], request["file"])
     for name in request["class"].split("."):
         kind = getattr(kind, name)
+    strategy = build(request["class"], kind, each["parameters"])
     case = next(case for case in CASES if case.name == each["case"])
-    return dict(effect(plan_of(kind(**each["parameters"]), case.base()), losses=False))
+    return dict(effect(plan_of(strategy, case.base()), losses=False))
 
 
 def _module(name: str, file: str) -> Any:

@@ -75,16 +75,21 @@ def _by_example(subject: Subject) -> None:
     for case, plan, loss, where in _losses(subject):
         n_classes, rarest = len(case.counts), int(plan.train.counts.argmin())
         labels, logits = batch(n_classes)
-        values, _ = graded(loss, labels, logits)
+        values, slope = graded(loss, labels, logits)
         if values.shape != labels.shape:
             raise Broken(
                 f"{loss.name} returns shape {list(values.shape)} for {len(labels)} examples "
                 f"({where}); return one loss an example, [B], and leave the mean to the loop"
             )
+        if not slope.any():
+            raise Broken(
+                f"no gradient of {loss.name} reaches the logits ({where}), so that nothing is "
+                "learned; leave out argmax, rounding and comparisons"
+            )
         parts = {
-            "of one example": np.arange(1),
             "without the rarest class": np.flatnonzero(labels != rarest),
             "of the rarest class alone": np.flatnonzero(labels == rarest),
+            "of one example": np.arange(1),
         }
         for what, rows in parts.items():
             _same_alone(loss, (labels, logits, values), rows, f"a batch {what}, {where}")

@@ -23,7 +23,7 @@ WORDS = ("trainable", "head", "schedule")
 
 def _renumbers(subject: Subject) -> None:
     for planned in subject.planned():
-        order = np.roll(np.arange(planned.base.train.n_classes), 1)[::-1].copy()
+        order = np.roll(np.arange(planned.base.train.n_classes), 1)
         base = renumbered(planned.base, order)
         given = subject.parameters(planned.base)
         moved = {
@@ -80,15 +80,14 @@ def _difference(
             return name
     if len(before.phases) != len(after.phases):
         return "the number of phases"
-    if not _same_visits(planned, after, order, subject, moved):
-        return "how often each class is visited"
     if not _same_heads(before, after, order):
         return "initial_bias or a head transform"
     for one, other in zip(before.phases, after.phases, strict=True):
         wrong = _phase_difference(before, after, (one, other), order)
         if wrong is not None:
             return wrong
-    return None
+    same = _same_visits(planned, after, order, subject, moved)
+    return None if same else "how often each class is visited"
 
 
 def _phase_difference(

@@ -34,9 +34,10 @@ def _disagreement(planned: Planned) -> str | None:
     phase = plan.phases[-1]
     labelled = phase.batch_transform.labelled(visits / visits.sum())
     mass = labelled * plan.class_weights(phase, 0)
-    shown = _reflected(phase.loss, mass)
+    shown = reflected(phase.loss, mass)
     allowed = ROUNDING + ERRORS / np.sqrt(np.maximum(visits, 1.0))
-    off = np.abs(np.log(shown / declared)) - allowed
+    seen = (declared > 0) & (visits > 0)
+    off = np.abs(np.log(shown / np.where(seen, declared, shown))) - allowed
     rows, classes = np.unravel_index(np.argmax(off), off.shape)
     if off[rows, classes] <= 0:
         return None
@@ -54,7 +55,7 @@ def _simulated_visits(plan: Plan) -> Floats:
     return np.asarray(counts, np.float64)
 
 
-def _reflected(loss: Loss, mass: Floats) -> Array:
+def reflected(loss: Loss, mass: Floats) -> Array:
     """Return the prior that the best logits reflect at each of `X` inputs, `[X, C]`.
 
     Given the mass of each class `[C]` and known p(x|y), the expected loss is minimised over free

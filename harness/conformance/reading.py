@@ -102,4 +102,5 @@ def _on_call(frame: FrameType, event: str, seen: list[str]) -> None:
         and code.co_filename.startswith(LOADERS)
         and not code.co_name.startswith("<")
     ):
-        seen.append(f"calls {code.co_name} of {Path(code.co_filename).stem}, which loads data")
+        module = frame.f_globals.get("__name__", "")
+        seen.append(f"calls {module}.{code.co_name}, which loads data")

@@ -61,7 +61,7 @@ def _of_default(subject: Subject, key: str, mark: Range | Choice | PerClass) -> 
 def _every_point_gives_a_plan(subject: Subject) -> str | None:
     marks = searched(subject.kind)
     for planned in subject.planned():
-        for point in points(subject.kind, planned.case.class_names):
+        for point in filter(None, points(subject.kind, planned.case.class_names)):
             wrong = _at(subject, planned.case, point)
             if wrong is not None:
                 raise Broken(f"at {_shown(point)}, {wrong} ({planned.case.name})")
@@ -88,7 +88,7 @@ def _at(subject: Subject, case: Case, point: dict[str, Any]) -> str | None:
 
 
 def _shown(point: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={_rounded(value)}" for key, value in point.items()) or "its defaults"
+    return ", ".join(f"{key}={_rounded(value)}" for key, value in point.items())
 
 
 def _rounded(value: Any) -> str:

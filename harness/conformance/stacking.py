@@ -16,8 +16,9 @@ def _leaves_the_rest(subject: Subject) -> None:
             continue
         undone = {_bare(each) for each in changed_fields(dressed, after)} - sets
         if undone:
+            fields = ", ".join(sorted(undone))
             raise Broken(
-                f"plan() undoes what an earlier strategy of a stack has set: {min(undone)} "
+                f"plan() undoes what an earlier strategy of a stack has set: {fields} "
                 f"({planned.case.name}); change fields of the base with dataclasses.replace and "
                 "base.in_every_phase(…) instead of making plans and phases afresh"
             )

@@ -122,7 +122,10 @@ def plan_of(strategy: Strategy, base: Plan, seed: int = 0) -> Plan:
 
 def in_one_line(error: BaseException) -> str:
     """Put any exception into one line; a user's error speaks for itself."""
-    said = " ".join(str(error).split())[:300]
+    text = str(error)
+    if text.startswith("in user code"):  # TensorFlow's way to show where; what comes last
+        text = text.strip().splitlines()[-1]
+    said = " ".join(text.split())[:300]
     return said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
 
 
