@@ -43,7 +43,13 @@ def load(section: TableData) -> Source:
     class_names = _sorted(rows["label"].unique())
     found = images.read(root, rows["path"].tolist(), section)
     parts = _parts(rows, found, class_names)
-    return Source(parts["train"], parts.get("validation"), parts.get("test"), found.notes)
+    return Source(
+        parts["train"],
+        parts.get("validation"),
+        parts.get("test"),
+        found.notes,
+        found.preparation,
+    )
 
 
 def _splits(path: Path, rows: "pd.DataFrame") -> "pd.Series[str]":
