@@ -9,6 +9,7 @@ Purpose = Literal[
     "test imbalance",
     "imbalance",
     "validation cut",
+    "validation limit",
     "strategy",
     "sampling",
     "batch transform",

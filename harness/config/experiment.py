@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
+
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 ClassName = str | int
@@ -178,11 +180,15 @@ class Split(Section):
 
     With `test_seed`, every trial has the same test set, whatever its own seed: no example that one
     is tested on has been trained on or validated on by another.
+
+    With `validation_per_class`, validation holds no more than so many of each class, so that a look
+    at it costs little however large the data are. Its class shares are then not those of the data.
     """
 
     validation: Share = 0.15
     test: Share = 0.15
     test_seed: Annotated[int, Field(ge=0)] | None = None
+    validation_per_class: Positive | None = None
 
 
 class Model(Section):
@@ -284,3 +290,18 @@ class Experiment(Section):
     evaluation: Evaluation = Evaluation()
     comparison: Comparison = Comparison()
     record: Record = Record()
+
+    @field_validator("evaluation")
+    @classmethod
+    def _does_not_go_by_limited_shares(
+        cls, evaluation: Evaluation, info: ValidationInfo
+    ) -> Evaluation:
+        split = info.data.get("split")
+        limited = isinstance(split, Split) and split.validation_per_class is not None
+        if limited and evaluation.metric not in SHARES_DO_NOT_MATTER:
+            raise ValueError(
+                f"metric {evaluation.metric} goes by class shares, which "
+                "split.validation_per_class changes; leave that out, or take "
+                + " or ".join(SHARES_DO_NOT_MATTER)
+            )
+        return evaluation

@@ -17,6 +17,12 @@ from harness.errors import UserError
 from harness.seeds import generator
 
 
+LIMITED = (
+    "split.validation_per_class changes the class shares of validation: its precision, F1 and "
+    "calibration are not those of the data"
+)
+
+
 class Sealed:
     """The test examples behind a seal: how many there are is known, what they are only once open.
 
@@ -85,10 +91,12 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     """Relabel, cut the test set, make the imbalance, cut validation; `seed` decides every draw.
 
     With `split.test_seed`, that seed decides the test set instead. A source's own test and
-    validation sets are kept as such. Examples of one group never stand in two of the three. Raises
-    UserError for a class that would end with no example in one of the three.
+    validation sets are kept as such. Examples of one group never stand in two of the three. With
+    `split.validation_per_class`, validation holds no more than so many of a class; what is over
+    stays for training, or is left out where groups or the source decide what is for validation.
+    Raises UserError for a class that would end with no example in one of the three.
     """
-    section, shares = experiment.imbalance, experiment.split
+    section, shares, notes = experiment.imbalance, experiment.split, source.notes
     pool = relabel(source.train, section)
     own_validation = source.validation and relabel(source.validation, section)
     own_test = source.test and relabel(source.test, section)
@@ -110,14 +118,18 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         test = imbalance_test(test, section, pool.counts, generator(test_seed, "test imbalance"))
     if own_validation is None:
         rng = generator(seed, "validation cut")
-        train, validation = _cut(pool, share, "validation", cuts, rng)
+        train, validation = _cut(pool, share, "validation", cuts, rng, shares.validation_per_class)
     else:
         train, validation = pool, own_validation
+    if shares.validation_per_class is not None:
+        rng = generator(seed, "validation limit")
+        validation = _at_most(validation, shares.validation_per_class, rng)
+        notes = (*notes, LIMITED)
 
     for name, examples in (("train", train), ("validation", validation), ("test", test)):
         _refuse_empty_class(name, examples)
     digest = _digest_of(train, validation, test)
-    return Splits(train, validation, Sealed(test), source.notes, digest)
+    return Splits(train, validation, Sealed(test), notes, digest)
 
 
 def _validation_share(shares: Shares, test_is_cut: bool) -> float:
@@ -132,29 +144,46 @@ def _validation_share(shares: Shares, test_is_cut: bool) -> float:
 
 
 def _cut(
-    examples: Examples, share: float, name: str, cuts: int, rng: np.random.Generator
+    examples: Examples,
+    share: float,
+    name: str,
+    cuts: int,
+    rng: np.random.Generator,
+    limit: int | None = None,
 ) -> tuple[Examples, Examples]:
     """Return what stays and what is cut: of each class `share`, at least 1, leaving at least 1.
 
-    Groups stay whole, and enough of them for all `cuts`: this one and those that follow.
+    Without groups it is no more than `limit` of a class. Groups stay whole, and enough of them for
+    all `cuts`: this one and those that follow.
     """
     for class_name, count in zip(examples.class_names, examples.counts.tolist(), strict=True):
         if count < 2:
             raise UserError(_too_few(class_name, name, count))
     groups = examples.groups
     if groups is None or len(np.unique(groups.places)) == len(examples):
-        cut = _single_cut(examples, share, rng)
+        cut = _single_cut(examples, share, rng, limit)
     else:
         cut = group_cut(examples, groups, share, cuts, rng)
     return examples.take(np.flatnonzero(~cut)), examples.take(np.flatnonzero(cut))
 
 
-def _single_cut(examples: Examples, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _single_cut(
+    examples: Examples, share: float, rng: np.random.Generator, limit: int | None
+) -> NDArray[np.bool_]:
     cut = np.zeros(len(examples), dtype=np.bool_)
     for label, count in enumerate(examples.counts.tolist()):
-        size = min(max(round(count * share), 1), count - 1)
+        size = min(max(round(count * share), 1), count - 1, limit or count)
         cut[rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)] = True
     return cut
+
+
+def _at_most(examples: Examples, limit: int, rng: np.random.Generator) -> Examples:
+    """Return the examples, of each class no more than `limit`, drawn at random."""
+    if examples.counts.max() <= limit:
+        return examples
+    members = (np.flatnonzero(examples.labels == label) for label in range(examples.n_classes))
+    kept = [rng.permutation(each)[:limit] for each in members]
+    return examples.take(np.sort(np.concatenate(kept)))
 
 
 def _too_few(class_name: str, name: str, count: int) -> str:

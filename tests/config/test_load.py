@@ -214,3 +214,12 @@ def test_parameters_are_read_the_same_way():
     }
     with pytest.raises(UserError, match="-p 'gamma': write key=value"):
         parameters(["gamma"])
+
+
+def test_a_limited_validation_set_refuses_metrics_that_go_by_class_shares() -> None:
+    limited = "split.validation_per_class=100"
+    assert load("digits", [limited, "evaluation.metric=g_mean"])
+    with pytest.raises(
+        UserError, match=r"metric f1_macro goes by class shares, which split\.valid"
+    ):
+        load("digits", [limited, "evaluation.metric=f1_macro"])

@@ -213,3 +213,26 @@ def test_the_same_split_is_cut_once_and_sealed_anew_each_time() -> None:
     first.test.open()
     assert (first.test.opened, again.test.opened) == (1, 0)
     assert prepare(Experiment.model_validate({"split": {"test": 0.3}}), 0).train is not first.train
+
+
+def test_validation_holds_no_more_of_a_class_than_asked_for_and_the_rest_is_for_training() -> None:
+    limited = prepare(Experiment.model_validate({"split": {"validation_per_class": 10}}), 0)
+    whole = prepare(Experiment(), 0)
+    assert limited.validation.counts.tolist() == [10] * 10
+    assert (limited.train.counts + 10).tolist() == (
+        whole.train.counts + whole.validation.counts
+    ).tolist()
+    assert limited.test.digest == whole.test.digest
+    ample = prepare(Experiment.model_validate({"split": {"validation_per_class": 1000}}), 0)
+    assert ample.digest == whole.digest
+
+
+def test_of_a_source_s_own_validation_set_a_limited_number_is_kept() -> None:
+    labels = np.repeat([0, 1], [30, 4])
+    own = Examples(np.arange(34, dtype=np.float32)[:, None], labels, ("a", "b"))
+    experiment = Experiment.model_validate({"split": {"validation_per_class": 5}})
+    splits = split(Source(own, own, own, ()), experiment, 0)
+    assert splits.validation.counts.tolist() == [5, 4]
+    assert splits.train.counts.tolist() == [30, 4]
+    again = split(Source(own, own, own, ()), experiment, 1)
+    assert splits.validation.digest != again.validation.digest
