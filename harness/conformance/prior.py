@@ -16,6 +16,11 @@ from harness.prior import effective_prior
 PASSES = 200
 ROUNDING = 0.02
 ERRORS = 5.0
+TINY = 1e-12
+STEPS = 50
+LONGEST = 1.0
+ENOUGH = 1e-3
+DIFFERENCE = 0.05
 
 
 def _agrees(subject: Subject) -> str | None:
@@ -34,7 +39,7 @@ def _disagreement(planned: Planned) -> str | None:
     phase = plan.phases[-1]
     labelled = phase.batch_transform.labelled(visits / visits.sum())
     mass = labelled * plan.class_weights(phase, 0)
-    shown = reflected(phase.loss, mass)
+    shown = reflected(phase.loss, mass, declared)
     allowed = ROUNDING + ERRORS / np.sqrt(np.maximum(visits, 1.0))
     seen = (declared > 0) & (visits > 0)
     off = np.abs(np.log(shown / np.where(seen, declared, shown))) - allowed
@@ -55,53 +60,66 @@ def _simulated_visits(plan: Plan) -> Floats:
     return np.asarray(counts, np.float64)
 
 
-def reflected(loss: Loss, mass: Floats) -> Array:
+def reflected(loss: Loss, mass: Floats, start: Floats) -> Array:
     """Return the prior that the best logits reflect at each of `X` inputs, `[X, C]`.
 
     Given the mass of each class `[C]` and known p(x|y), the expected loss is minimised over free
-    logits at each x. Softmax of these, divided by p(x|y), is the prior up to a factor.
+    logits at each x, from those of the prior `start`. Softmax of them, divided by p(x|y), is the
+    prior up to a factor.
     """
     likelihood = _likelihood(len(mass))
-    logits = _minimiser(loss, mass * likelihood).astype(np.float64) * loss.logit_scale
+    weights = mass * likelihood
+    logits = _minimiser(
+        loss, weights / weights.sum(axis=1, keepdims=True), np.log(start * likelihood + TINY)
+    )
     odds = np.exp(logits - logits.max(axis=1, keepdims=True)) / likelihood
-    reflected: Array = odds / odds.sum(axis=1, keepdims=True)
-    return reflected
+    found: Array = odds / odds.sum(axis=1, keepdims=True)
+    return found
 
 
-def _likelihood(n_classes: int, inputs: int = 4) -> Floats:
+def _likelihood(n_classes: int, inputs: int = 3) -> Floats:
     """Return p(x|y) of a few inputs, `[X, C]`, none of them far from the others."""
     values = np.random.default_rng(n_classes).uniform(0.5, 2.0, (inputs, n_classes))
     return np.asarray(values / values.sum(axis=0))
 
 
-def _minimiser(loss: Loss, weights: Floats) -> Array:
-    """Return the logits `[X, C]` that minimise the loss where (x, y) has weight `[X, C]`.
+def _minimiser(loss: Loss, weights: Floats, start: Floats) -> Floats:
+    """Return the logits `[X, C]`, as evaluation scales them, where the expected loss is least.
 
-    Each input is a problem of its own and gets its own scale, so that all converge alike.
+    Newton's method, its steps bounded, on gradients alone: from the right logits it takes one.
+    The loss of (x, y) has weight `[X, C]`.
     """
-    from scipy.optimize import minimize
+    logits = start
+    for _ in range(STEPS):
+        slope, curvature = _derivatives(loss, weights, logits)
+        step = -np.linalg.solve(curvature, slope[..., None])[..., 0]
+        size = np.abs(step).max(axis=1, keepdims=True)
+        logits = logits + step * np.minimum(1.0, LONGEST / np.maximum(size, TINY))
+        if size.max() < ENOUGH:
+            break
+    return logits
 
-    inputs, n_classes = weights.shape
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    labels = np.tile(np.arange(n_classes), inputs)
 
-    def expected(flat: Floats) -> tuple[float, Floats]:
-        logits = flat.reshape(inputs, n_classes) / loss.logit_scale
-        rows = np.repeat(logits, n_classes, axis=0)
-        values, slope = graded(loss, labels, rows)
-        each = slope.astype(np.float64) * weights.reshape(-1, 1) / loss.logit_scale
-        total = each.reshape(inputs, n_classes, n_classes).sum(axis=1)
-        return float(weights.ravel() @ values.astype(np.float64)), total.ravel()
+def _derivatives(loss: Loss, weights: Floats, logits: Floats) -> tuple[Floats, Floats]:
+    """Return gradient `[X, C]` and Hessian `[X, C, C]` of the expected loss, by differences.
 
-    found = minimize(
-        expected,
-        np.zeros(inputs * n_classes),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 500, "ftol": 0.0, "gtol": 1e-7, "maxcor": 30},
+    A constant added to all logits changes no softmax: the Hessian gets a curvature there, so that
+    no step goes that way.
+    """
+    inputs, n_classes = logits.shape
+    moves = DIFFERENCE * np.concatenate([np.eye(n_classes), -np.eye(n_classes)])
+    moved = np.concatenate([logits[:, None], logits[:, None] + moves], axis=1)
+    rows = np.repeat(moved.reshape(-1, n_classes), n_classes, axis=0) / loss.logit_scale
+    labels = np.tile(np.arange(n_classes), len(rows) // n_classes)
+    _, slopes = graded(loss, labels, rows)
+    each = slopes.reshape(inputs, -1, n_classes, n_classes).astype(np.float64) / loss.logit_scale
+    expected = np.einsum("xkyc,xy->xkc", each, weights)
+    above, below = np.split(expected[:, 1:], 2, axis=1)
+    curvature = (above - below) / (2.0 * DIFFERENCE)
+    level = np.trace(curvature, axis1=1, axis2=2)[:, None, None] / n_classes
+    return expected[:, 0], (curvature + curvature.swapaxes(1, 2)) / 2.0 + level + TINY * np.eye(
+        n_classes
     )
-    minimiser: Array = found.x.reshape(inputs, n_classes) / loss.logit_scale
-    return minimiser
 
 
 PRIOR = Law(
