@@ -16,7 +16,6 @@ from harness.data.sources import Source
 from harness.errors import UserError
 from harness.seeds import generator
 
-
 LIMITED = (
     "split.validation_per_class changes the class shares of validation: its precision, F1 and "
     "calibration are not those of the data"
