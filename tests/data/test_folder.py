@@ -165,6 +165,7 @@ def test_an_image_with_too_many_pixels_is_refused_before_it_is_decoded(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(root / "cat" / "bomb.png", size=(400, 300))
+    write(root / "cat" / "clear.png", (9, 9), "LA")
     decoded: list[tuple[int, int]] = []
     original = ImageFile.ImageFile.load
 

@@ -9,10 +9,11 @@ import numpy as np
 from harness.config.experiment import ImageCache, ImageData
 from harness.data.cache import cache_directory
 from harness.data.examples import Inputs, Integers, Joined, Subset
-from harness.data.images.decode import Decoder, shown
+from harness.data.images.decode import Decoder
 from harness.data.images.index import UNSTORED, Index
 from harness.data.images.ingest import Ingest, Listing, Spill, ingested
 from harness.data.images.lazy import OnTheFly
+from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
 from harness.errors import UserError

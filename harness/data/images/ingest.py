@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder, located
+from harness.data.images.decode import Decoder
 from harness.data.images.index import UNKNOWN, UNREADABLE, UNSTORED, Index, latest, matched
+from harness.data.images.names import located
 from harness.data.images.store import Store, Writer
 from harness.data.images.workers import Batch, Workers
 from harness.errors import UserError

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder, shown
+from harness.data.images.decode import Decoder
+from harness.data.images.names import shown
 from harness.data.images.workers import Batch, Workers
 from harness.errors import UserError
 

@@ -21,7 +21,8 @@ from PIL import Image
 
 from harness.data.examples import Integers
 from harness.data.images import decode
-from harness.data.images.decode import Decoder, Examined, located
+from harness.data.images.decode import Decoder, Examined
+from harness.data.images.names import located
 
 FEW = 400
 CHUNK = 256

@@ -11,7 +11,7 @@ from harness.config.experiment import FolderData
 from harness.data import images
 from harness.data.examples import Examples
 from harness.data.groups import grouped_by
-from harness.data.images.decode import shown
+from harness.data.images.names import shown
 from harness.data.sources import Source
 from harness.errors import UserError, unknown
 
