@@ -47,9 +47,9 @@ def pool(pools: Path, rare: int) -> Path:
 def compare(given: Sequence[str], kept: Path) -> dict[str, Any]:
     """Run a comparison and return its JSON document, which is kept beside the pools."""
     command = [sys.executable, "-m", "harness", "compare", *given, "--json"]
-    with kept.open("w") as file:
-        subprocess.run(command, stdout=file, check=True)
-    document: dict[str, Any] = json.loads(kept.read_text())
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    kept.write_text(told, "utf-8")
+    document: dict[str, Any] = json.loads(told)
     return document
 
 
@@ -128,7 +128,7 @@ def main() -> None:
             document = tuned(pools) if part == "tuned" else of_size(pools, int(part))
             print(f"\n## {document['experiment']}\n\n{table(document)}", flush=True)
     kept = {rare: pools / f"{rare}.json" for rare in SIZES}
-    if all(path.exists() and path.stat().st_size for path in kept.values()):
+    if all(path.exists() for path in kept.values()):
         documents = {rare: json.loads(path.read_text()) for rare, path in kept.items()}
         figure(documents, ROOT / "docs" / "the_question.png")
 
