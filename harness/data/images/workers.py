@@ -71,7 +71,7 @@ class Workers:
 
     def __init__(self, root: Path, decoder: Decoder) -> None:
         self._root, self._decoder = str(root), decoder
-        self._count = _cores()
+        self._count = _cores() + 1  # each waits for the disk and for its turn now and then
         self._started = False
         self._idle: SimpleQueue[_Worker | None] = SimpleQueue()
         for _ in range(self._count):
