@@ -19,7 +19,6 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import Any
 
-import keras
 import numpy as np
 from PIL import Image
 from rich.console import Console
@@ -79,6 +78,8 @@ class Reading:
 
     def keras_first(self) -> None:
         """Make Keras' data set and read it once."""
+        import keras
+
         self.dataset = keras.utils.image_dataset_from_directory(
             str(self.folder),
             color_mode="grayscale",

@@ -1,6 +1,7 @@
 """An experiment: one validated configuration, with a default for every key."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -73,6 +74,13 @@ class ImageCache(Section):
     mode: Literal["disk", "memory", "none"] = "disk"
     directory: str | None = None
     max_gib: Annotated[float, Field(ge=0)] = 50.0
+
+    @field_validator("directory")
+    @classmethod
+    def _is_whole(cls, directory: str | None) -> str | None:
+        if directory is not None and not Path(directory).expanduser().is_absolute():
+            raise ValueError("give the whole path, or one that starts with ~")
+        return directory
 
 
 class ImageData(DataSection):

@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import ValidationError
 
 from harness.__main__ import main
 from harness.config.experiment import Experiment, FolderData
@@ -259,11 +261,10 @@ def start(root: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(root)], stdout=subprocess.PIPE)
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.002)
+def journal_size(cache: Path) -> int:
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in cache.rglob("journal"))
+    return 0
 
 
 def test_killed_processes_leave_the_cache_of_an_undisturbed_one(root: Path, cache: Path) -> None:
@@ -272,17 +273,14 @@ def test_killed_processes_leave_the_cache_of_an_undisturbed_one(root: Path, cach
     assert start(root).communicate()[0] == b"1500\n"
     undisturbed = kept(cache)
     shutil.rmtree(cache)
-    done = 0
     for _ in range(2):
-        process = start(root)
-
-        def grown(done: int = done) -> bool:
-            return sum(path.stat().st_size for path in cache.rglob("journal")) > done
-
-        wait_until(grown)
+        done, process = journal_size(cache), start(root)
+        end = time.monotonic() + 60
+        while journal_size(cache) <= done and process.poll() is None:
+            assert time.monotonic() < end
+            time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        done = sum(path.stat().st_size for path in cache.rglob("journal"))
     last = int(start(root).communicate()[0])
     assert last < 1500
     assert kept(cache) == undisturbed
@@ -360,6 +358,17 @@ def test_what_has_no_room_is_decoded_when_it_is_used(
     assert np.array_equal(pixels(second), pixels(read(root, "memory")))
     decoded.clear()
     assert read(root, max_gib=1.0).preparation.decoded == COUNT - 10
+
+
+def test_the_cache_lies_where_it_is_told_to(root: Path, cache: Path, tmp_path: Path) -> None:
+    data = {"source": "folder", "path": str(root), "channels": 1, "image_size": [6, 7]}
+    place = tmp_path / "elsewhere"
+    section = FolderData.model_validate(data | {"cache": {"directory": str(place)}})
+    images.read(root, ["00.png"], section)
+    assert set(kept(place)) == {"index.npz", "pixels"}
+    assert not cache.exists()
+    with pytest.raises(ValidationError, match="give the whole path"):
+        FolderData.model_validate(data | {"cache": {"directory": "elsewhere"}})
 
 
 def test_all_caches_together_keep_to_the_limit(root: Path, cache: Path) -> None:
