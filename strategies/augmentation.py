@@ -12,6 +12,7 @@ from pydantic import Field
 
 from harness.errors import UserError
 from harness.strategy import Range, Strategy
+from strategies.online_augmentation import told_apart
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,8 +57,11 @@ class OfflineAugmentation(Strategy):
         made = self._made(train, parents, int(rng.integers(2**31)))
         if self.save_to_dir is not None:
             _save(made, self.save_to_dir)
+        joined = train.joined(made)
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
-        return replace(base, train=train.joined(made), notes=(*base.notes, note))
+        often = 1.0 - train.counts / joined.counts
+        told = told_apart("offline_augmentation", train.class_names, often)
+        return replace(base, train=joined, notes=(*base.notes, note, *told))
 
     def _parents(self, train: Examples, rng: np.random.Generator) -> np.ndarray:
         """Choose the images to alter: all of a class before any twice."""

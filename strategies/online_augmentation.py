@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness import Plan
 
+TRACEABLE = 0.9
 Amount = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -65,7 +67,24 @@ class OnlineAugmentation(Strategy):
             return base
         flips = ["horizontal" in self.flip, "vertical" in self.flip]
         parameters = {"often": often, "amounts": np.array(amounts), "flips": np.array(flips)}
-        return base.in_every_phase(batch_transform=BatchTransform(altered, parameters))
+        changed = base.in_every_phase(batch_transform=BatchTransform(altered, parameters))
+        told = told_apart("online_augmentation", train.class_names, often)
+        return replace(changed, notes=(*changed.notes, *told))
+
+
+def told_apart(strategy: str, class_names: tuple[str, ...], often: np.ndarray) -> tuple[str, ...]:
+    """Say if nearly all that is visited of one class, and nothing of another, is altered.
+
+    Then a network can tell the classes by the traces of altering, which no test image has.
+    """
+    most, least = int(often.argmax()), int(often.argmin())
+    if often[most] < TRACEABLE or often[least] > 0.0:
+        return ()
+    return (
+        f"{strategy} alters {often[most]:.1%} of what is visited of {class_names[most]!r} and nothing "
+        f"of {class_names[least]!r}: the network may learn to tell altered images from others; "
+        "compare online_augmentation with classes=all",
+    )
 
 
 def altered(inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]) -> Any:

@@ -128,3 +128,18 @@ def test_nothing_to_alter_leaves_the_plan_alone() -> None:
 def test_feature_vectors_are_refused_in_one_line() -> None:
     with pytest.raises(UserError, match=r"needs images \[N, H, W, C\].*\[504, 9\]"):
         planned((9,))
+
+
+def test_a_class_that_is_altered_at_almost_every_visit_is_pointed_out() -> None:
+    (note,) = planned().notes
+    assert note.startswith("online_augmentation alters 99.0% of what is visited of 'c' and nothing")
+    assert planned(classes="all").notes == ()
+
+
+def test_offline_augmentation_points_out_the_same() -> None:
+    labels = np.repeat(np.arange(3), COUNTS).astype(np.int64)
+    images = np.zeros((len(labels), 9, 9, 1), np.uint8)
+    base = base_plan(Examples(images, labels, ("a", "b", "c")), Experiment())
+    for target, notes in ((1.0, 2), (0.05, 1)):
+        stack = resolve("offline_augmentation", {"target_ratio": target})
+        assert len(stack.plan(base, np.random.default_rng(0)).notes) == notes
