@@ -81,9 +81,9 @@ def told_apart(strategy: str, class_names: tuple[str, ...], often: np.ndarray) -
     if often[most] < TRACEABLE or often[least] > 0.0:
         return ()
     return (
-        f"{strategy} alters {often[most]:.1%} of what is visited of {class_names[most]!r} and nothing "
-        f"of {class_names[least]!r}: the network may learn to tell altered images from others; "
-        "compare online_augmentation with classes=all",
+        f"{strategy} alters {often[most]:.1%} of what is visited of {class_names[most]!r} and "
+        f"nothing of {class_names[least]!r}: the network may learn to tell altered "
+        "images from others; compare online_augmentation with classes=all",
     )
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples
-from harness.errors import UserError
+from harness.errors import TrialFailed, UserError
 from harness.plan import Plan, base_plan
 from harness.registry import resolve
 from strategies.augmentation import OfflineAugmentation
@@ -99,9 +99,9 @@ def test_images_are_made_once_and_then_read(cache: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(OfflineAugmentation, "_alter", never)
     np.testing.assert_array_equal(first, made(planned()))
-    with pytest.raises(AssertionError, match="made again"):
+    with pytest.raises(TrialFailed, match="made again"):
         planned(rotation=0.1)
-    with pytest.raises(AssertionError, match="made again"):
+    with pytest.raises(TrialFailed, match="made again"):
         planned(base(channels=3))
 
 
