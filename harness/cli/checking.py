@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.conformance.laws import verdicts
+from harness.conformance.laws import LAWS, verdicts
 from harness.conformance.subject import Subject
 
 WIDTH = 80
@@ -24,14 +24,16 @@ def check(subject: Subject) -> dict[str, Any]:
 
 
 def show(document: Mapping[str, Any]) -> None:
-    """Print a line for each law, under a broken one what broke, and the verdict last."""
+    """Print a line for each law, under a broken one what broke and why, and the verdict last."""
     out = Console(width=WIDTH)
     laws = document["laws"]
+    why = {law.name: law.why for law in LAWS}
     for each in laws:
         remark = f" ({each['message']})" if each["holds"] and each["message"] else ""
         _line(out, f"{'held' if each['holds'] else 'BROKEN':8}{each['law']}{remark}")
         if not each["holds"]:
             _line(out, each["message"], indent=10)
+            _line(out, f"why it must hold: {why[each['law']]}", indent=10)
     broken = sum(not each["holds"] for each in laws)
     kept = f"keeps all {len(laws)} laws" if not broken else f"breaks {broken} of {len(laws)} laws"
     _line(out, f"{document['strategy']} {kept}")

@@ -9,7 +9,7 @@ from harness.conformance.cases import Case
 from harness.conformance.compiled import graded
 from harness.conformance.effect import batch
 from harness.conformance.law import Broken, Law
-from harness.conformance.points import points
+from harness.conformance.points import points, shown
 from harness.conformance.subject import Subject, plan_of
 from harness.data.examples import Array, Integers
 from harness.losses import Loss, cross_entropy
@@ -28,17 +28,16 @@ def _losses(subject: Subject, searched: bool = False) -> Iterator[Found]:
     chosen = sorted(subject.planned(), key=lambda each: len(each.case.counts))
     for planned in {each.case: each for each in (chosen[0], chosen[-1])}.values():
         case = planned.case
-        for point in points(subject.kind, case.class_names) if searched else [{}]:
+        for point in points(subject.kind, case.class_names, subject.given) if searched else [{}]:
             try:
                 plan = subject.plan_at(case, point)
             except Exception:  # another law speaks of it
                 continue
-            at = ", ".join(f"{key}={value}" for key, value in point.items()) or "the defaults"
             seen: list[Loss] = []
             for phase in plan.phases:
                 if phase.loss not in seen:
                     seen.append(phase.loss)
-                    yield case, plan, phase.loss, f"at {at}, {case.name}"
+                    yield case, plan, phase.loss, f"at {shown(point)}, {case.name}"
 
 
 def _finite_at_extremes(subject: Subject) -> None:

@@ -7,6 +7,7 @@ from harness.conformance.cases import CASES
 from harness.conformance.compiled import graded
 from harness.conformance.effect import batch, content, head
 from harness.conformance.law import Broken, Law
+from harness.conformance.points import shown
 from harness.conformance.subject import Refused, Subject, plan_of
 from harness.errors import UserError
 from harness.plan import Plan
@@ -20,7 +21,6 @@ def _changes_nothing(subject: Subject) -> str | None:
     point = subject.kind.neutral
     if point is None:
         return "it declares no neutral parameters"
-    shown = ", ".join(f"{key}={value}" for key, value in point.items()) or "its only point"
     subject.planned()
     for case in CASES:
         base = case.base()
@@ -33,8 +33,8 @@ def _changes_nothing(subject: Subject) -> str | None:
         part = _changed(base, plan)
         if part is not None:
             raise Broken(
-                f"at the neutral {shown}, {part} differs from plain training ({case.name}); mend "
-                "the formula at this point, or declare neutral parameters that leave all as it is"
+                f"at the neutral {shown(point)}, {part} differs from plain training "
+                f"({case.name}); mend the formula at this point, or declare neutral parameters that leave all as it is"
             )
     return None
 

@@ -1,6 +1,6 @@
 """Points of a strategy's declared search space: its corners, and some at random."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -20,9 +20,14 @@ def searched(kind: type[Strategy]) -> dict[str, Range | Choice | PerClass]:
     }
 
 
-def points(kind: type[Strategy], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return all low ends, all high ends, each end alone, and random points, without repeats."""
-    marks = searched(kind)
+def points(
+    kind: type[Strategy], class_names: Sequence[str], fixed: Container[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the defaults (no change), the corners, each end alone, and some random points.
+
+    Parameters that are `fixed` are in none of them; no point comes twice.
+    """
+    marks = {key: mark for key, mark in searched(kind).items() if key not in fixed}
     ends = {key: _ends(kind, key, mark, class_names) for key, mark in marks.items()}
     chosen: list[dict[str, Any]] = [{}]
     if marks:
@@ -35,6 +40,12 @@ def points(kind: type[Strategy], class_names: Sequence[str]) -> list[dict[str, A
             for _ in range(DRAWS)
         ]
     return [each for number, each in enumerate(chosen) if each not in chosen[:number]]
+
+
+def shown(point: Mapping[str, Any]) -> str:
+    """Return a point as text."""
+    said = (f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())
+    return ", ".join(said) or "the defaults"
 
 
 def whole(kind: type[Strategy], key: str) -> bool:

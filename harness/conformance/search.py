@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.conformance.cases import Case
 from harness.conformance.law import Broken, Law
-from harness.conformance.points import points, searched
+from harness.conformance.points import points, searched, shown
 from harness.conformance.subject import Subject, in_one_line
 from harness.conformance.validity import complaint
 from harness.errors import UserError
@@ -61,10 +61,10 @@ def _of_default(subject: Subject, key: str, mark: Range | Choice | PerClass) -> 
 def _every_point_gives_a_plan(subject: Subject) -> str | None:
     marks = searched(subject.kind)
     for planned in subject.planned():
-        for point in filter(None, points(subject.kind, planned.case.class_names)):
+        for point in filter(None, points(subject.kind, planned.case.class_names, subject.given)):
             wrong = _at(subject, planned.case, point)
             if wrong is not None:
-                raise Broken(f"at {_shown(point)}, {wrong} ({planned.case.name})")
+                raise Broken(f"at {shown(point)}, {wrong} ({planned.case.name})")
     return None if marks else "it declares no range"
 
 
@@ -85,14 +85,6 @@ def _at(subject: Subject, case: Case, point: dict[str, Any]) -> str | None:
             "raise harness.UserError with a line that names the parameter"
         )
     return complaint(plan, case.base())
-
-
-def _shown(point: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={_rounded(value)}" for key, value in point.items())
-
-
-def _rounded(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
 SEARCH = (

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.conformance.laws import LAWS
+from harness.conformance.points import points
 from harness.conformance.prior import reflected
 from harness.errors import UserError
 from harness.losses import Loss, cross_entropy
+from harness.registry import resolve
 from harness.testing import Broken, StrategyLaw, check_strategy, strategy_laws
 
 PLUGIN = """
@@ -89,6 +91,11 @@ def test_weights_by_class_number_move_with_the_classes() -> None:
     check_strategy("class_weight", {"weights": {0: 1.0, 1: 5.0}})
 
 
+def test_given_parameters_are_held_while_the_others_are_searched() -> None:
+    found = points(resolve("vector_scaling", {}).parts[0][1].__class__, ("a", "b"), {"gamma"})
+    assert {key for point in found for key in point} == {"tau"}
+
+
 def test_a_stack_is_refused() -> None:
     with pytest.raises(UserError, match="one strategy at a time"):
         check_strategy("oversampling+focal_loss")
@@ -107,6 +114,7 @@ def test_the_command_says_what_broke_in_a_plugin(plugin: str) -> None:
     result = command("wrong_rate", "--plugin", plugin)
     assert result.exit_code == 1
     assert "learning_rate is -1.0" in result.stdout
+    assert "why it must hold" in result.stdout
     assert result.stdout.splitlines()[-1] == f"wrong_rate breaks 1 of {len(LAWS)} laws"
 
 
