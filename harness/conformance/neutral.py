@@ -34,7 +34,8 @@ def _changes_nothing(subject: Subject) -> str | None:
         if part is not None:
             raise Broken(
                 f"at the neutral {shown(point)}, {part} differs from plain training "
-                f"({case.name}); mend the formula at this point, or declare neutral parameters that leave all as it is"
+                f"({case.name}); mend the formula at this point, or declare neutral "
+                "parameters that leave all as it is"
             )
     return None
 
