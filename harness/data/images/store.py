@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from harness.data.examples import Inputs
 from harness.data.images.decode import Decoder
 from harness.data.images.index import Index, latest, load, replay, save
+from harness.data.stored import StoredRows
 
 LAYOUT = "1"
 KEEP_FREE = 1 << 30
@@ -81,15 +82,14 @@ class Store:
 
     def open(self, known: Index) -> "Writer":
         """Return a writer that goes on after what is known; to be used under the lock."""
-        if not known.names:  # new files: who has old ones mapped keeps them as they were
+        if not known.names:  # new files: who has old ones open keeps them as they were
             for name in (INDEX, JOURNAL, PIXELS):
                 (self.directory / name).unlink(missing_ok=True)
         return Writer(self, known.n_rows, self._journal()[1])
 
     def pixels(self, n_rows: int) -> Inputs:
-        """Return the first `n_rows` rows, memory-mapped, `[n_rows, H, W, C]`."""
-        shape = (n_rows, *self.decoder.shape)
-        return np.memmap(self.directory / PIXELS, np.uint8, "r", shape=shape)
+        """Return the first `n_rows` rows, read when they are asked for, `[n_rows, H, W, C]`."""
+        return StoredRows(self.directory / PIXELS, 0, (n_rows, *self.decoder.shape), np.uint8)
 
     def room(self, max_bytes: float, n_rows: int) -> int:
         """Return how many rows may still be written after `n_rows`.
