@@ -40,7 +40,8 @@ def pool(pools: Path, rare: int) -> Path:
     directory = pools / (CONFIG if rare == 500 else f"{rare}_against_a_million")
     if not directory.exists():
         made = [sys.executable, str(ROOT / "benchmarks" / "make_pool.py")]
-        subprocess.run([*made, "--directory", str(directory), "--rare", str(rare)], check=True)
+        given = ["--directory", str(directory), "--rare", str(rare)]
+        subprocess.run([*made, *given], stdout=subprocess.DEVNULL, check=True)
     return directory
 
 
