@@ -118,7 +118,9 @@ def train(
     rng, drawn = generator(seed, "sampling"), generator(seed, "batch transform")
     history: list[Epoch] = []
     best, best_epoch, best_rank = network.weights(), -1, (-np.inf, -np.inf)
-    for phase, numbers, course in _schedule(plan.phases, experiment.train.epochs):
+    for place, (phase, numbers, course) in enumerate(
+        _schedule(plan.phases, experiment.train.epochs), start=1
+    ):
         network.begin(phase)
         visits = Stream(phase.sampler, plan.train.labels, rng)
         for number in numbers:
@@ -137,7 +139,7 @@ def train(
             )
             history.append(epoch)
             on_epoch(epoch)
-            if phase is not plan.phases[-1]:
+            if place < len(plan.phases):
                 continue
             rank = (epoch.validation_score, -epoch.validation_loss)
             if best_epoch < 0 or rank > best_rank:

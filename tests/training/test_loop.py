@@ -220,6 +220,17 @@ def test_the_best_epoch_has_the_highest_score_and_of_equals_the_lowest_loss() ->
     assert all(np.array_equal(a, b) for a, b in zip(trained.last, after[3], strict=True))
 
 
+def test_only_epochs_of_the_last_phase_can_be_best_though_the_same_phase_came_before() -> None:
+    settings = experiment(epochs=3)
+    splits = prepare(settings, 0)
+    base = base_plan(splits.train, settings)
+    phase = base.phases[0]
+    plan = replace(base, phases=(phase, replace(phase, trainable="head"), phase))
+    scores = iter([0.9, 0.1, 0.2])
+    _, trained = trained_by(plan, splits, settings, score=lambda logits: next(scores))
+    assert trained.best_epoch == 2
+
+
 def test_patience_ends_training_after_so_many_epochs_without_a_better_score() -> None:
     settings = experiment(epochs=9, patience=2)
     splits = prepare(settings, 0)
