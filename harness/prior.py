@@ -22,7 +22,7 @@ def effective_prior(plan: Plan) -> EffectivePrior:
     The minimiser of weighted cross-entropy is p(y|x) proportional to w_y P(y|x), so weights act
     as a change of prior (Elkan 2001; Saerens et al. 2002). With weights that change from epoch
     to epoch the last ones count, and the prior is approximate, as it is where the head is changed
-    after training.
+    after training, or where only its scale is trained: then no bias is free to take up the prior.
     """
     phase = plan.phases[-1]
     weights = np.ones(plan.train.n_classes)
@@ -33,8 +33,9 @@ def effective_prior(plan: Plan) -> EffectivePrior:
     factor = phase.loss.prior_factor
     labelled = phase.batch_transform.labelled(plan.visited(phase))
     product = labelled * weights * (1.0 if factor is None else factor)
-    exact = phase.loss.exact and phase.batch_transform.exact and steady
-    return EffectivePrior(product / product.sum(), exact and not plan.head_transforms)
+    free = phase.trainable != "head_scale" and not plan.head_transforms
+    exact = phase.loss.exact and phase.batch_transform.exact and steady and free
+    return EffectivePrior(product / product.sum(), exact)
 
 
 def overshoots(plan: Plan, prior: EffectivePrior) -> str | None:

@@ -57,6 +57,11 @@ def test_focal_loss_leaves_the_prior_approximate() -> None:
     assert not effective_prior(planned("focal_loss")).exact
 
 
+def test_a_scaled_head_leaves_the_prior_approximate_for_it_has_no_shift_of_its_own() -> None:
+    assert not effective_prior(planned("learnable_weight_scaling")).exact
+    assert effective_prior(planned("classifier_retraining")).exact
+
+
 def test_only_the_last_phase_and_the_last_weights_count() -> None:
     first = base(*COUNTS).phases[0]
     rows = ClassWeights(np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 2.0]]))
