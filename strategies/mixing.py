@@ -116,15 +116,28 @@ def remixed(inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]) 
     return mixed, ((labels, of_label), (other, 1.0 - of_label))
 
 
+def _beta(size: Any, seed: Any, alpha: Any) -> Any:
+    """Draw from Beta(alpha, alpha), `[size]`, by the logarithms of two gamma variates.
+
+    A variate of a small alpha may be too small for any float, and two zeros have no ratio; its
+    logarithm is that of a variate of alpha + 1 plus log(u) / alpha, u uniform (Marsaglia & Tsang
+    2000, section 6).
+    """
+    import tensorflow as tf
+
+    larger = tf.random.stateless_gamma([2, size], seed + 1, alpha + 1.0)
+    uniform = tf.random.stateless_uniform([2, size], seed + 2, minval=1e-37)
+    logs = tf.math.log(larger) + tf.math.log(uniform) / alpha
+    return tf.sigmoid(logs[0] - logs[1])
+
+
 def _pairs(inputs: Any, labels: Any, seed: Any, alpha: Any) -> Any:
     """Return the mixtures, the labels of the second of each pair, and the share of the first."""
     import tensorflow as tf
 
     size = tf.shape(labels)[:1]
     partner = tf.argsort(tf.random.stateless_uniform(size, seed))
-    shape = tf.cast(alpha, tf.float64)  # in single precision a small alpha draws two zeros
-    drawn = tf.random.stateless_gamma([2, size[0]], seed + 1, shape, dtype=tf.float64)
-    share = tf.cast(drawn[0] / (drawn[0] + drawn[1]), tf.float32)
+    share = _beta(size[0], seed, alpha)
     across = tf.reshape(share, tf.concat([size, tf.ones(tf.rank(inputs) - 1, tf.int32)], axis=0))
     mixed = across * inputs + (1.0 - across) * tf.gather(inputs, partner)
     return mixed, tf.gather(labels, partner), share

@@ -63,6 +63,17 @@ def test_the_shares_of_mixup_are_of_the_beta_distribution(alpha: float) -> None:
     np.testing.assert_allclose(below, stats.beta(alpha, alpha).cdf(points), atol=0.03)
 
 
+def test_a_share_of_the_smallest_alpha_is_a_coin_toss() -> None:
+    inputs, labels = one_hot_batch(COUNTS, 4000)
+    transform = planned("mixup", alpha=1e-4).phases[0].batch_transform
+    known = {"alpha": np.asarray(1e-4, np.float32)}
+    _, targets = transform.function(inputs, labels, np.array([3, 4], np.int32), known)
+    share = np.asarray(targets[0][1], np.float64)
+    assert np.isfinite(share).all()
+    assert (np.minimum(share, 1.0 - share) < 0.01).mean() > 0.99
+    assert abs(share.mean() - 0.5) < 0.03
+
+
 @pytest.mark.parametrize("name", ["mixup", "remix"])
 def test_without_alpha_nothing_is_mixed(name: str) -> None:
     plan = planned(name, alpha=0.0)
