@@ -158,4 +158,7 @@ class RotatingUndersampling(Strategy):
         """Walk through the larger classes, `ratio` times the smallest class a pass."""
         from harness import Rotating
 
-        return base.in_every_phase(sampler=Rotating(self.ratio))
+        sampler, train = Rotating(self.ratio), base.train
+        if (sampler.class_counts(train.labels, train.n_classes) == train.counts).all():
+            return base
+        return base.in_every_phase(sampler=sampler)

@@ -5,7 +5,7 @@ import numpy as np
 from harness.conformance.batches import scaled, transformed
 from harness.conformance.cases import CASES
 from harness.conformance.compiled import graded
-from harness.conformance.effect import batch, content, head
+from harness.conformance.effect import batch, content, head, passes
 from harness.conformance.law import Broken, Law
 from harness.conformance.points import shown
 from harness.conformance.subject import Refused, Subject, plan_of
@@ -64,11 +64,17 @@ def _same_parts(base: Plan, plan: Plan, number: int) -> dict[str, bool]:
         "trainable": old.trainable == new.trainable,
         "head": old.head == new.head,
         "schedule": old.schedule == new.schedule,
-        "sampler": np.array_equal(base.pass_counts(old), plan.pass_counts(new)),
+        "sampler": _same_visits(base, plan, number),
         "class_weight": bool((plan.class_weights(new, 0).astype(np.float32) == 1.0).all()),
         "loss": old.loss.logit_scale == new.loss.logit_scale and _same_loss(base, plan, number),
         "batch_transform": _same_batches(base, new.batch_transform),
     }
+
+
+def _same_visits(base: Plan, plan: Plan, number: int) -> bool:
+    old, new = base.phases[number], plan.phases[number]
+    declared = np.array_equal(base.pass_counts(old), plan.pass_counts(new))
+    return declared and passes(base, old) == passes(plan, new)
 
 
 def _same_loss(base: Plan, plan: Plan, number: int) -> bool:

@@ -1,6 +1,8 @@
 """Points of a strategy's declared search space: its corners, and some at random."""
 
 from collections.abc import Container, Mapping, Sequence
+from itertools import product
+from math import prod
 from typing import Any, get_args
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from harness.strategy import Choice, PerClass, Range, Strategy
 
 DRAWS = 20
+CORNERS = 16
 
 
 def searched(kind: type[Strategy]) -> dict[str, Range | Choice | PerClass]:
@@ -25,14 +28,14 @@ def points(
 ) -> list[dict[str, Any]]:
     """Return the defaults (no change), the corners, each end alone, and some random points.
 
+    Of more than `CORNERS` corners, only the two where all are lowest and all highest are taken.
     Parameters that are `fixed` are in none of them; no point comes twice.
     """
     marks = {key: mark for key, mark in searched(kind).items() if key not in fixed}
     ends = {key: _ends(kind, key, mark, class_names) for key, mark in marks.items()}
     chosen: list[dict[str, Any]] = [{}]
     if marks:
-        chosen += [{key: each[0] for key, each in ends.items()}]
-        chosen += [{key: each[-1] for key, each in ends.items()}]
+        chosen += [dict(zip(ends, corner, strict=True)) for corner in _corners([*ends.values()])]
         chosen += [{key: value} for key, each in ends.items() for value in each]
         rng = np.random.default_rng(0)
         chosen += [
@@ -40,6 +43,12 @@ def points(
             for _ in range(DRAWS)
         ]
     return [each for number, each in enumerate(chosen) if each not in chosen[:number]]
+
+
+def _corners(ends: Sequence[list[Any]]) -> list[tuple[Any, ...]]:
+    if prod(len(each) for each in ends) <= CORNERS:
+        return list(product(*ends))
+    return [tuple(each[0] for each in ends), tuple(each[-1] for each in ends)]
 
 
 def shown(point: Mapping[str, Any]) -> str:

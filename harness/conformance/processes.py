@@ -34,8 +34,9 @@ def _agree(subject: Subject) -> None:
         part = first_difference(here, there)
         if part is not None:
             raise Broken(
-                f"{part} is another one in a second process ({each.case.name}); go through sets in "
-                "sorted order, and use no hash(), id(), clock, process number or directory"
+                f"{part} is another one in a second process ({each.case.name}); keep nothing from "
+                "one call to the next, go through sets in sorted order, and use no hash(), id(), "
+                "clock, process number or directory"
             )
 
 

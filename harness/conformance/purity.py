@@ -85,7 +85,8 @@ def _states() -> tuple[bytes, int, Any]:
 def _inputs_stay(subject: Subject) -> None:
     for planned in subject.planned():
         for base in (planned.case.base(), planned.case.dressed()):
-            _stays(planned.strategy, base, planned.case.name)
+            # A strategy that has planned before may have changed its parameters already.
+            _stays(subject.strategy(planned.base), base, planned.case.name)
 
 
 def _stays(strategy: Strategy, base: Plan, case: str) -> None:

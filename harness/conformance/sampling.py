@@ -40,6 +40,12 @@ def _visited(plan: Plan, phase: Phase) -> str | None:
         wrong = _out_of_range(each, len(plan.train))
         if wrong is not None:
             return wrong
+    visited = np.bincount(np.concatenate(drawn), minlength=len(plan.train)) > 0
+    if (end := _missed_end(visited)) is not None:
+        return (
+            f"visits all examples but the {end} one in {PASSES} passes; positions go from 0 to "
+            "N - 1, and the upper end of rng.integers and of a range is not among them"
+        )
     visits = np.array(
         [np.bincount(plan.train.labels[p], minlength=plan.train.n_classes) for p in drawn]
     )
@@ -64,6 +70,13 @@ def _out_of_range(positions: Array, length: int) -> str | None:
             f"{length} examples; stay in 0 .. {length - 1}"
         )
     return None
+
+
+def _missed_end(visited: Array) -> str | None:
+    """Name the end of the examples that alone is never visited, as where one counts by one off."""
+    if visited.sum() != len(visited) - 1:
+        return None
+    return "first" if not visited[0] else "last" if not visited[-1] else None
 
 
 def _compared(visits: Array, declared: Floats, names: tuple[str, ...]) -> str | None:

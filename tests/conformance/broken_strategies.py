@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer
 
 from harness import (
     BatchTransform,
@@ -154,6 +154,16 @@ class RelabelsInPlace(Strategy):
         return base
 
 
+class FillsUpItsParameters(Strategy):
+    """Puts what is missing into the parameters that it was given."""
+
+    weights: dict[str, float] = Field(default_factory=dict)
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        names = base.train.class_names
+        return weighted(base, [self.weights.setdefault(name, 1.0) for name in names])
+
+
 class ScalesWeightsInPlace(Strategy):
     """Changes the weights that an earlier strategy has set."""
 
@@ -186,6 +196,14 @@ class SortsNames(Strategy):
         return weighted(base, [by_name[name] for name in sorted(by_name)])
 
 
+class SortsNumbers(Strategy):
+    """Puts the numbers of classes in the order of their digits: 0, 1, 10, 2."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        by_number = {str(number): each for number, each in enumerate(inverse(base))}
+        return weighted(base, [by_number[number] for number in sorted(by_number)])
+
+
 @dataclass(frozen=True)
 class Off:
     """A sampler that does what its subclasses say."""
@@ -214,6 +232,27 @@ class OnePass(Off):
         yield from (rng.permutation(len(labels)) for _ in range(3))
 
 
+class NeverTheLast(Off):
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        while True:
+            yield rng.integers(0, len(labels) - 1, len(labels))
+
+
+class NeverTheFirst(Off):
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        while True:
+            yield rng.permutation(np.arange(1, len(labels)))
+
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        return np.bincount(labels[1:], minlength=n_classes).astype(np.float64)
+
+
+class WithReplacement(Off):
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        while True:
+            yield rng.integers(0, len(labels), len(labels))
+
+
 class DropsThePartialBatch(Off):
     def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
         while True:
@@ -239,6 +278,30 @@ class SamplesOnce(Strategy):
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         return base.in_every_phase(sampler=OnePass())
+
+
+class SamplesAllButTheLast(Strategy):
+    """Draws numbers below N - 1, as if the end were among them."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return base.in_every_phase(sampler=NeverTheLast())
+
+
+class SamplesAllButTheFirst(Strategy):
+    """Counts from 1, and declares as much."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return base.in_every_phase(sampler=NeverTheFirst())
+
+
+class DrawsEvenWhereNeutral(Strategy):
+    """Visits classes as plain training does, but not each example once a pass."""
+
+    neutral: ClassVar[Mapping[str, Any] | None] = {"power": 0.0}
+    power: float = 0.0
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return base.in_every_phase(sampler=WithReplacement())
 
 
 class SamplesWholeBatches(Strategy):
@@ -416,6 +479,17 @@ class FailsAtAnEnd(Strategy):
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         return weighted(base, np.full(base.train.n_classes, 1 / self.power))
+
+
+class FailsAtACorner(Strategy):
+    """Divides by zero where one parameter is at its low end and another one at its high end."""
+
+    low: Annotated[float, Range(0.0, 1.0)] = 0.5
+    high: Annotated[float, Range(0.0, 1.0)] = 0.5
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        value = 1 / (1.0 + self.low - self.high)
+        return weighted(base, np.full(base.train.n_classes, value))
 
 
 class RefusesItsRange(Strategy):

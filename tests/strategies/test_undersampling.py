@@ -10,7 +10,7 @@ from harness.data.examples import Array, Examples, Integers
 from harness.errors import TrialFailed, UserError
 from harness.plan import Plan, base_plan
 from harness.registry import resolve
-from harness.sampling import Selected
+from harness.sampling import Selected, Shuffled
 
 COUNTS = (60, 25, 10)
 
@@ -174,6 +174,10 @@ def test_rotating_undersampling_visits_balanced_passes_that_cover_everything() -
     visits = list(islice(plan.phases[0].sampler.passes(labels, np.random.default_rng(0)), 6))
     assert [np.bincount(labels[visit]).tolist() for visit in visits] == [[10, 10, 10]] * 6
     assert set(np.concatenate(visits).tolist()) == set(range(95))
+
+
+def test_rotating_undersampling_that_leaves_nothing_out_changes_nothing() -> None:
+    assert planned("rotating_undersampling", ratio=1e9).phases[0].sampler == Shuffled()
 
 
 def test_rotating_undersampling_takes_a_ratio() -> None:
