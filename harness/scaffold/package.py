@@ -1,5 +1,6 @@
 """A new strategy as an installable package that works as it stands."""
 
+import ast
 import importlib.util
 import keyword
 import re
@@ -84,11 +85,23 @@ def _check(name: str) -> None:
         )
     if keyword.iskeyword(name):
         raise UserError(f"{name!r} is a word of Python's own; choose another name")
+    if class_name(name) in _imported():
+        raise UserError(
+            f"{name!r} would name a class {class_name(name)}, which every strategy imports; "
+            "choose another name"
+        )
     if name in registry():
         raise UserError(f"there is a strategy {name!r} already; choose another name")
     spec = importlib.util.find_spec(name)
     if spec is not None and spec.origin is not None:
         raise UserError(f"there is a Python module {name!r} already; choose another name")
+
+
+def _imported() -> set[str]:
+    """Return the names that the template of a strategy imports."""
+    tree = ast.parse(_filled("strategy.py", {"kind": "_"}))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.name for node in imports for alias in node.names}
 
 
 def _filled(template: str, words: dict[str, str]) -> str:

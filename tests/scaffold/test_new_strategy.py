@@ -104,6 +104,7 @@ def test_an_empty_folder_may_be_there_but_no_file(tmp_path: Path) -> None:
         ("idée", "such as"),
         ("lambda", "a word of Python's own"),
         ("focal_loss", "there is a strategy 'focal_loss' already"),
+        ("range", "a class Range, which every strategy imports"),
         ("json", "there is a Python module 'json' already"),
         ("harness", "there is a Python module 'harness' already"),
     ],
