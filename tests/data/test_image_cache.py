@@ -150,6 +150,27 @@ def test_a_change_of_the_same_size_is_noticed_by_its_time(root: Path) -> None:
     assert not np.array_equal(after, before) or len(after) != len(before)
 
 
+def test_a_change_is_noticed_even_if_size_and_time_are_as_before(root: Path) -> None:
+    for name in ("04.png", "09.png"):
+        Image.fromarray(np.full((8, 9), int(name[:2]), np.uint8)).save(root / name)
+    before, status = pixels(read(root)), (root / "04.png").stat()
+    found = read(root, "none")
+    (root / "04.png").write_bytes((root / "09.png").read_bytes())
+    os.utime(root / "04.png", ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (root / "04.png").stat().st_size == status.st_size
+    after = pixels(read(root))
+    assert not np.array_equal(after[4], before[4])
+    assert np.array_equal(after[4], before[9])
+    with pytest.raises(UserError, match=r"04\.png has changed since it was first read"):
+        found.inputs[np.array([4])]
+
+
+def test_a_time_beyond_all_clocks_is_no_trouble(root: Path) -> None:
+    os.utime(root / "04.png", ns=(0, 9_000_000_000 * 10**9))
+    assert read(root).preparation.stored == COUNT
+    assert read(root).preparation.decoded == 0
+
+
 def test_what_was_moved_or_touched_is_not_decoded_again(root: Path) -> None:
     read(root)
     (root / "03.png").rename(root / "zz.png")
@@ -308,6 +329,36 @@ def test_a_damaged_cache_is_not_taken_for_a_whole_one(
     assert np.array_equal(pixels(found), mapped)
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no archive", b"", b"array", b"packed"])
+def test_an_index_that_holds_something_else_is_none(
+    root: Path, cache: Path, content: bytes
+) -> None:
+    before = read(root)
+    path = next(cache.rglob("index.npz"))
+    if content == b"array":
+        with path.open("wb") as file:
+            np.save(file, np.arange(3))
+    elif content == b"packed":
+        whole = path.read_bytes()
+        entry = whole.index(b"PK\x01\x02")
+        path.write_bytes(whole[: entry + 10] + b"\x63\x00" + whole[entry + 12 :])
+    else:
+        path.write_bytes(content)
+    found = read(root)
+    assert found.preparation.decoded == COUNT
+    assert np.array_equal(pixels(found), pixels(before))
+
+
+def test_pixels_that_may_not_be_read_are_made_anew(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(root)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, mode: False)
+        assert read(root).preparation.decoded == COUNT
+    assert read(root).preparation.decoded == 0
+
+
 def test_a_deleted_cache_is_made_anew(root: Path, cache: Path) -> None:
     before = read(root)
     shutil.rmtree(cache)
@@ -392,6 +443,16 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_a_line(root: Path, cac
     assert one_line(found.notes[0])
     assert f"{cache}" in found.notes[0]
     assert "cannot be written" in found.notes[0]
+
+
+def test_a_cache_that_cannot_even_be_looked_for_costs_nothing_but_a_line(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(root.parent / ("long" * 100)))
+    found = read(root)
+    assert np.array_equal(pixels(found), pixels(read(root, "memory")))
+    assert "cannot be written" in found.notes[0]
+    assert one_line(found.notes[0])
 
 
 def test_a_whole_cache_serves_without_the_right_to_write(

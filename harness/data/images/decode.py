@@ -36,9 +36,9 @@ PLAIN_PIXELS = 1 << 22
 class Examined(NamedTuple):
     """What files held: sizes and times as they were then, digests, and pixels, end to end.
 
-    Integers are 64 bits wide. `reasons` says of some, by place, why they have no pixels but zeros.
-    If a file could not even be read, its size is -1: that may be otherwise the next time, while a
-    whole file that is no image stays none.
+    Integers are 64 bits wide, times as `stamp` makes them. `reasons` says of some, by place, why
+    they have no pixels but zeros. If a file could not even be read, its size is -1: that may be
+    otherwise the next time, while a whole file that is no image stays none.
     """
 
     sizes: bytes
@@ -147,8 +147,16 @@ class Decoder(NamedTuple):
         return image if image.mode == self.mode else image.convert(self.mode)
 
 
+def stamp(status: os.stat_result) -> int:
+    """Return a number that is another one after every change to a file, even with its time reset.
+
+    On Windows the second time is that of the file's making, and only the first one tells.
+    """
+    return (status.st_mtime_ns + status.st_ctime_ns) % (1 << 63)
+
+
 def _content_of(path: str) -> tuple[bytes, int, int]:
-    """Return what a file holds, and its size and time of that very state."""
+    """Return what a file holds, and its size and stamp of that very state."""
     for _ in range(ATTEMPTS):
         file = os.open(path, OPEN)
         try:
@@ -159,9 +167,9 @@ def _content_of(path: str) -> tuple[bytes, int, int]:
             after = os.fstat(file)
         finally:
             os.close(file)
-        same = before.st_mtime_ns == after.st_mtime_ns
+        same = stamp(before) == stamp(after)
         if same and len(content) == before.st_size == after.st_size:
-            return content, after.st_size, after.st_mtime_ns
+            return content, after.st_size, stamp(after)
     raise OSError("it changes while it is read")
 
 

@@ -2,8 +2,6 @@
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,7 +27,7 @@ class Index:
 
     names: Sequence[str]
     sizes: Integers
-    mtimes: Integers
+    times: Integers
     digests: NDArray[np.uint8]
     rows: Integers
     reasons: dict[int, str]
@@ -45,7 +43,7 @@ class Index:
         return cls(
             names,
             sizes=np.full(count, -1, np.int64),
-            mtimes=np.full(count, -1, np.int64),
+            times=np.full(count, -1, np.int64),
             digests=np.zeros((count, DIGEST_BYTES), np.uint8),
             rows=np.full(count, UNKNOWN, np.int64),
             reasons={},
@@ -61,7 +59,7 @@ class Index:
                 self.reasons.pop(position, None)
         whole = batch.sizes >= 0
         there = positions[whole]
-        self.sizes[there], self.mtimes[there] = batch.sizes[whole], batch.times[whole]
+        self.sizes[there], self.times[there] = batch.sizes[whole], batch.times[whole]
         self.digests[there], self.rows[there] = batch.digests[whole], rows[whole]
 
     def at(self, positions: Integers) -> "Index":
@@ -75,7 +73,7 @@ class Index:
         return Index(
             [self.names[place] for place in places],
             self.sizes[positions],
-            self.mtimes[positions],
+            self.times[positions],
             self.digests[positions],
             self.rows[positions],
             reasons,
@@ -87,7 +85,7 @@ class Index:
         facts = {
             "names": list(self.names),
             "sizes": self.sizes.tolist(),
-            "mtimes": self.mtimes.tolist(),
+            "times": self.times.tolist(),
             "digests": self.digests.tobytes().hex(),
             "rows": self.rows.tolist(),
             "reasons": sorted(self.reasons.items()),
@@ -103,7 +101,7 @@ class Index:
         return cls(
             facts["names"],
             np.array(facts["sizes"], np.int64),
-            np.array(facts["mtimes"], np.int64),
+            np.array(facts["times"], np.int64),
             np.frombuffer(bytes.fromhex(facts["digests"]), np.uint8).reshape(-1, DIGEST_BYTES),
             np.array(facts["rows"], np.int64),
             dict(facts["reasons"]),
@@ -118,7 +116,7 @@ def latest(told: Sequence[Index]) -> Index:
     every = Index(
         [name for index in told for name in index.names],
         np.concatenate([index.sizes for index in told]),
-        np.concatenate([index.mtimes for index in told]),
+        np.concatenate([index.times for index in told]),
         np.concatenate([index.digests for index in told]),
         np.concatenate([index.rows for index in told]),
         {
@@ -144,7 +142,7 @@ def matched(names: Sequence[str], known: Index) -> tuple[Index, Integers]:
     others = np.ones(len(known), np.bool_)
     others[places[found]] = False
     index, theirs = Index.blank(names, known.n_rows), known.at(places[found])
-    index.sizes[found], index.mtimes[found] = theirs.sizes, theirs.mtimes
+    index.sizes[found], index.times[found] = theirs.sizes, theirs.times
     index.digests[found], index.rows[found] = theirs.digests, theirs.rows
     index.reasons.update({int(found[at]): reason for at, reason in theirs.reasons.items()})
     return index, np.flatnonzero(others)
@@ -158,7 +156,7 @@ def save(index: Index, path: Path) -> None:
             file,
             names=_packed(index.names),
             sizes=index.sizes,
-            mtimes=index.mtimes,
+            times=index.times,
             digests=index.digests,
             rows=index.rows,
             reasons=np.frombuffer(json.dumps(sorted(index.reasons.items())).encode(), np.uint8),
@@ -176,13 +174,13 @@ def load(path: Path) -> Index | None:
             return Index(
                 _unpacked(arrays["names"]),
                 arrays["sizes"],
-                arrays["mtimes"],
+                arrays["times"],
                 arrays["digests"],
                 arrays["rows"],
                 dict(json.loads(arrays["reasons"].tobytes())),
                 int(arrays["n_rows"]),
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except Exception:  # what reading a damaged archive raises has no common base
         return None
 
 

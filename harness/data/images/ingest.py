@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder
+from harness.data.images.decode import Decoder, stamp
 from harness.data.images.index import UNKNOWN, UNREADABLE, UNSTORED, Index, latest, matched
 from harness.data.images.names import located
 from harness.data.images.store import Store, Writer
@@ -30,20 +30,20 @@ class Listing:
     root: Path
     names: list[str]
     sizes: Integers
-    mtimes: Integers
+    times: Integers
 
     @classmethod
     def of(cls, root: Path, names: Sequence[str]) -> "Listing":
         """Look at each file; a file that isn't there has the size -2."""
-        sizes, mtimes, base = list[int](), list[int](), str(root)
+        sizes, times, base = list[int](), list[int](), str(root)
         for name in names:
-            size = mtime = -2
+            size = time = -2
             with suppress(OSError, ValueError):
                 status = os.stat(located(base, name))  # noqa: PTH116  (as there)
-                size, mtime = status.st_size, status.st_mtime_ns
+                size, time = status.st_size, stamp(status)
             sizes.append(size)
-            mtimes.append(mtime)
-        return cls(root, list(names), np.array(sizes, np.int64), np.array(mtimes, np.int64))
+            times.append(time)
+        return cls(root, list(names), np.array(sizes, np.int64), np.array(times, np.int64))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,7 +85,7 @@ class Ingest:
         self.n_rows = known.n_rows
         self._room = room
         changed = self.index.sizes != listing.sizes
-        changed |= self.index.mtimes != listing.mtimes
+        changed |= self.index.times != listing.times
         unstored = np.flatnonzero((self.index.rows == UNSTORED) & ~changed)
         again = unstored if len(unstored) <= spill.capacity else unstored[:room]
         self.todo: Integers = np.union1d(np.flatnonzero(changed), again)

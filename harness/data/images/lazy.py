@@ -23,7 +23,7 @@ class OnTheFly:
     root: Path
     names: Sequence[str]
     sizes: Integers
-    mtimes: Integers
+    times: Integers
     decoder: Decoder
     workers: Workers
 
@@ -51,7 +51,7 @@ class OnTheFly:
         return pixels[back.reshape(rows.shape)].reshape(*rows.shape, *self.decoder.shape)
 
     def _refuse_changed(self, rows: Integers, batch: Batch) -> None:
-        same = (self.sizes[rows] == batch.sizes) & (self.mtimes[rows] == batch.times)
+        same = (self.sizes[rows] == batch.sizes) & (self.times[rows] == batch.times)
         for at in np.flatnonzero(~(same & batch.readable)).tolist():
             reason = batch.reasons.get(at, "it has another size or time")
             path = shown(str(self.root / self.names[rows[at]]))

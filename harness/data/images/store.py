@@ -22,7 +22,7 @@ from harness.data.images.decode import Decoder
 from harness.data.images.index import Index, latest, load, replay, save
 from harness.data.stored import StoredRows
 
-LAYOUT = "1"
+LAYOUT = "2"
 KEEP_FREE = 1 << 30
 INDEX, JOURNAL, PIXELS = "index.npz", "journal", "pixels"
 
@@ -46,7 +46,7 @@ class Store:
     @property
     def unfinished(self) -> bool:
         """Whether a writer is at work, or was killed before it could put all in the index."""
-        return (self.directory / JOURNAL).exists()
+        return os.path.exists(self.directory / JOURNAL)  # noqa: PTH110  (pathlib's may raise)
 
     @contextmanager
     def lock(self, wait: bool) -> Iterator[None]:
@@ -73,11 +73,9 @@ class Store:
         """Return what is known of all files; a store that is not whole is as good as empty."""
         index = load(self.directory / INDEX) or Index.blank([])
         index = latest([index, self._journal()[0]])
-        try:
-            size = (self.directory / PIXELS).stat().st_size
-        except OSError:
-            size = 0
-        whole = size >= index.n_rows * self.decoder.image_bytes
+        pixels = self.directory / PIXELS
+        readable = os.access(pixels, os.R_OK)
+        whole = readable and _size(pixels) >= index.n_rows * self.decoder.image_bytes
         return index if whole else Index.blank([])
 
     def open(self, known: Index) -> "Writer":
@@ -96,16 +94,14 @@ class Store:
 
         All stores of a cache together have `max_bytes`; a gibibyte of the disk is left free.
         """
-        mine = self.directory / PIXELS
-        others = sum(
-            path.stat().st_size
-            for path in self.directory.parent.glob(f"*/{PIXELS}")
-            if path != mine
-        )
-        after = mine.stat().st_size - n_rows * self.decoder.image_bytes if mine.exists() else 0
-        existing = next(path for path in mine.absolute().parents if path.exists())
-        free = shutil.disk_usage(existing).free - KEEP_FREE + after
-        allowed = max_bytes - others - n_rows * self.decoder.image_bytes
+        mine, used = self.directory / PIXELS, n_rows * self.decoder.image_bytes
+        others = 0
+        with suppress(OSError):
+            found = self.directory.parent.glob(f"*/{PIXELS}")
+            others = sum(_size(path) for path in found if path != mine)
+        existing = next(path for path in mine.absolute().parents if os.path.exists(path))  # noqa: PTH110
+        free = shutil.disk_usage(existing).free - KEEP_FREE + max(0, _size(mine) - used)
+        allowed = max_bytes - others - used
         return max(0, int(min(free, allowed) // self.decoder.image_bytes))
 
     def _journal(self) -> tuple[Index, int]:
@@ -163,6 +159,14 @@ class Writer:
         """Close the files; what was told of stays."""
         os.close(self._pixels)
         os.close(self._journal)
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, 0 where it cannot be known: another process may remove it."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _write(file: int, content: bytes) -> None:
