@@ -109,7 +109,7 @@ class FolderData(ImageData):
     def _captures(cls, pattern: str | None) -> str | None:
         try:
             groups = 1 if pattern is None else re.compile(pattern).groups
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"no regular expression: {error}") from error
         if not groups:
             raise ValueError("put what names the group in brackets, such as ^([^_]+)_")

@@ -185,7 +185,14 @@ def test_a_path_in_which_the_pattern_finds_nothing_is_named(path: str) -> None:
         grouped_by("^([^_]*)_", ["a_1.png", path])
 
 
-@pytest.mark.parametrize(("pattern", "said"), [("(a", "no regular expression"), ("a", "brackets")])
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("(a", "no regular expression"),
+        ("(a{99999999999})", "no regular expression"),
+        ("a", "brackets"),
+    ],
+)
 def test_a_pattern_that_finds_no_group_ever_is_refused(pattern: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         FolderData(source="folder", path="x", group_pattern=pattern)

@@ -3,6 +3,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
@@ -108,6 +110,7 @@ def test_groups_are_those_of_the_column(place: Path) -> None:
         pytest.param("\ufeff" + WHOLE, id="byte order mark"),
         pytest.param(WHOLE.replace("\n", "\r\n"), id="Windows line ends"),
         pytest.param(WHOLE.replace("\n", "\n\n").replace(",", " , "), id="blank lines and spaces"),
+        pytest.param("\n ,\r\n" + WHOLE, id="blank lines before the names"),
         pytest.param(WHOLE.replace(",", ', "').replace("\n", '"\n'), id="quotes"),
         pytest.param("id," + "x,".join(WHOLE.splitlines(keepends=True)), id="another column"),
     ],
@@ -148,6 +151,15 @@ def test_a_row_of_parquet_counts_from_the_first_example(place: Path) -> None:
         load(section(place / "labels.parquet"))
 
 
+@pytest.mark.parametrize("column", ["label", "group"])
+def test_what_is_not_a_number_names_no_class_and_no_group(place: Path, column: str) -> None:
+    columns = {"path": list(GREYS), "label": [1.0, 2.0, 1.0, 2.0], "group": [1.0, 1.0, 2.0, 2.0]}
+    columns[column] = [1.0, 2.0, float("nan"), float("nan")]
+    pq.write_table(pa.table(columns), place / "labels.parquet")
+    with pytest.raises(UserError, match=rf"row 3: the {column}.* is empty; so it is in 2 rows"):
+        load(section(place / "labels.parquet"))
+
+
 def test_paths_count_from_the_table_or_from_the_root_and_may_be_absolute(place: Path) -> None:
     (place / "lists").mkdir()
     text = WHOLE.replace("a.png", str(place / "a.png"))
@@ -175,6 +187,10 @@ def test_where_the_files_lie_decides_no_fingerprint() -> None:
         ("a.png,cat\nb.png,dog\n", "unknown column 'path'"),
         ("path,label,label\na.png,cat,dog\n", "2 columns named 'label'"),
         (HEADER + "a.png,cat\n\n,\nb.png,\n", "row 5: the label is empty"),
+        ("\n\n" + HEADER + "a.png,cat\nb.png\n", "row 5: the label is empty"),
+        ("\n\n" + HEADER + "a.png,cat\nb.png,dog,1\n", "row 5 has 3 cells, but the first row 2"),
+        ("\n\n" + HEADER + 'a.png,cat\n"b.png,dog\n', 'a "quote" that opens in row 5'),
+        ("\n,\n\n", "its first row must name the columns"),
         (HEADER + "a.png,cat\n,dog\n", "row 3: the path is empty"),
         (HEADER + "a.png\n", "row 2: the label is empty"),
         (HEADER + "a.png,cat\nb.png,dog,1\n", "row 3 has 3 cells, but the first row 2"),

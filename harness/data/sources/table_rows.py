@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TEXT = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
 _SEPARATORS = ",;\t"
+_BLANK = _SEPARATORS + " \r\n"
 _NAMED = 30
 
 
@@ -62,13 +63,16 @@ def _text(path: Path, section: TableData) -> "pd.DataFrame":
     import pandas as pd
 
     with path.open(encoding="utf-8-sig") as file:
-        first = file.readline()
+        blank, first = next(
+            ((at, line) for at, line in enumerate(file) if line.strip(_BLANK)), (0, "")
+        )
     separator = "\t" if path.suffix.lower() == ".tsv" else max(_SEPARATORS, key=first.count)
     try:
         cells = pd.read_csv(
             path,
             sep=separator,
             header=None,
+            skiprows=blank,
             dtype=str,
             keep_default_na=False,
             skip_blank_lines=False,
@@ -79,11 +83,11 @@ def _text(path: Path, section: TableData) -> "pd.DataFrame":
         raise UserError(f"{path} is empty; its first row must name the columns") from error
     cells = cells.apply(lambda column: column.str.strip())
     header = [str(name) for name in cells.iloc[0]]
-    cells.index += 1
+    cells.index += 1 + blank
     cells = cells.iloc[1:]
-    blank = (cells == "").all(axis=1)
+    nothing = (cells == "").all(axis=1)
     chosen = _chosen(header, section)
-    rows: pd.DataFrame = cells.loc[~blank, [header.index(name) for name in chosen.values()]]
+    rows: pd.DataFrame = cells.loc[~nothing, [header.index(name) for name in chosen.values()]]
     rows.columns = pd.Index(list(chosen))
     return rows
 
@@ -91,18 +95,22 @@ def _text(path: Path, section: TableData) -> "pd.DataFrame":
 def _parquet(path: Path, section: TableData) -> "pd.DataFrame":
     import pandas as pd
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
-    from pyarrow import string
 
     with path.open("rb") as file:
         chosen = _chosen(pq.read_schema(file).names, section)
         table = pq.read_table(file, columns=list(dict.fromkeys(chosen.values())))
-    columns = {
-        role: table[name].cast(string()).fill_null("").to_pandas().str.strip()
-        for role, name in chosen.items()
-    }
-    rows = pd.DataFrame(columns)
+    rows = pd.DataFrame({role: _cells(table[name]) for role, name in chosen.items()})
     rows.index += 1
     return rows
+
+
+def _cells(column: Any) -> "pd.Series[str]":
+    """Return a column of Parquet as text; what is missing, or not a number, is an empty cell."""
+    from pyarrow import string
+
+    text = column.cast(string()).fill_null("").to_pandas().str.strip()
+    cells: pd.Series[str] = text.mask(column.is_null(nan_is_null=True).to_pandas(), "")
+    return cells
 
 
 def _chosen(header: Sequence[str], section: TableData) -> dict[str, str]:
