@@ -16,7 +16,7 @@ from harness.fitting import Fitting
 from harness.plan import Plan
 from harness.prior import EffectivePrior, overshoots
 from harness.tracking.store import Store
-from harness.training.loop import Epoch
+from harness.training.loop import Epoch, phases_without_epoch
 from harness.trial import Result, Trial, recorded
 
 SECONDS_BETWEEN_CURVES = 10.0
@@ -108,6 +108,12 @@ class _LiveCurves:
 def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]:
     """Say what a reader of the result should know, a line each."""
     lines = [*trial.splits.notes, *plan.notes]
+    epochs = trial.experiment.train.epochs
+    if skipped := phases_without_epoch(plan, epochs):
+        lines.append(
+            f"{skipped} of the plan's {len(plan.phases)} phases are skipped, for train.epochs="
+            f"{epochs} leaves no epoch for their shares; take more epochs"
+        )
     if double := overshoots(plan, prior):
         lines.append(double)
     if not prior.exact:

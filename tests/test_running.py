@@ -125,6 +125,13 @@ def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path)
     np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
 
 
+def test_too_few_epochs_for_all_phases_are_pointed_out(store: Store) -> None:
+    said = "1 of the plan's 2 phases are skipped"
+    few, enough = (trial("classifier_retraining", epochs=epochs) for epochs in (1, 2))
+    assert any(said in line for line in run(few, store, ignore).warnings)
+    assert not any("skipped" in line for line in run(enough, store, ignore).warnings)
+
+
 def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> None:
     given = trial("undersampling")
     result = run(given, store, ignore)

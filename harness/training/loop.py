@@ -173,6 +173,11 @@ def score_by(plan: Plan, metric: str, prior: Floats, target: Floats, validation:
     return score
 
 
+def phases_without_epoch(plan: Plan, epochs: int) -> int:
+    """Return how many of a plan's phases are skipped, for their shares round to no epoch."""
+    return sum(not numbers for _, numbers, _ in _schedule(plan.phases, epochs))
+
+
 def _schedule(phases: tuple[Phase, ...], epochs: int) -> Iterator[tuple[Phase, range, range]]:
     """Divide the epochs among the phases by their shares; the last one gets at least one.
 
