@@ -6,9 +6,10 @@ from functools import lru_cache
 from pydantic import TypeAdapter
 
 from harness.config.experiment import Data, Experiment
-from harness.data.copies import treated
+from harness.data.copies import DROPPED, treated
 from harness.data.sources import Source, load
 from harness.data.split import Splits, split
+from harness.errors import UserError
 
 
 def prepare(experiment: Experiment, seed: int) -> Splits:
@@ -25,11 +26,18 @@ def prepare(experiment: Experiment, seed: int) -> Splits:
 @lru_cache(maxsize=4)
 def _split(deciding: str, seed: int) -> Splits:
     experiment = Experiment.model_validate_json(deciding)
-    return split(_loaded(experiment.data.model_dump_json()), experiment, seed)
+    source = _loaded(experiment.data.model_dump_json())
+    source = treated(source, experiment.data.duplicates, experiment.imbalance)
+    try:
+        return split(source, experiment, seed)
+    except UserError as error:
+        dropped = [note for note in source.notes if note.startswith(DROPPED)]
+        if not dropped:
+            raise
+        raise UserError(f"{error} ({'; '.join(dropped)})") from error
 
 
 @lru_cache(maxsize=2)
 def _loaded(section: str) -> Source:
     adapter: TypeAdapter[Data] = TypeAdapter(Data)
-    data = adapter.validate_json(section)
-    return treated(load(data), data.duplicates)
+    return load(adapter.validate_json(section))

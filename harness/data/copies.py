@@ -7,12 +7,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.config.experiment import Imbalance, NoImbalance
 from harness.data.examples import Examples, Integers, Marks
+from harness.data.imbalance import relabel
 from harness.data.sources import Source
 from harness.errors import UserError
 
 Booleans = NDArray[np.bool_]
 NAMED = 3
+DROPPED = "dropped from"
+AS_THEY_ARE = NoImbalance(kind="none")
 
 
 class Copies:
@@ -90,19 +94,22 @@ class Copies:
         return "" if names is None else str(names[np.array([row - self._starts[part]])][0])
 
 
-def treated(source: Source, how: Literal["warn", "drop", "error"]) -> Source:
+def treated(
+    source: Source, how: Literal["warn", "drop", "error"], section: Imbalance = AS_THEY_ARE
+) -> Source:
     """Return a source without identical examples if they are to be dropped.
 
     Of each set of them one stays: in the source's own test set or else in its validation set, if
     there is one, else the first in train. Only train loses examples, and validation those that the
     test set has. Of inputs that stand under several labels nobody knows which is right: train
-    loses all of them. Raises UserError if there are identical examples but must not be.
+    loses all of them; labels are those that `section` makes of them (one against the rest). Raises
+    UserError if there are identical examples but must not be.
     """
     if how == "warn":
         return source
     parts = {"test": source.test, "validation": source.validation, "train": source.train}
     held = {name: part for name, part in parts.items() if part is not None}
-    copies = Copies({name: part.marks for name, part in held.items()})
+    copies = Copies({name: _marks(part, section) for name, part in held.items()})
     if how == "error":
         _refuse(copies)
         return source
@@ -124,6 +131,11 @@ def treated(source: Source, how: Literal["warn", "drop", "error"]) -> Source:
     )
 
 
+def _marks(part: Examples, section: Imbalance) -> Marks:
+    seen = relabel(part, section)
+    return Marks(part.ids, seen.labels, seen.class_names, part.names)
+
+
 def _refuse(copies: Copies) -> None:
     everything = np.ones(len(copies.copy), np.bool_)
     if not copies.copy.any():
@@ -140,15 +152,15 @@ def _notes(copies: Copies, dropped: Booleans, train: Booleans) -> list[str]:
     leaked = int((dropped & ~train).sum())
     lines = []
     if plain.any():
-        lines.append(f"dropped from train: {told_copies(copies, plain)}")
+        lines.append(f"{DROPPED} train: {told_copies(copies, plain)}")
     if mixed.any():
         count = int(mixed.sum())
         lines.append(
-            f"dropped from train: {count} example{'s' * (count != 1)}, because "
+            f"{DROPPED} train: {count} example{'s' * (count != 1)}, because "
             f"{told_contradictions(copies, mixed)}"
         )
     if leaked:
-        lines.append(f"dropped from validation: {leaked}, because the test set has the same")
+        lines.append(f"{DROPPED} validation: {leaked}, because the test set has the same")
     return lines
 
 

@@ -1,7 +1,9 @@
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
@@ -130,3 +132,28 @@ def test_prepare_follows_the_setting(tmp_path: Any) -> None:
         counts[how] = len(splits.train) + len(splits.validation) + len(splits.test)
         assert any("dropped" in note for note in splits.notes) == (how == "drop")
     assert counts == {"warn": 40, "drop": 30}
+
+
+def folder(root: Path, contents: dict[str, list[int]]) -> dict[str, Any]:
+    """Images of one grey each, by class."""
+    for name, greys in contents.items():
+        (root / name).mkdir(parents=True)
+        for at, grey in enumerate(greys):
+            Image.new("L", (3, 2), grey).save(root / name / f"{at}.png")
+    cache = {"mode": "memory"}
+    return {"source": "folder", "path": str(root), "duplicates": "drop", "cache": cache}
+
+
+def test_a_class_of_which_nothing_is_left_is_told_and_why(tmp_path: Path) -> None:
+    data = folder(tmp_path, {"cat": [1, 2, 3], "dog": [1, 2, 3, 4, 5, 6]})
+    with pytest.raises(UserError, match=r"'cat' would end .*3 inputs stand under more than one"):
+        prepare(Experiment.model_validate({"data": data}), 0)
+
+
+def test_one_label_under_one_against_the_rest_is_no_contradiction(tmp_path: Path) -> None:
+    data = folder(tmp_path, {"ant": [1, 2, 3, 7], "cat": [3, 4, 5, 6], "dog": [3, 4, 8, 9, 10]})
+    imbalance = {"kind": "one_vs_rest", "class": "ant"}
+    splits = prepare(Experiment.model_validate({"data": data, "imbalance": imbalance}), 0)
+    counts = splits.train.counts + splits.validation.counts + splits.test.counts
+    assert counts.tolist() == [6, 3]
+    assert any("1 input stands under more than one label" in note for note in splits.notes)
