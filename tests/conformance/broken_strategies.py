@@ -615,7 +615,7 @@ class BiasesTheFirst(Strategy):
     """Starts the bias by class number."""
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        return replace(base, initial_bias=np.arange(base.train.n_classes) * 1.0)
+        return replace(base, initial_bias=np.arange(base.train.n_classes, dtype=np.float64))
 
 
 def without_the_first(kernel: Floats, bias: Floats) -> tuple[Floats, Floats]:
