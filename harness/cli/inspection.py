@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.config.experiment import Data, ImageData
@@ -86,7 +87,7 @@ def show(document: dict[str, Any], name: str) -> None:
     for index, class_name in enumerate(document["classes"]):
         chance = document["batch"]["chance_without"][class_name]
         numbers = [f"{counts[s][index]:,}" for s in ("train", "validation", "test")]
-        table.add_row(class_name, *numbers, f"{chance:.2%}")
+        table.add_row(escape(class_name), *numbers, f"{chance:.2%}")
     table.add_section()
     totals = [f"{sum(counts[split]):,}" for split in ("train", "validation", "test")]
     table.add_row("all", *totals, "")
@@ -96,4 +97,4 @@ def show(document: dict[str, Any], name: str) -> None:
     out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
     out.print(table)
     for note in document["notes"]:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.progress import bar_on
@@ -82,7 +83,7 @@ def _show(document: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
     if len(class_names) <= MOST_CLASSES:
         for true_name, name in zip(class_names, metric_names(class_names), strict=True):
             cells = (_cell(numbers, f"{prefix}/recall/{name}") for prefix in rules)
-            table.add_row(f"recall {true_name}"[:28], *cells)
+            table.add_row(escape(f"recall {true_name}"[:28]), *cells)
     out.print(table)
     out.print(
         f"cost: {numbers['cost/examples_seen']:,.0f} examples in {numbers['cost/steps']:,.0f} "

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.cli.progress import bar_on
@@ -85,7 +86,7 @@ def _show(tuned: Tuned, line: str) -> None:
     out.print(_scores(tuned, tuned.value, metric), highlight=False)
     table = Table("parameter", "best", box=None, pad_edge=False)
     for key, value in _flat(tuned):
-        table.add_row(key, value)
+        table.add_row(escape(key), escape(value))
     out.print(table)
     out.print(
         "A score that was searched for is too good to be true: compare on fresh seeds.",

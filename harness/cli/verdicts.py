@@ -76,11 +76,11 @@ def _table(document: Mapping[str, Any]) -> Table:
     for row in document["strategies"]:
         mean = metric.score(row["mean"])
         if row["strategy"] == document["baseline"]:
-            table.add_row(row["strategy"], mean, "", "", "baseline")
+            table.add_row(escape(row["strategy"]), mean, "", "", "baseline")
             continue
         corrected = row["under"]["prior_corrected"]["difference"]
         table.add_row(
-            row["strategy"],
+            escape(row["strategy"]),
             mean,
             _difference(row, metric),
             "-" if corrected is None else metric.difference(corrected),
@@ -98,7 +98,7 @@ def _ledger(rows: Sequence[Mapping[str, Any]], metric: Metric) -> Table:
     for row in rows:
         untuned, bought, optimism = row["untuned_mean"], row["bought"], row["optimism"]
         table.add_row(
-            row["strategy"],
+            escape(row["strategy"]),
             "-" if untuned is None else metric.score(untuned),
             metric.score(row["tuned_mean"]),
             "-" if bought is None else metric.difference(bought),

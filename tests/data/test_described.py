@@ -42,3 +42,15 @@ def test_without_groups_no_row_of_them_is_shown(capsys: pytest.CaptureFixture[st
     assert set(document["groups"].values()) == {None}
     show(document, "mine")
     assert "groups" not in capsys.readouterr().out
+
+
+def test_names_are_shown_as_they_are_and_notes_unbroken(capsys: pytest.CaptureFixture[str]) -> None:
+    document = describe(splits(grouped=False), 2)
+    names = ["[red]cat", "[/dog]"]
+    chances = document["batch"]["chance_without"]
+    document["batch"]["chance_without"] = dict(zip(names, chances.values(), strict=True))
+    document |= {"classes": names, "notes": ["skipped " + "a long path/" * 20]}
+    show(document, "mine")
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in names)
+    assert f"note: {document['notes'][0]}\n" in shown

@@ -229,6 +229,13 @@ def test_names_of_any_bytes_are_read_and_told(root: Path) -> None:
     assert source.notes[0].encode()
 
 
+def test_a_class_whose_name_is_no_text_is_refused(root: Path) -> None:
+    (root / "cat").rename(root / os.fsdecode(b"c\xe4t"))
+    with pytest.raises(UserError, match="is not named in UTF-8; rename it") as caught:
+        folder(root)
+    assert str(caught.value).encode()
+
+
 def test_two_readings_are_equal(root: Path) -> None:
     assert folder(root).train.digest == folder(root).train.digest
 

@@ -76,6 +76,11 @@ def _class_names(layout: dict[str, Path], root: Path) -> tuple[str, ...]:
         split: tuple(path.name for path in _folders(directory, root))
         for split, directory in layout.items()
     }
+    for name in (name for found in names.values() for name in found):
+        if shown(name) != name:
+            raise UserError(
+                f"{root}: class folder {shown(name)!r} is not named in UTF-8; rename it"
+            )
     expected = names["train"]
     if not expected:
         raise UserError(f"{layout['train']} has no sub-folders; it must hold one a class")
