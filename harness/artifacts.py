@@ -126,8 +126,12 @@ def write_made_examples(folder: Path, plan: Plan, splits: Splits) -> None:
         np.savez_compressed(folder / "made_examples.npz", inputs=inputs, labels=labels)
 
 
-def write_models(folder: Path, network: CompiledNetwork, trained: Trained) -> None:
-    """Write the models of the best and of the last epoch in Keras' own format."""
+def write_models(folder: Path, network: CompiledNetwork, trained: Trained, scale: float) -> None:
+    """Write the models of the best and of the last epoch in Keras' own format.
+
+    They give the logits as recorded: the network's outputs times `scale`.
+    """
+    model = network.giving_logits(scale)
     for name, weights in (("last", trained.last), ("best", trained.best)):
         network.restore(weights)
-        network.model.save(folder / f"{name}.keras")
+        model.save(folder / f"{name}.keras")

@@ -75,7 +75,8 @@ def _run(
             artifacts.write_made_examples(folder, plan, trial.splits)
             artifacts.write_figures(folder, plan, trial.splits, evaluated)
             if trial.experiment.record.save_model:
-                artifacts.write_models(folder, network, trained)
+                scale = plan.phases[-1].loss.logit_scale
+                artifacts.write_models(folder, network, trained, scale)
             live.flush()
             store.finish(run_id, final, _dataset(trial), folder)
     named = _named(trial, prior.values)
@@ -111,8 +112,8 @@ def warnings(trial: Trial, plan: Plan, prior: EffectivePrior) -> tuple[str, ...]
     epochs = trial.experiment.train.epochs
     if skipped := phases_without_epoch(plan, epochs):
         lines.append(
-            f"{skipped} of the plan's {len(plan.phases)} phases are skipped, for train.epochs="
-            f"{epochs} leaves no epoch for their shares; take more epochs"
+            f"the budget skips {skipped} of the plan's {len(plan.phases)} phases: train.epochs="
+            f"{epochs} leaves no epoch for what they ask; take more epochs"
         )
     if double := overshoots(plan, prior):
         lines.append(double)

@@ -125,11 +125,30 @@ def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path)
     np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
 
 
+@pytest.mark.parametrize("strategy", ["ldam", "learnable_weight_scaling"])
+def test_a_saved_model_gives_the_recorded_logits(
+    strategy: str, store: Store, tmp_path: Path
+) -> None:
+    import keras
+
+    given = trial(strategy)
+    record = given.experiment.record.model_copy(update={"save_model": True})
+    saving = replace(given, experiment=given.experiment.model_copy(update={"record": record}))
+    result = run(saving, store, ignore)
+    test = given.splits.test.open()
+    images = test.gather(np.arange(len(test))).astype(np.float32) / 255
+    stored, folder = predictions(tmp_path, result), artifacts(tmp_path, result)
+    for name, key in (("best", "test_logits"), ("last", "last_test_logits")):
+        model = keras.models.load_model(folder / f"{name}.keras")
+        logits = model.predict(images, verbose=0)
+        np.testing.assert_allclose(logits, stored[key], rtol=1e-3, atol=1e-4)
+
+
 def test_too_few_epochs_for_all_phases_are_pointed_out(store: Store) -> None:
-    said = "1 of the plan's 2 phases are skipped"
+    said = "the budget skips 1 of the plan's 2 phases"
     few, enough = (trial("classifier_retraining", epochs=epochs) for epochs in (1, 2))
     assert any(said in line for line in run(few, store, ignore).warnings)
-    assert not any("skipped" in line for line in run(enough, store, ignore).warnings)
+    assert not any("skips" in line for line in run(enough, store, ignore).warnings)
 
 
 def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> None:

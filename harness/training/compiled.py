@@ -137,6 +137,13 @@ class CompiledNetwork:
         logits: Array = outputs * np.float32(scale)
         return logits
 
+    def giving_logits(self, scale: float) -> Any:
+        """Return a model of the same variables whose outputs are the network's times `scale`."""
+        if scale == 1.0:
+            return self.model
+        stretched = keras.layers.Rescaling(scale)
+        return keras.Sequential([keras.Input(self.recipe.input_shape), self.model, stretched])
+
     def weights(self) -> list[Array]:
         """Return a copy of every variable of the model, the head's scale folded into it."""
         values = [np.array(variable.numpy()) for variable in self.model.variables]
