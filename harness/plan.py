@@ -60,9 +60,10 @@ class Phase:
 class Plan:
     """The training examples, the phases, and what surrounds them.
 
-    `initial_bias` `[C]` is what the last layer's bias starts with (None: what the network gives
-    it). Of the `head_transforms`, the one that scores best on validation is applied when training
-    has ended. `notes` are things that the strategy wants recorded, a short line each.
+    `initial_bias` `[C]` is what the logits' bias starts with (None: what the network gives its last
+    layer); where the first loss has a `logit_scale`, the layer's own is that much smaller. Of the
+    `head_transforms`, the one that scores best on validation is applied when training has ended.
+    `notes` are things that the strategy wants recorded, a short line each.
     """
 
     train: Examples

@@ -113,7 +113,10 @@ def train(
 
     """
     started = time.perf_counter()
-    network.reset(seed, plan.initial_bias, experiment.train.weight_decay)
+    bias = plan.initial_bias
+    if bias is not None:
+        bias = bias / plan.phases[0].loss.logit_scale
+    network.reset(seed, bias, experiment.train.weight_decay)
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
     rng, drawn = generator(seed, "sampling"), generator(seed, "batch transform")
     history: list[Epoch] = []

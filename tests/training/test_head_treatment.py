@@ -137,6 +137,14 @@ def test_the_initial_bias_is_what_the_logits_of_no_signal_are(splits: Splits) ->
     assert not network.head().read()[1].any()
 
 
+def test_the_initial_bias_is_of_logits_as_the_loss_reads_them(splits: Splits) -> None:
+    prior = splits.train.counts / len(splits.train)
+    phase = Phase(loss=Loss(cross_entropy, logit_scale=10.0))
+    plan = plan_of(splits, phase, initial_bias=np.log(prior), learning_rate=1e-12)
+    _, trained, _ = trained_by(splits, plan)
+    np.testing.assert_allclose(trained.last[-1], np.log(prior) / 10.0, rtol=1e-5)
+
+
 def test_of_the_head_transforms_the_best_on_validation_is_applied_to_both_weights(
     splits: Splits,
 ) -> None:
