@@ -198,6 +198,35 @@ def test_links_within_the_folder_are_followed(root: Path) -> None:
     assert len(folder(root).train) == 9
 
 
+def test_a_link_to_itself_is_an_unreadable_image(root: Path) -> None:
+    (root / "cat" / "loop.png").symlink_to("loop.png")
+    (root / "dog" / "loop").symlink_to("loop")
+    source = folder(root, max_bad_fraction=0.5)
+    assert source.train.counts.tolist() == [4, 4]
+    assert [note for note in source.notes if "loop.png: Too many levels" in note]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "dog" / "deep").mkdir()
+    original = os.scandir
+
+    def refused(path: str) -> object:
+        if path.endswith("deep"):
+            raise PermissionError(13, "Permission denied")
+        return original(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(UserError, match=r"deep cannot be listed: Permission denied$"):
+        folder(root)
+
+
+def test_a_path_that_no_file_can_have_is_no_directory(root: Path) -> None:
+    with pytest.raises(UserError, match="is no directory"):
+        folder(root / ("long" * 100))
+
+
 def test_a_pipe_is_no_image(root: Path) -> None:
     os.mkfifo(root / "cat" / "pipe.png")
     assert "not a regular file" in folder(root, max_bad_fraction=0.5).notes[0]

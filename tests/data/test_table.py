@@ -196,6 +196,7 @@ def test_where_the_files_lie_decides_no_fingerprint() -> None:
         (HEADER + "a.png,cat\nb.png,dog,1\n", "row 3 has 3 cells, but the first row 2"),
         (HEADER + 'a.png,cat\n"b.png,dog\n', 'a "quote" that opens in row 3'),
         (HEADER + "a.png,cat\nx.png,dog\ny.png,dog\n", "row 3: there is no file"),
+        (HEADER + f"a.png,cat\n{'long' * 100}.png,dog\n", "row 3: there is no file"),
         (HEADER + "a.png,cat\nx\\b.png,dog\n", "write / instead of"),
         (WHOLE + "b.png,dog\n", "row 6: b.png stands in row 3 already"),
         (WHOLE + "./b.png,dog\n", "row 6: ./b.png stands in row 3 already"),

@@ -40,7 +40,7 @@ def load(section: FolderData) -> Source:
     of them, for a class without a readable image, and for links that lead out of the folder.
     """
     root = Path(section.path)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  (pathlib's may raise)
         raise UserError(f"data.path {root} is no directory; it must hold one sub-folder a class")
     layout = _layout(root)
     class_names = _class_names(layout, root)
@@ -95,17 +95,28 @@ def _class_names(layout: dict[str, Path], root: Path) -> tuple[str, ...]:
 
 
 def _folders(directory: Path, root: Path) -> list[Path]:
-    return [Path(entry.path) for entry in _entries(str(directory), root) if entry.is_dir()]
+    return [Path(entry.path) for entry in _entries(str(directory), root) if _is_folder(entry)]
 
 
 def _entries(directory: str, root: Path) -> list[os.DirEntry[str]]:
     """Return what a directory holds, sorted, without hidden files."""
-    with os.scandir(directory) as entries:
-        shown = sorted((each for each in entries if not _is_hidden(each.name)), key=_name)
-    for entry in shown:
+    try:
+        with os.scandir(directory) as entries:
+            found = sorted((each for each in entries if not _is_hidden(each.name)), key=_name)
+    except OSError as error:
+        raise UserError(f"{shown(directory)} cannot be listed: {error.strerror}") from error
+    for entry in found:
         if entry.is_symlink():
-            _refuse_escape(Path(entry.path), root)
-    return shown
+            _refuse_escape(entry.path, root)
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a folder; a link that leads to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _name(entry: os.DirEntry[str]) -> str:
@@ -131,7 +142,7 @@ def _listed(
 def _files(directory: str, root: Path, prefix: str = "") -> Iterator[str]:
     """Yield the files in and below a class folder, sorted: their paths below it."""
     for entry in _entries(directory, root):
-        if not entry.is_dir():
+        if not _is_folder(entry):
             yield prefix + entry.name
         elif entry.is_symlink():
             raise UserError(
@@ -145,8 +156,8 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
-def _refuse_escape(path: Path, root: Path) -> None:
-    if not path.resolve().is_relative_to(root.resolve()):
+def _refuse_escape(path: str, root: Path) -> None:
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
         raise UserError(f"{path} is a link that leads out of {root}; put the images there instead")
 
 

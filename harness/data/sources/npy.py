@@ -5,6 +5,7 @@ there are such sets, and `classes.json` if the labels are indices of named class
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def load(section: NpyData) -> Source:
     Raises UserError, naming the file, for one that is missing, cut short or of the wrong kind.
     """
     root = Path(section.path)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  (pathlib's may raise)
         raise UserError(
             f"data.path {root} is no directory; it must hold inputs.npy and labels.npy, as "
             "numpy.save writes them"

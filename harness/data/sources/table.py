@@ -35,7 +35,7 @@ def load(section: TableData) -> Source:
     rows = read(section)
     rows["split"] = _splits(path, rows)
     root = path.parent if section.root is None else Path(section.root)
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  (pathlib's may raise)
         raise UserError(f"data.root {root} is no directory; paths in {path} count from it")
     files = [os.path.normpath(root / name) for name in rows["path"].tolist()]
     _refuse_repeated(path, rows, files)
@@ -91,7 +91,7 @@ def _refuse_missing(
     section: TableData, rows: "pd.DataFrame", root: Path, files: Sequence[str]
 ) -> None:
     """Raise UserError for a file that does not exist."""
-    missing = [not Path(file).is_file() for file in files]
+    missing = [not os.path.isfile(file) for file in files]  # noqa: PTH113  (as above)
     if True not in missing:
         return
     name = files[missing.index(True)]
