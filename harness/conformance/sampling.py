@@ -36,6 +36,11 @@ def _visited(plan: Plan, phase: Phase) -> str | None:
     drawn = list(islice(passes(plan, phase), PASSES))
     if len(drawn) < PASSES:
         return f"ends after {len(drawn)} passes; yield passes without end, as in while True"
+    if not np.array_equal(drawn[0], next(passes(plan, phase))):
+        return (
+            "yields another pass when it is used again with an equal generator; draw from the "
+            "generator that passes() gets, and keep nothing from one use to the next"
+        )
     for each in drawn:
         wrong = _out_of_range(each, len(plan.train))
         if wrong is not None:

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from harness.conformance.cases import CASES
+from harness.conformance.effect import head
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Refused, Subject, in_one_line, plan_of
 from harness.data.examples import Examples
@@ -14,7 +15,7 @@ from harness.errors import UserError
 from harness.losses import Loss
 from harness.plan import ClassWeights, Phase, Plan, describe
 from harness.prior import effective_prior
-from harness.transforms import BatchTransform
+from harness.transforms import BatchTransform, HeadTransform
 
 
 def _copes(subject: Subject) -> None:
@@ -53,6 +54,7 @@ def complaint(plan: Any, base: Plan) -> str | None:
         or _of_examples(plan.train, base.train)
         or _of_settings(plan)
         or next((said for phase in plan.phases if (said := _of_phase(plan, phase))), None)
+        or next((said for each in plan.head_transforms if (said := _of_head(plan, each))), None)
         or _of_whole(plan)
     )
 
@@ -143,10 +145,34 @@ def _of_loss(plan: Plan, loss: Loss) -> str | None:
     return None
 
 
+def _of_head(plan: Plan, transform: HeadTransform) -> str | None:
+    given = head(plan.train.n_classes)
+    name = f"the head transform {transform.name!r}"
+    try:
+        made = [np.asarray(each, np.float64) for each in transform.function(*given)]
+    except Exception as error:  # a stranger's transform may fail in any way
+        return f"{name} ends in {in_one_line(error)}; take kernel [D, C] and bias [C], return both"
+    shapes = [list(each.shape) for each in made]
+    wanted = [list(each.shape) for each in given]
+    if shapes != wanted:
+        return (
+            f"{name} makes {' and '.join(map(str, shapes))} of kernel {wanted[0]} and bias "
+            f"{wanted[1]}; keep their shapes"
+        )
+    if not all(np.isfinite(each).all() for each in made):
+        return f"{name} makes numbers that are not finite; look for a division by 0"
+    return None
+
+
 def _of_whole(plan: Plan) -> str | None:
     prior = effective_prior(plan).values
     if prior.shape != (plan.train.n_classes,) or not _sums_to_one(prior):
         return f"the effective prior is {prior.tolist()}, no distribution over the classes"
+    if unseen := np.flatnonzero((plan.train.counts > 0) & (prior == 0)).tolist():
+        return (
+            f"the last phase never visits {plan.train.class_names[unseen[0]]!r}, and the effective "
+            "prior of 0 can't be corrected; visit each class at least once"
+        )
     try:
         json.dumps(describe(plan), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -253,6 +253,25 @@ class WithReplacement(Off):
             yield rng.integers(0, len(labels), len(labels))
 
 
+class HalvesEachClass(Off):
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        members = [np.flatnonzero(labels == label) for label in range(int(labels.max()) + 1)]
+        while True:
+            yield np.concatenate([rng.permutation(each)[: len(each) // 2] for each in members])
+
+    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
+        return np.asarray(np.bincount(labels, minlength=n_classes) // 2, np.float64)
+
+
+@dataclass(frozen=True)
+class Remembering(Off):
+    own: np.random.Generator
+
+    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
+        while True:
+            yield self.own.permutation(len(labels))
+
+
 class DropsThePartialBatch(Off):
     def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
         while True:
@@ -304,6 +323,20 @@ class DrawsEvenWhereNeutral(Strategy):
         return base.in_every_phase(sampler=WithReplacement())
 
 
+class SamplesHalves(Strategy):
+    """Visits half of each class, rounded down: nothing of a class with a single example."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return base.in_every_phase(sampler=HalvesEachClass())
+
+
+class SamplesByAnotherGenerator(Strategy):
+    """Keeps plan()'s generator in the sampler, which goes on with it each time that it is used."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return base.in_every_phase(sampler=Remembering(rng))
+
+
 class SamplesWholeBatches(Strategy):
     """Drops the last partial batch."""
 
@@ -352,6 +385,17 @@ def blind(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:
 
 def shifted(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:
     return cross_entropy(labels, logits + parameters["shift"], {})
+
+
+class TurnsTheHead(Strategy):
+    """Gives the last layer's kernel back on its side."""
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        return replace(base, head_transforms=(HeadTransform("turned", turned),))
+
+
+def turned(kernel: Any, bias: Any) -> Any:
+    return kernel.T, bias
 
 
 class NaiveFocalLoss(Strategy):
