@@ -49,7 +49,9 @@ def test_a_maker_that_fails_leaves_nothing(cache: Path) -> None:
 def test_a_damaged_file_is_made_anew(cache: Path) -> None:
     remembered("key", 10, blocks)
     file = cache / "key.npy"
-    for damaged in (file.read_bytes()[:-1], b"", b"something else"):
+    content = file.read_bytes()
+    header = content[:10] + b"{'descr': (" + content[21:]
+    for damaged in (content[:-1], b"", b"something else", header):
         file.write_bytes(damaged)
         np.testing.assert_array_equal(whole(remembered("key", 10, blocks)), ROWS)
         assert file.stat().st_size == 128 + 70

@@ -157,6 +157,16 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path, size: int, said: str) ->
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("damage", [b"{'descr': (", b"{'descr': 00", b"{'descr': [\xff"])
+def test_a_file_whose_header_is_damaged_is_refused(tmp_path: Path, damage: bytes) -> None:
+    file = pool(tmp_path, inputs=IMAGES, labels=LABELS) / "inputs.npy"
+    content = file.read_bytes()
+    file.write_bytes(content[:10] + damage + content[10 + len(damage) :])
+    with pytest.raises(UserError, match=r"inputs\.npy cannot be read as an \.npy file") as caught:
+        npy(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_file_that_shrinks_later_is_an_error_not_a_crash(tmp_path: Path) -> None:
     examples = npy(pool(tmp_path, inputs=IMAGES, labels=LABELS)).train
     with (tmp_path / "inputs.npy").open("r+b") as file:

@@ -207,6 +207,14 @@ class TestNpz:
         assert source.test.class_names == ("a", "b")
         assert source.validation.labels.tolist() == [1, 0, 1, 0]
 
+    def test_an_archive_whose_directory_is_damaged_is_refused(self, tmp_path: Path) -> None:
+        file = Path(save(tmp_path / "a.npz", x=IMAGES, y=[7, 3, 7, 10]))
+        content = bytearray(file.read_bytes())
+        content[content.index(b"PK\x01\x02") + 10] = 99
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"a\.npz cannot be read as an \.npz file"):
+            npz(file)
+
     def test_numbers_become_float_vectors(self, tmp_path: Path) -> None:
         source = npz(save(tmp_path / "a.npz", x=np.eye(4), y=[0, 1, 0, 1]))
         assert source.train.inputs.shape == (4, 4)

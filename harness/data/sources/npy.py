@@ -76,6 +76,8 @@ def _opened(path: Path) -> Any:
         elif "mmap length" in reason:
             reason = "it is cut short: its header says that there is more"
         raise UserError(f"{path} cannot be read as an .npy file: {reason}") from error
+    except Exception as error:  # Python's own tokenizer reads headers, and fails in its own ways
+        raise UserError(f"{path} cannot be read as an .npy file: its header is damaged") from error
 
 
 def _inputs(path: Path) -> StoredRows:
