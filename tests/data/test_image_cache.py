@@ -511,6 +511,9 @@ def test_a_file_that_never_rests_is_given_up(root: Path, monkeypatch: pytest.Mon
 
 def test_an_image_that_changes_after_it_was_read_is_refused(root: Path) -> None:
     found = read(root, "none")
+    (root / "03.png").chmod(0o640)
+    os.utime(root / "03.png", ns=(1, 1))
+    assert len(found.inputs[np.array([3])]) == 1
     write(root / "03.png", 99)
     os.utime(root / "03.png", ns=(1, 1))
     assert len(found.inputs[np.array([2, 4])]) == 2

@@ -146,8 +146,8 @@ def _inputs(
         unstored = np.array(found.spill.positions, np.int64)
     else:
         names = [found.listing.names[at] for at in unstored.tolist()]
-        sizes, times = found.index.sizes[unstored], found.index.times[unstored]
-        parts.append(OnTheFly(found.listing.root, names, sizes, times, decoder, workers))
+        digests = found.index.digests[unstored]
+        parts.append(OnTheFly(found.listing.root, names, digests, decoder, workers))
     rows[unstored] = found.n_rows + np.arange(len(unstored))
     rows[rows < 0] = 0
     used = [part for part in parts if len(part)] or [np.zeros((1, *decoder.shape), np.uint8)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.data.examples import Array, Integers
 from harness.data.images.decode import Decoder
@@ -15,15 +16,14 @@ from harness.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class OnTheFly:
-    """The images in files of which size and time are known, uint8 `[N, H, W, C]`.
+    """The images in files of which the contents' digests are known, uint8 `[N, H, W, C]`.
 
-    Asking for an image raises UserError if its file is no longer as it was.
+    Asking for an image raises UserError if its file no longer holds what it did.
     """
 
     root: Path
     names: Sequence[str]
-    sizes: Integers
-    times: Integers
+    digests: NDArray[np.uint8]
     decoder: Decoder
     workers: Workers
 
@@ -51,8 +51,8 @@ class OnTheFly:
         return pixels[back.reshape(rows.shape)].reshape(*rows.shape, *self.decoder.shape)
 
     def _refuse_changed(self, rows: Integers, batch: Batch) -> None:
-        same = (self.sizes[rows] == batch.sizes) & (self.times[rows] == batch.times)
+        same = (self.digests[rows] == batch.digests).all(axis=1)
         for at in np.flatnonzero(~(same & batch.readable)).tolist():
-            reason = batch.reasons.get(at, "it has another size or time")
+            reason = batch.reasons.get(at, "it holds something else")
             path = shown(str(self.root / self.names[rows[at]]))
             raise UserError(f"{path} has changed since it was first read ({reason}); run again")
