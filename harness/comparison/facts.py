@@ -15,6 +15,10 @@ from harness.execution.task import Outcome, Task
 from harness.fingerprint import VERSIONS
 from harness.trial import Trial
 
+ANOTHER = (
+    "it was recorded as another trial, for code changed while the comparison ran; run it again"
+)
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -59,12 +63,18 @@ class Ran:
 
     @property
     def failures(self) -> list[dict[str, Any]]:
-        """A row for each failed trial."""
+        """A row for each failed trial, and for each that ended but isn't the one asked for."""
         return [
-            {"strategy": task.candidate.name, "seed": task.seed, "reason": outcome.reason}
+            {"strategy": task.candidate.name, "seed": task.seed, "reason": reason}
             for task in self.tasks
-            if (outcome := self.outcomes[task.label]).state == "failed"
+            if (reason := self._failure(task))
         ]
+
+    def _failure(self, task: Task) -> str:
+        outcome = self.outcomes[task.label]
+        if outcome.state == "failed":
+            return outcome.reason
+        return "" if self.record(task) else ANOTHER
 
 
 def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[str, Any]:
