@@ -50,6 +50,8 @@ def prepare_images(section: Data) -> dict[str, Any]:
 
     Raises UserError for a source without image files, and where nothing is kept for later.
     """
+    from harness.data.images import CACHE
+
     if not isinstance(section, ImageData):
         raise UserError(
             f"data.source {section.source!r} has no image files to prepare; folder and table have"
@@ -59,8 +61,12 @@ def prepare_images(section: Data) -> dict[str, Any]:
             f"data.cache.mode {section.cache.mode!r} keeps nothing for later; --prepare needs disk"
         )
     source = load(section)
-    assert source.preparation is not None
-    return asdict(source.preparation) | {"notes": list(source.notes)}
+    done = source.preparation
+    assert done is not None
+    if not done.stored and (done.in_memory or done.on_the_fly):
+        why = next(note for note in source.notes if note.startswith(CACHE))
+        raise UserError(f"nothing could be kept for later: {why}")
+    return asdict(done) | {"notes": list(source.notes)}
 
 
 def show_preparation(document: dict[str, Any]) -> None:

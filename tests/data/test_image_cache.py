@@ -631,3 +631,23 @@ def test_what_cannot_be_prepared_is_said_in_a_line(
     assert (code, out) == (2, "")
     assert message in err
     assert one_line(err.strip())
+
+
+@pytest.mark.parametrize(("limit", "why"), [(1, "cannot be written"), (0, "has no room left")])
+def test_what_was_prepared_in_vain_is_an_error(
+    classes: Path,
+    cache: Path,
+    limit: int,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if limit:
+        cache.write_text("a file where the directory should be")
+    words = ["-c", "folder", "--set", f"data.path={classes}"]
+    words += ["--set", f"data.cache.max_gib={limit}"]
+    code, out, err = command(monkeypatch, capsys, *words)
+    assert (code, out) == (2, "")
+    assert "nothing could be kept for later: the image cache" in err
+    assert why in err
+    assert one_line(err.strip())

@@ -19,6 +19,7 @@ from harness.data.images.workers import Workers
 from harness.errors import UserError
 
 SPILL_BYTES = 256 << 20
+CACHE = "the image cache"
 
 
 @dataclass(frozen=True)
@@ -184,4 +185,4 @@ def _remarks(found: Ingest, store: Store | None, preparation: Preparation) -> tu
     )
     what = "1 image is" if count == 1 else f"{count} images are"
     how = "decoded each time they are used" if preparation.on_the_fly else "kept in memory"
-    return (f"the image cache {store.directory} {why}: {what} {how}",)
+    return (f"{CACHE} {store.directory} {why}: {what} {how}",)
