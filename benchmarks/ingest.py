@@ -24,7 +24,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from harness.config.experiment import FolderData, IdxData
+from harness.config.data import FolderData, IdxData
 from harness.data.examples import Examples
 from harness.data.sources import Source, load
 from harness.training.feed import chunks, gathered

@@ -29,7 +29,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from harness.config.experiment import IdxData, NpyData
+from harness.config.data import IdxData, NpyData
 from harness.data.classes import named_class
 from harness.data.examples import Examples
 from harness.data.sources import load

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.config.experiment import Data, ImageData
+from harness.config.data import Data, ImageData
 from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
 from harness.data.sources import load

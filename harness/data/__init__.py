@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter
 
-from harness.config.experiment import Data, Experiment
+from harness.config.data import Data
+from harness.config.experiment import Experiment
 from harness.data.copies import DROPPED, treated
 from harness.data.sources import Source, load
 from harness.data.split import Splits, split

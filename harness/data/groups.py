@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.config.experiment import Data, FolderData
+from harness.config.data import Data, FolderData
 from harness.data.examples import Examples, Groups
 from harness.errors import UserError
 

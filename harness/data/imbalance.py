@@ -6,14 +6,7 @@ from typing import assert_never
 
 import numpy as np
 
-from harness.config.experiment import (
-    Counts,
-    Imbalance,
-    LongTail,
-    NoImbalance,
-    OneVersusRest,
-    Step,
-)
+from harness.config.experiment import Counts, Imbalance, LongTail, NoImbalance, OneVersusRest, Step
 from harness.data.classes import named_class
 from harness.data.examples import Examples, Integers
 from harness.errors import UserError

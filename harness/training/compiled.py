@@ -13,6 +13,7 @@ from harness.plan import Phase, Plan, Trainable
 from harness.training import networks
 from harness.training.framework import keras, tf
 from harness.training.head import Head, head_of
+from harness.training.steps import compiled_steps, constants, scaled
 
 tf.config.experimental.enable_op_determinism()
 
@@ -119,7 +120,7 @@ class CompiledNetwork:
         Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
         seeds of the phase's batch transform int32 `[S, 2]`.
         """
-        given = _constants(phase.loss.parameters), _constants(phase.batch_transform.parameters)
+        given = constants(phase.loss.parameters), constants(phase.batch_transform.parameters)
         losses: Array = self._compiled(phase, given)(
             *batches,
             tf.constant(class_weight.astype(np.float32)),
@@ -165,7 +166,7 @@ class CompiledNetwork:
         return networks.build(recipe.network, recipe.input_shape, recipe.n_classes)
 
     def _logits(self, inputs: Any) -> Any:
-        return self.model(_scaled(inputs), training=False) * self._scale
+        return self.model(scaled(inputs), training=False) * self._scale
 
     def _variables(self, trainable: Trainable) -> list[Any]:
         if trainable == "head_scale":
@@ -191,63 +192,29 @@ class CompiledNetwork:
         return self._steps[key]
 
     def _compile(self, phase: Phase, given: tuple[Mapping[str, Any], ...]) -> Any:
-        variables, optimizer = self._variables(phase.trainable), self._optimizer(phase.trainable)
-        loss, transform = phase.loss.function, phase.batch_transform.function
-        everything = phase.trainable == "all"
-
-        def step(batch: tuple[Any, Any, Any], class_weight: Any, given: tuple[Any, Any]) -> Any:
-            inputs, labels, seed = batch
-            of_loss, of_transform = given
-            inputs, targets = transform(_scaled(inputs), labels, seed, of_transform)
-            with tf.GradientTape() as tape:
-                logits = self.model(inputs, training=everything) * self._scale
-                each = [
-                    share * tf.gather(class_weight, label) * loss(label, logits, of_loss)
-                    for label, share in targets
-                ]
-                mean = tf.reduce_mean(tf.add_n(each))
-            optimizer.apply(tape.gradient(mean, variables))
-            return mean
-
-        def steps(
-            inputs: Any, labels: Any, class_weight: Any, rates: Any, seeds: Any, *given: Any
-        ) -> Any:
-            losses = tf.TensorArray(tf.float32, size=tf.shape(labels)[0])
-            for number in tf.range(tf.shape(labels)[0]):
-                optimizer.learning_rate.assign(rates[number])
-                batch = inputs[number], labels[number], seeds[number]
-                losses = losses.write(number, step(batch, class_weight, given))
-            return losses.stack()
-
-        signature = [
-            tf.TensorSpec([None, None, *self.recipe.input_shape], self.recipe.dtype),
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([self.recipe.n_classes], tf.float32),
-            tf.TensorSpec([None], tf.float32),
-            tf.TensorSpec([None, 2], tf.int32),
-            *(
-                {name: tf.TensorSpec(value.shape, tf.float32) for name, value in each.items()}
-                for each in given
-            ),
-        ]
-        return tf.function(steps, input_signature=signature)
+        return compiled_steps(
+            lambda inputs, training: self.model(inputs, training=training) * self._scale,
+            self._variables(phase.trainable),
+            self._optimizer(phase.trainable),
+            phase,
+            [
+                tf.TensorSpec([None, None, *self.recipe.input_shape], self.recipe.dtype),
+                tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([self.recipe.n_classes], tf.float32),
+                tf.TensorSpec([None], tf.float32),
+                tf.TensorSpec([None, 2], tf.int32),
+                *(
+                    {name: tf.TensorSpec(value.shape, tf.float32) for name, value in each.items()}
+                    for each in given
+                ),
+            ],
+        )
 
 
 @lru_cache(maxsize=8)
 def compiled_network(recipe: Recipe) -> CompiledNetwork:
     """Return the network of a recipe, compiled at most once while it stays in use."""
     return CompiledNetwork(recipe)
-
-
-def _constants(parameters: Mapping[str, Array]) -> dict[str, Any]:
-    return {name: tf.constant(np.asarray(v, np.float32)) for name, v in parameters.items()}
-
-
-def _scaled(inputs: Any) -> Any:
-    """Bring `uint8` images to 0 .. 1; leave features as they are."""
-    if inputs.dtype == tf.uint8:
-        return tf.cast(inputs, tf.float32) / 255.0
-    return tf.cast(inputs, tf.float32)
 
 
 def _assigning(variables: Sequence[Any]) -> Callable[[list[Any]], None]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.config.experiment import FolderData, NpyData
+from harness.config.data import FolderData, NpyData
 from harness.data.examples import Array, Examples
 from harness.data.sources import load
 from harness.errors import UserError

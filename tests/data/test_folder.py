@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from harness.config.experiment import FolderData
+from harness.config.data import FolderData
 from harness.data.examples import Examples
 from harness.data.sources import Source, load
 from harness.errors import UserError

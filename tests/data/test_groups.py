@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.config.experiment import Experiment, FolderData, IdxData
+from harness.config.data import FolderData, IdxData
+from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Groups
 from harness.data.group_cut import group_cut
 from harness.data.groups import grouped, grouped_by, refuse_straddling, without_groups

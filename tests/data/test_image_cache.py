@@ -17,7 +17,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from harness.__main__ import main
-from harness.config.experiment import Experiment, FolderData
+from harness.config.data import FolderData
+from harness.config.experiment import Experiment
 from harness.data import images, prepare
 from harness.data.examples import Examples, Subset
 from harness.data.images import ingest as ingesting
@@ -267,7 +268,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from harness.__main__ import main
-from harness.config.experiment import Experiment, FolderData
+from harness.config.data import FolderData
+from harness.config.experiment import Experiment
 from harness.data import images, prepare
 from harness.data.images import ingest, workers
 ingest.BYTES_BETWEEN_WRITES, workers.CHUNK = 2000, 20

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config.experiment import NpyData
+from harness.config.data import NpyData
 from harness.data.examples import Array, Examples
 from harness.data.sources import Source, load
 from harness.data.stored import StoredRows

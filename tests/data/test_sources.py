@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from harness.config.experiment import DigitsData, IdxData, KerasData, NpzData
+from harness.config.data import DigitsData, IdxData, KerasData, NpzData
 from harness.data.examples import Examples
 from harness.data.sources import Source, load
 from harness.errors import UserError

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
-from harness.config.experiment import Experiment, TableData
+from harness.config.data import TableData
+from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Examples
 from harness.data.sources import Source, load

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.experiment import ImageCache, ImageData
+from harness.config.data import ImageCache, ImageData
 from harness.data.cache import cache_directory
 from harness.data.examples import Inputs, Integers, Joined, Subset
 from harness.data.images.decode import Decoder

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.config.experiment import (
-    ClassName,
+from harness.config.data import (
     Data,
     DigitsData,
     FolderData,
@@ -18,6 +17,7 @@ from harness.config.experiment import (
     NpzData,
     TableData,
 )
+from harness.config.section import ClassName
 from harness.data.classes import named_class
 from harness.data.examples import Examples
 from harness.errors import UserError

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.config.experiment import DigitsData
+from harness.config.data import DigitsData
 from harness.data.examples import Examples
 from harness.data.sources import Source
 

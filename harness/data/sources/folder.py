@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.config.experiment import FolderData
+from harness.config.data import FolderData
 from harness.data import images
 from harness.data.examples import Examples
 from harness.data.groups import grouped_by

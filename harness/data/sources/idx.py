@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config.experiment import IdxData, KerasData
+from harness.config.data import IdxData, KerasData
 from harness.data.examples import Examples
 from harness.data.sources import Source
 from harness.data.sources.keras_datasets import CLASS_NAMES

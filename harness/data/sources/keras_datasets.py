@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.experiment import KerasData
+from harness.config.data import KerasData
 from harness.data.examples import Examples
 from harness.data.sources import Source
 from harness.errors import UserError

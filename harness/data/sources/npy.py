@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.experiment import NpyData
+from harness.config.data import NpyData
 from harness.data.examples import Array, Examples, Integers
 from harness.data.sources import Source
 from harness.data.stored import StoredRows

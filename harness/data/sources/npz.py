@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config.experiment import NpzData
+from harness.config.data import NpzData
 from harness.data.examples import Array, Examples, Integers
 from harness.data.sources import Source
 from harness.errors import UserError, unknown

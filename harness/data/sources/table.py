@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.config.experiment import TableData
+from harness.config.data import TableData
 from harness.data import images
 from harness.data.examples import Examples, Integers
 from harness.data.groups import grouped

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.config.experiment import TableData
+from harness.config.data import TableData
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:

@@ -1,0 +1,129 @@
+"""The data section of an experiment: a model for each source."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from harness.config.section import ClassName, Positive, Section
+
+
+class DataSection(Section):
+    """What every source understands: `classes` keeps only these, in this order.
+
+    `duplicates` are inputs that are the same to the last bit: they are told, dropped or refused.
+    """
+
+    classes: list[ClassName] | None = None
+    duplicates: Literal["warn", "drop", "error"] = "warn"
+
+
+class DigitsData(DataSection):
+    """The 1,797 digits of 8x8 pixels that scikit-learn ships."""
+
+    source: Literal["digits"] = "digits"
+
+
+class IdxData(DataSection):
+    """The four files of the MNIST family in a directory; without a path, Fashion-MNIST."""
+
+    source: Literal["idx"]
+    path: str | None = None
+
+
+class KerasData(DataSection):
+    """A data set that `keras.datasets` downloads."""
+
+    source: Literal["keras"]
+    dataset: Literal["cifar10", "cifar100", "mnist", "fashion_mnist"]
+
+
+class NpzData(DataSection):
+    """A NumPy archive: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` and the like."""
+
+    source: Literal["npz"]
+    path: str
+    class_names: list[str] | None = None
+
+
+class NpyData(DataSection):
+    """A pool: a directory with `inputs.npy` and `labels.npy`, read as needed, of any size."""
+
+    source: Literal["npy"]
+    path: str
+
+
+class ImageCache(Section):
+    """Where decoded images are kept: on disk, in memory, or nowhere (decoded when they are used).
+
+    `directory` is where other made arrays are kept unless it is given. What does not fit into
+    `max_gib`, or on the disk, is decoded when it is used. None of this changes a number.
+    """
+
+    mode: Literal["disk", "memory", "none"] = "disk"
+    directory: str | None = None
+    max_gib: Annotated[float, Field(ge=0)] = 50.0
+
+    @field_validator("directory")
+    @classmethod
+    def _is_whole(cls, directory: str | None) -> str | None:
+        if directory is not None and not Path(directory).expanduser().is_absolute():
+            raise ValueError("give the whole path, or one that starts with ~")
+        return directory
+
+
+class ImageData(DataSection):
+    """What every source of image files understands: which pixels an image becomes."""
+
+    path: str
+    image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
+        default_factory=lambda: [32, 32]
+    )
+    channels: Literal[1, 3] = 3
+    max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
+    max_pixels: Positive = 50_000_000
+    cache: ImageCache = ImageCache()
+
+
+class FolderData(ImageData):
+    """Images in one sub-folder a class, optionally below `train`, `validation` and `test`.
+
+    `group_pattern` is a regular expression that finds an image's group in its path below the
+    folder of its class: what its group `(?P<group>...)` matches, or else its first group.
+    """
+
+    source: Literal["folder"]
+    group_pattern: str | None = None
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _captures(cls, pattern: str | None) -> str | None:
+        try:
+            groups = 1 if pattern is None else re.compile(pattern).groups
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        if not groups:
+            raise ValueError("put what names the group in brackets, such as ^([^_]+)_")
+        return pattern
+
+
+class TableData(ImageData):
+    """Image files that a table lists: CSV, TSV or Parquet, with a path and a label a row.
+
+    Paths are relative to `root`, or else to the table's folder. Columns `split` and `group` are
+    used if they are there; a name given here must be there, and `false` passes the column over.
+    """
+
+    source: Literal["table"]
+    root: str | None = None
+    path_column: str = "path"
+    label_column: str = "label"
+    split_column: str | Literal[False] | None = None
+    group_column: str | Literal[False] | None = None
+
+
+Data = Annotated[
+    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData | TableData,
+    Field(discriminator="source"),
+]
