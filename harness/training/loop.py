@@ -18,6 +18,7 @@ from harness.training.compiled import CompiledNetwork
 from harness.training.feed import chunks, gathered
 from harness.training.finishing import finish
 from harness.training.schedule import learning_rates
+from harness.training.visits import Ledger, Visits
 
 Score = Callable[[Array], float]
 
@@ -34,16 +35,6 @@ class Epoch:
 
 
 @dataclass(frozen=True, eq=False)
-class Visits:
-    """What training visited: batches, those without each class, and the share of each class."""
-
-    steps: int
-    examples_seen: int
-    batches_without: Integers
-    coverage: Floats
-
-
-@dataclass(frozen=True, eq=False)
 class Trained:
     """The weights of the best epoch by validation and of the last one, and how they came about.
 
@@ -57,37 +48,6 @@ class Trained:
     epochs: tuple[Epoch, ...]
     visits: Visits
     seconds: float
-
-
-class Ledger:
-    """Counts visits while training runs."""
-
-    def __init__(self, labels: Integers, n_classes: int) -> None:
-        self._labels = labels
-        self._visited = np.zeros(len(labels), bool)
-        self._without = np.zeros(n_classes, np.int64)
-        self._steps = 0
-        self._examples = 0
-
-    def add(self, chunk: Integers) -> None:
-        """Count the batches of a chunk `[S, B]`."""
-        n_classes = len(self._without)
-        offsets = np.arange(len(chunk))[:, None] * n_classes
-        present = np.bincount(
-            (self._labels[chunk] + offsets).ravel(), minlength=len(chunk) * n_classes
-        ).reshape(len(chunk), n_classes)
-        self._without += (present == 0).sum(axis=0)
-        self._visited[chunk.ravel()] = True
-        self._steps += len(chunk)
-        self._examples += chunk.size
-
-    def close(self) -> Visits:
-        """Return the totals."""
-        n_classes = len(self._without)
-        seen = np.bincount(self._labels[self._visited], minlength=n_classes)
-        there = np.bincount(self._labels, minlength=n_classes)
-        coverage = seen / np.maximum(there, 1)
-        return Visits(self._steps, self._examples, self._without, coverage)
 
 
 def train(
