@@ -3,6 +3,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
@@ -10,6 +11,10 @@ from harness.training.threads import VARIABLE
 # A background job of a shell ignores Ctrl-C, and so would every command that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
+
+# A machine that is busy with something else fails no test.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

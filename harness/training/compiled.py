@@ -15,8 +15,6 @@ from harness.training.framework import keras, tf
 from harness.training.head import Head, head_of
 from harness.training.steps import compiled_steps, constants, scaled
 
-tf.config.experimental.enable_op_determinism()
-
 PREDICT_BATCH = 1024
 
 

@@ -29,6 +29,8 @@ with _quiet_while_loading():
     import tensorflow as tf
 
     tf.constant(0)
+    # Wherever the harness computes: a random operation without a seed then is an error.
+    tf.config.experimental.enable_op_determinism()
     # A network is compiled for each trial shape on purpose; its user can't do anything about it.
     tf.get_logger().setLevel("ERROR")
 

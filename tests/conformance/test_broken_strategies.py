@@ -71,7 +71,7 @@ CASES: list[tuple[type[Strategy], str, str, set[str]]] = [
     (broken.CropsImages, BATCH, "keep type and shape", set()),
     (broken.CountsTwice, BATCH, "add up to 1", {KEPT}),
     (broken.SameNoise, SEED, "always in the same way", set()),
-    (broken.UnseededNoise, SEED, "same seed", {NUMBERS, SAME}),
+    (broken.UnseededNoise, SEED, "require a seed", {NUMBERS, BATCH, KEPT}),
     (broken.MixesUnevenly, KEPT, "kept", set()),
     (broken.AdjustsTheWrongWay, PRIOR, "prior_factor", set()),
     (broken.NeverNeutral, NEUTRAL, "class_weight", set()),

@@ -125,9 +125,10 @@ def test_a_failing_point_is_recorded_with_its_reason_and_does_not_end_the_study(
     plugin.write_text(FAILING)
     tuned = tune(make("fussy", trials=4, plugin=plugin))
     assert (tuned.complete, tuned.failed) == (1, 3)
-    assert tuned.reasons == ("LookupError: no such luck",)
+    (reason,) = tuned.reasons
+    assert "'fussy' broke down in plan(): LookupError: no such luck (fussy.py, line" in reason
     failed = list(Store.open("digits").runs("attributes.status = 'FAILED'"))
-    assert [run.tags["error"] for run in failed] == ["LookupError: no such luck"] * 3
+    assert [run.tags["error"] for run in failed] == [reason] * 3
 
 
 def test_a_diverging_learning_rate_fails_alone(make: Make) -> None:
