@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from harness.__main__ import main
+from harness.tuning.storage import open_storage
 
 QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", "2"]
 TUNE = ["tune", "focal_loss", *QUICK]
@@ -54,10 +55,10 @@ def said(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tu
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
-    """What any client of Optuna's sees."""
-    url = f"sqlite:///{folder / 'optuna.db'}"
-    names = optuna.get_all_study_names(url)
-    return optuna.load_study(study_name=names[0], storage=url).trials if names else []
+    """What any client of Optuna's sees, once the tables are there: a command may just make them."""
+    storage = open_storage(f"sqlite:///{folder / 'optuna.db'}")
+    names = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=names[0], storage=storage).trials if names else []
 
 
 def with_result(folder: Path) -> list[optuna.trial.FrozenTrial]:
