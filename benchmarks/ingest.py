@@ -12,17 +12,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from statistics import median
-from time import perf_counter, sleep
+from time import sleep
 from typing import Any
 
 import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
+from timing import interleaved
 
 from harness.config.data import FolderData, IdxData
 from harness.data.examples import Examples
@@ -104,17 +104,6 @@ def _epoch(examples: Examples) -> None:
     order = np.random.default_rng(0).permutation(len(examples))
     for _ in gathered(examples, chunks(order, BATCH, SIZE[0] * SIZE[1])):
         pass
-
-
-def interleaved(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each contestant in each round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds + 1):
-        for name, run in contestants.items():
-            started = perf_counter()
-            run()
-            seconds[name].append(perf_counter() - started)
-    return {name: each[1:] for name, each in seconds.items()}
 
 
 def speed(console: Console, folder: Path, cache: Path, count: int, rounds: int) -> None:

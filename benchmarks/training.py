@@ -20,6 +20,7 @@ from unittest.mock import patch
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from timing import interleaved
 
 from harness import artifacts
 from harness.budget import epoch_examples
@@ -137,17 +138,6 @@ class Task:
                 float(validate())
 
         return run
-
-
-def interleaved(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each contestant in each round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds + 1):
-        for name, run in contestants.items():
-            started = perf_counter()
-            run()
-            seconds[name].append(perf_counter() - started)
-    return {name: each[1:] for name, each in seconds.items()}
 
 
 def throughput(rounds: int) -> None:
