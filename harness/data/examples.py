@@ -1,4 +1,4 @@
-"""Inputs with their labels: in memory, memory-mapped, or a view of either that copies nothing."""
+"""Inputs with their labels: in memory, in a file, or a view of either that copies nothing."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
