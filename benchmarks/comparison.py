@@ -32,10 +32,10 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
     from sklearn.metrics import balanced_accuracy_score
 
     from harness.data import prepare
-    from harness.plan import base_plan
-    from harness.registry import resolve
-    from harness.sampling import Shuffled, Stream
+    from harness.plan.plan import base_plan
+    from harness.plan.samplers import Shuffled, Stream
     from harness.seeds import generator
+    from harness.strategy.registry import resolve
     from harness.training.networks import build
 
     experiment = load()

@@ -22,20 +22,20 @@ from rich.console import Console
 from rich.table import Table
 from timing import interleaved
 
-from harness import artifacts
-from harness.budget import epoch_examples
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Examples
-from harness.plan import base_plan
-from harness.registry import resolve
-from harness.running import run as run_trial
+from harness.plan.plan import base_plan
+from harness.strategy.registry import resolve
 from harness.tracking.store import Store
+from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
 from harness.training.loop import score_by, train
 from harness.training.threads import VARIABLE, threads_for
-from harness.trial import Trial
+from harness.trial import artifacts
+from harness.trial.running import run as run_trial
+from harness.trial.trial import Trial
 
 Contestant = Callable[[], Any]
 VALIDATION = 2_000

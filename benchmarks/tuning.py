@@ -27,7 +27,7 @@ from harness.config.load import load
 from harness.data import prepare
 from harness.data.examples import Examples
 from harness.execution.task import Candidate
-from harness.metrics import one
+from harness.scoring.metrics import one
 from harness.tracking.store import Store
 from harness.training.threads import use
 from harness.tuning.pruner import Pruner

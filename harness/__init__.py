@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from harness.data.cache import remembered
     from harness.data.classes import per_class
     from harness.data.examples import Examples
-    from harness.losses import Loss, cross_entropy
-    from harness.plan import ClassWeights, Phase, Plan
-    from harness.sampling import Rotating, Sampler, Selected, Shuffled
-    from harness.strategy import Choice, PerClass, Range, Strategy
-    from harness.transforms import BatchTransform, HeadTransform
+    from harness.plan.losses import Loss, cross_entropy
+    from harness.plan.plan import ClassWeights, Phase, Plan
+    from harness.plan.samplers import Rotating, Sampler, Selected, Shuffled
+    from harness.plan.transforms import BatchTransform, HeadTransform
+    from harness.strategy.base import Choice, PerClass, Range, Strategy
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,22 +28,22 @@ _HOMES = {
     "chance_at_least": "data.batches",
     "per_class": "data.classes",
     "remembered": "data.cache",
-    "Choice": "strategy",
-    "PerClass": "strategy",
-    "Range": "strategy",
-    "Strategy": "strategy",
+    "Choice": "strategy.base",
+    "PerClass": "strategy.base",
+    "Range": "strategy.base",
+    "Strategy": "strategy.base",
     "Examples": "data.examples",
-    "Loss": "losses",
-    "cross_entropy": "losses",
-    "ClassWeights": "plan",
-    "Phase": "plan",
-    "Plan": "plan",
-    "Rotating": "sampling",
-    "BatchTransform": "transforms",
-    "HeadTransform": "transforms",
-    "Sampler": "sampling",
-    "Selected": "sampling",
-    "Shuffled": "sampling",
+    "Loss": "plan.losses",
+    "cross_entropy": "plan.losses",
+    "ClassWeights": "plan.plan",
+    "Phase": "plan.plan",
+    "Plan": "plan.plan",
+    "Rotating": "plan.samplers",
+    "BatchTransform": "plan.transforms",
+    "HeadTransform": "plan.transforms",
+    "Sampler": "plan.samplers",
+    "Selected": "plan.samplers",
+    "Shuffled": "plan.samplers",
 }
 
 __all__ = [

@@ -14,8 +14,8 @@ from harness.conformance.law import Broken, Law, judge
 from harness.conformance.laws import LAWS, verdicts
 from harness.conformance.subject import Subject
 from harness.errors import UserError
-from harness.registry import kinds
-from harness.strategy import Strategy, build
+from harness.strategy.base import Strategy, build
+from harness.strategy.registry import kinds
 
 __all__ = ["Broken", "StrategyLaw", "check_strategy", "strategy_laws", "subject"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness import Range, Strategy
 from harness.errors import UserError
-from harness.strategy import Range, Strategy
 from strategies.online_augmentation import told_apart
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from harness import Choice, Range, Strategy
 from harness.errors import UserError
-from harness.strategy import Choice, Range, Strategy
 
 if TYPE_CHECKING:
     import numpy as np

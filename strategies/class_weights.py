@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.strategy import PerClass, Range, Strategy
+from harness import PerClass, Range, Strategy
 
 if TYPE_CHECKING:
     import numpy as np

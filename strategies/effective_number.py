@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.strategy import Choice, Strategy
+from harness import Choice, Strategy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.strategy import Choice, Range, Strategy
+from harness import Choice, Range, Strategy
 from strategies.class_weights import balanced_weights
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from harness.strategy import Strategy
+from harness import Strategy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.strategy import Range, Strategy
+from harness import Range, Strategy
 
 if TYPE_CHECKING:
     import numpy as np

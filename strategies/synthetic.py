@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from harness import Range, Strategy
 from harness.errors import UserError, unknown
-from harness.strategy import Range, Strategy
 from strategies.distances import (
     MOST_DISTANCES,
     WORTH_TELLING,

@@ -47,7 +47,7 @@ def run(
     """Train with one strategy, score it under three decision rules, and record it."""
     from harness.cli.running import run_one
     from harness.config.load import load, parameters
-    from harness.registry import resolve
+    from harness.strategy.registry import resolve
 
     stack = resolve(strategy, parameters(parameter or []), plugin or [])
     experiment = load(config, overrides or [])
@@ -187,7 +187,7 @@ def strategies(
     """List the strategies: summary, parameters with their search ranges, the paper."""
     from harness.cli.listing import describe, show
     from harness.errors import UserError, unknown
-    from harness.registry import registry
+    from harness.strategy.registry import registry
 
     known = registry(plugin or [])
     if name is not None and name not in known:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from harness.budget import total_examples
 from harness.cli import verdicts
 from harness.cli.progress import progress
 from harness.comparison.facts import Ran, facts
@@ -23,15 +22,16 @@ from harness.data.audit import duplicates, identical
 from harness.errors import UserError
 from harness.execution.schedule import Schedule
 from harness.execution.task import Outcome
-from harness.metrics import HIGHER_IS_BETTER
 from harness.report.content import Content
 from harness.report.keep import keep, page_of, read
 from harness.report.ranks import Ranking
 from harness.report.ranks import render as render_ranks
+from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tracking.place import reports_folder
 from harness.tracking.store import Store
+from harness.training.budget import total_examples
 from harness.training.threads import cores
-from harness.trial import Trial
+from harness.trial.trial import Trial
 
 if TYPE_CHECKING:
     from harness.comparison.tuned import Searched

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.registry import Entry
-from harness.strategy import Choice, PerClass, Range
+from harness.strategy.base import Choice, PerClass, Range
+from harness.strategy.registry import Entry
 
 OWN = "imbalance-harness"
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.cli.progress import bar_on
 from harness.config.experiment import Experiment
 from harness.data import prepare
-from harness.strategy import Stack
+from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
 from harness.tracking.store import Store
 from harness.training.threads import threads_for, use
@@ -26,8 +26,8 @@ def run_one(
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     splits = prepare(experiment, seed)
     use(threads_for(experiment, splits.train.inputs.shape[1:]))
-    from harness.running import run
-    from harness.trial import Trial
+    from harness.trial.running import run
+    from harness.trial.trial import Trial
 
     trial = Trial(experiment, stack, seed, splits)
     store = Store.open(experiment.name)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from harness.cli.progress import bar_on
 from harness.config.yaml_text import show as yaml_line
-from harness.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tuning.setup import Tuning
 from harness.tuning.study import OnProgress
 from harness.tuning.tune import Tuned, tune

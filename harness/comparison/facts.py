@@ -12,8 +12,8 @@ from harness.config.load import resolved
 from harness.data.audit import Duplicates
 from harness.data.split import Splits
 from harness.execution.task import Outcome, Task
-from harness.fingerprint import VERSIONS
-from harness.trial import Trial
+from harness.trial.fingerprint import VERSIONS
+from harness.trial.trial import Trial
 
 ANOTHER = (
     "it was recorded as another trial, for code changed while the comparison ran; run it again"

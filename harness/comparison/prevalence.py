@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.decision import TINY
 from harness.errors import UserError
+from harness.scoring.decision import TINY
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]

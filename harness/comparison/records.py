@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.resampling import HeldOut, Logits
-from harness.decision import RULES, FittedRule
+from harness.scoring.decision import RULES, FittedRule
 from harness.tracking.store import RecordedRun, Store, experiment_names
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import unknown
-from harness.metrics import ECE_BINS, HIGHER_IS_BETTER, LABEL_BASED, from_counts, softmax
+from harness.scoring.metrics import ECE_BINS, HIGHER_IS_BETTER, LABEL_BASED, from_counts, softmax
 
 Integers = NDArray[np.integer[Any]]
 Float64s = NDArray[np.float64]

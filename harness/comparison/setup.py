@@ -8,7 +8,7 @@ from typing import Any
 from harness.config.experiment import Experiment
 from harness.errors import UserError, unknown
 from harness.execution.task import Candidate, Task
-from harness.registry import Entry, kinds, registry
+from harness.strategy.registry import Entry, kinds, registry
 
 
 @dataclass(frozen=True)

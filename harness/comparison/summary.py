@@ -11,8 +11,8 @@ from harness.comparison.records import RecordedTrial
 from harness.comparison.resampling import HeldOut, Logits, noise
 from harness.comparison.verdict import Verdict, judge, threshold_only
 from harness.data.classes import rarest
-from harness.decision import RULES
-from harness.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
+from harness.scoring.decision import RULES
+from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
 
 OWN = "own"
 MOVED = ("prior_corrected", "tuned_threshold")

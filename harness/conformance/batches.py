@@ -9,7 +9,7 @@ import numpy as np
 from harness.conformance.law import Broken
 from harness.conformance.subject import in_one_line
 from harness.data.examples import Array, Examples, Integers
-from harness.transforms import BatchFunction, BatchTransform
+from harness.plan.transforms import BatchFunction, BatchTransform
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Integers
-from harness.losses import Loss, cross_entropy
-from harness.plan import ClassWeights, Plan, base_plan
-from harness.sampling import Selected
-from harness.transforms import BatchTransform, HeadTransform, unchanged
+from harness.plan.losses import Loss, cross_entropy
+from harness.plan.plan import ClassWeights, Plan, base_plan
+from harness.plan.samplers import Selected
+from harness.plan.transforms import BatchTransform, HeadTransform, unchanged
 
 # In no order of the alphabet: a strategy that sorts names mixes up its classes, and is found out.
 NAMES = ("kite", "bee", "owl", "ant", "wren", "fox", "jay", "elk", "cat", "gnu", "yak", "emu")

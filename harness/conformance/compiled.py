@@ -8,7 +8,7 @@ import numpy as np
 from harness.conformance.law import Broken
 from harness.conformance.subject import in_one_line
 from harness.data.examples import Array, Integers
-from harness.losses import Loss, LossFunction
+from harness.plan.losses import Loss, LossFunction
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 

@@ -12,7 +12,7 @@ from harness.conformance.batches import scaled, transformed
 from harness.conformance.compiled import graded
 from harness.conformance.law import Broken
 from harness.data.examples import Array, Examples, Integers
-from harness.plan import Phase, Plan, describe
+from harness.plan.plan import Phase, Plan, describe
 
 PASSES = 3
 Effect = Mapping[str, Any]

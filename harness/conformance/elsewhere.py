@@ -10,7 +10,7 @@ from typing import Any
 from harness.conformance.cases import CASES
 from harness.conformance.effect import effect
 from harness.conformance.subject import plan_of
-from harness.strategy import build
+from harness.strategy.base import build
 
 
 def main() -> None:

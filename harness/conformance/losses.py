@@ -12,8 +12,8 @@ from harness.conformance.law import Broken, Law
 from harness.conformance.points import points, shown
 from harness.conformance.subject import Subject, plan_of
 from harness.data.examples import Array, Integers
-from harness.losses import Loss, cross_entropy
-from harness.plan import Plan
+from harness.plan.losses import Loss, cross_entropy
+from harness.plan.plan import Plan
 
 EXTREMES = (50.0, 1e4)
 ROUNDING = 1e-4

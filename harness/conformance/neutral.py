@@ -10,9 +10,9 @@ from harness.conformance.law import Broken, Law
 from harness.conformance.points import shown
 from harness.conformance.subject import Refused, Subject, plan_of
 from harness.errors import UserError
-from harness.plan import Plan
-from harness.prior import effective_prior
-from harness.transforms import BatchTransform, HeadTransform
+from harness.plan.plan import Plan
+from harness.plan.prior import effective_prior
+from harness.plan.transforms import BatchTransform, HeadTransform
 
 SETTINGS = ("batch_size", "learning_rate", "decision")
 

@@ -13,8 +13,8 @@ from harness.conformance.subject import Planned, Subject, plan_of
 from harness.data.classes import named_class
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import UserError
-from harness.plan import Phase, Plan, base_plan
-from harness.prior import effective_prior
+from harness.plan.plan import Phase, Plan, base_plan
+from harness.plan.prior import effective_prior
 
 DRAWS = 16
 ERRORS = 5.0

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from harness.strategy import Choice, PerClass, Range, Strategy
+from harness.strategy.base import Choice, PerClass, Range, Strategy
 
 DRAWS = 20
 CORNERS = 16

@@ -9,9 +9,9 @@ from harness.conformance.law import Broken, Law
 from harness.conformance.sampling import passes
 from harness.conformance.subject import Planned, Subject
 from harness.data.examples import Array, Floats
-from harness.losses import Loss
-from harness.plan import Plan
-from harness.prior import effective_prior
+from harness.plan.losses import Loss
+from harness.plan.plan import Plan
+from harness.plan.prior import effective_prior
 
 PASSES = 200
 ROUNDING = 0.02

@@ -13,8 +13,8 @@ from harness.conformance.effect import Effect, effect, first_difference
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Planned, Subject, plan_of
 from harness.data.examples import Examples
-from harness.plan import Plan
-from harness.strategy import Strategy
+from harness.plan.plan import Plan
+from harness.strategy.base import Strategy
 
 
 def _same_again(subject: Subject) -> None:

@@ -6,7 +6,7 @@ import pickle
 from harness.conformance.effect import effect, first_difference
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Planned, Subject, in_one_line, plan_of
-from harness.strategy import Strategy, build
+from harness.strategy.base import Strategy, build
 
 
 def _survives(subject: Subject) -> None:

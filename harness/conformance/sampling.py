@@ -8,7 +8,7 @@ import numpy as np
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Subject
 from harness.data.examples import Array, Floats, Integers
-from harness.plan import Phase, Plan
+from harness.plan.plan import Phase, Plan
 
 PASSES = 100
 ERRORS = 5.0  # standard errors: by chance, a right sampler exceeds them once in a million

@@ -10,7 +10,7 @@ from harness.conformance.points import points, searched, shown
 from harness.conformance.subject import Subject, in_one_line
 from harness.conformance.validity import complaint
 from harness.errors import UserError
-from harness.strategy import Choice, PerClass, Range
+from harness.strategy.base import Choice, PerClass, Range
 
 
 def _ranges_are_valid(subject: Subject) -> str | None:

@@ -3,7 +3,7 @@
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Subject, plan_of
 from harness.errors import UserError
-from harness.plan import changed_fields
+from harness.plan.plan import changed_fields
 
 
 def _leaves_the_rest(subject: Subject) -> None:

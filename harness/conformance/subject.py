@@ -11,8 +11,8 @@ import numpy as np
 
 from harness.conformance.cases import CASES, Case
 from harness.errors import UserError
-from harness.plan import Plan
-from harness.strategy import Strategy, build
+from harness.plan.plan import Plan
+from harness.strategy.base import Strategy, build
 
 
 class Refused(UserError):

@@ -8,8 +8,8 @@ from harness.conformance.batches import Made, scaled, transformed
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Subject
 from harness.data.examples import Array, Floats, Integers
-from harness.plan import Phase, Plan
-from harness.transforms import UNCHANGED
+from harness.plan.plan import Phase, Plan
+from harness.plan.transforms import UNCHANGED
 
 NONE = "it sets none"
 SEEDS = (1, 2, 3, 4)

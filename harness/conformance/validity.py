@@ -10,12 +10,12 @@ from harness.conformance.effect import head
 from harness.conformance.law import Broken, Law
 from harness.conformance.subject import Refused, Subject, in_one_line, plan_of
 from harness.data.examples import Examples
-from harness.decision import RULES
 from harness.errors import UserError
-from harness.losses import Loss
-from harness.plan import ClassWeights, Phase, Plan, describe
-from harness.prior import effective_prior
-from harness.transforms import BatchTransform, HeadTransform
+from harness.plan.losses import Loss
+from harness.plan.plan import ClassWeights, Phase, Plan, describe
+from harness.plan.prior import effective_prior
+from harness.plan.transforms import BatchTransform, HeadTransform
+from harness.scoring.decision import RULES
 
 
 def _copes(subject: Subject) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.errors import TrialFailed, TrialUnderWay, UserError
-from harness.registry import resolve
-from harness.strategy import Stack
-from harness.trial import Trial
+from harness.strategy.registry import resolve
+from harness.strategy.stack import Stack
+from harness.trial.trial import Trial
 
 OnEpoch = Callable[["Task", int], None]
 
@@ -70,8 +70,8 @@ class Outcome:
 
 def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     """Run a task; whatever goes wrong in it is its outcome, so that the others can go on."""
-    from harness.running import run
     from harness.tracking.store import Store
+    from harness.trial.running import run
 
     try:
         result = run(

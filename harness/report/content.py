@@ -264,7 +264,7 @@ class Reproduction:
 class Content:
     """One comparison. Optional parts are None or empty, and their section is left out.
 
-    `experiment`: its name; `metric`: one of `harness.metrics.HIGHER_IS_BETTER`; `margin`: the
+    `experiment`: its name; `metric`: one of `scoring.metrics.HIGHER_IS_BETTER`; `margin`: the
     smallest difference that matters; `baseline_mean`: its mean score; `verdicts`: one for every
     strategy but the baseline; `notes`: lines on what is uncertain; `searches`: one for every
     strategy where they were tuned first.

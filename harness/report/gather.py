@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from harness.comparison.effect import Effect
 from harness.comparison.summary import OWN, Comparison, Line, Trials
 from harness.config.yaml_text import show
-from harness.decision import RULES
 from harness.report import content as page
 from harness.report import predicted
+from harness.scoring.decision import RULES
 
 Float64s = NDArray[np.float64]
 SHOWN_RULES = ("argmax", "prior-corrected", "tuned threshold")

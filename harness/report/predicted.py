@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import metrics
 from harness.comparison.prevalence import Costs, table
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import Trials, positive_class
 from harness.report import content as page
+from harness.scoring import metrics
 
 Float64s = NDArray[np.float64]
 MOST_CLASSES = 20

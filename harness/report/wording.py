@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import HIGHER_IS_BETTER
 
 LONGEST_NAME = 40
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}

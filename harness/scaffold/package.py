@@ -9,8 +9,8 @@ from pathlib import Path
 from string import Template
 
 from harness.errors import UserError
-from harness.plugin_file import snake_case
-from harness.registry import registry
+from harness.strategy.plugin_file import snake_case
+from harness.strategy.registry import registry
 
 TEMPLATES = Path(__file__).parent / "templates"
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from harness.metrics import reliability
+from harness.scoring.metrics import reliability
 
 LABELLED = 20
 CURVES = 8

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.config.experiment import Train
 from harness.data.examples import Array, Examples, Floats
-from harness.plan import Phase, Plan, Trainable
+from harness.plan.plan import Phase, Plan, Trainable
 from harness.training import networks
 from harness.training.framework import keras, tf
 from harness.training.head import Head, head_of

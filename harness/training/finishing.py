@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.data.examples import Array, Examples
-from harness.plan import Plan
+from harness.plan.plan import Plan
+from harness.plan.transforms import HeadTransform
 from harness.training.compiled import CompiledNetwork
-from harness.transforms import HeadTransform
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness import decision, metrics
 from harness.config.experiment import Experiment
 from harness.data.classes import rarest
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import TrialFailed
-from harness.plan import Phase, Plan
-from harness.sampling import Stream
+from harness.plan.plan import Phase, Plan
+from harness.plan.samplers import Stream
+from harness.scoring import decision, metrics
 from harness.seeds import generator
 from harness.training.compiled import CompiledNetwork
 from harness.training.feed import chunks, gathered

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.examples import Array
-from harness.plan import Phase
+from harness.plan.plan import Phase
 from harness.training.framework import tf
 
 

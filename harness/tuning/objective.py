@@ -11,12 +11,12 @@ from optuna import TrialPruned
 from harness.data import prepare
 from harness.data.split import Splits
 from harness.errors import TrialFailed
-from harness.trial import Trial
+from harness.trial.trial import Trial
+from harness.trial.validating import Spent, validate
 from harness.tuning.dimension import suggest
 from harness.tuning.pruner import Pruner
 from harness.tuning.setup import Tuning
 from harness.tuning.slots import REPORT
-from harness.validating import Spent, validate
 
 
 @dataclass

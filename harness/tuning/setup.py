@@ -10,10 +10,10 @@ from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.errors import UserError
 from harness.execution.task import Candidate
-from harness.plan import base_plan
+from harness.plan.plan import base_plan
 from harness.seeds import generator
 from harness.training.threads import threads_for
-from harness.trial import Trial
+from harness.trial.trial import Trial
 from harness.tuning.also import settings
 from harness.tuning.space import Space, space
 from harness.tuning.storage import default_url

@@ -11,9 +11,9 @@ from harness.config.experiment import Experiment
 from harness.data.classes import per_class
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
-from harness.plan import Plan
-from harness.registry import kinds
-from harness.strategy import Choice, PerClass, Range, Strategy
+from harness.plan.plan import Plan
+from harness.strategy.base import Choice, PerClass, Range, Strategy
+from harness.strategy.registry import kinds
 from harness.tuning.also import value_of, with_settings
 from harness.tuning.dimension import Dimension, Number, OneOf
 

@@ -15,7 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.errors import UserError
-from harness.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tracking.store import Store
 from harness.tuning import slots
 from harness.tuning.pruner import Pruner

@@ -8,7 +8,7 @@ import pytest
 
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.comparison.summary import Comparison, document, summarise
-from harness.decision import fit
+from harness.scoring.decision import fit
 from harness.tracking.store import RecordedRun
 
 N, SHARE = 2_000, np.array([0.9, 0.1])

@@ -3,7 +3,7 @@ import pytest
 
 from harness.conformance.law import judge
 from harness.conformance.laws import LAWS
-from harness.strategy import Strategy
+from harness.strategy.base import Strategy
 from harness.testing import subject
 
 READS = "reads nothing but the training examples"

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.registry import registry
+from harness.strategy.registry import registry
 from harness.testing import check_strategy
 
 BUILT_IN = [each.name for each in registry().values() if each.origin == "imbalance-harness"]

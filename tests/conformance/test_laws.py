@@ -14,8 +14,8 @@ from harness.conformance.laws import LAWS
 from harness.conformance.points import points
 from harness.conformance.prior import reflected
 from harness.errors import UserError
-from harness.losses import Loss, cross_entropy
-from harness.registry import resolve
+from harness.plan.losses import Loss, cross_entropy
+from harness.strategy.registry import resolve
 from harness.testing import Broken, StrategyLaw, check_strategy, strategy_laws
 
 PLUGIN = """

@@ -19,9 +19,9 @@ from itertools import islice
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.audit import duplicates, identical
-from harness.plan import base_plan, describe
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import base_plan, describe
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 from harness.training.feed import chunks, gathered
 
 steps = {step!r}

@@ -26,8 +26,8 @@ from harness.data.images import store as storing
 from harness.data.images import workers as working
 from harness.data.images.decode import Decoder, Examined
 from harness.errors import UserError
-from harness.registry import resolve
-from harness.trial import Trial
+from harness.strategy.registry import resolve
+from harness.trial.trial import Trial
 
 COUNT = 30
 Decoded = list[str]
@@ -576,7 +576,7 @@ def experiment(root: Path, mode: str) -> Experiment:
 
 
 def test_every_way_gives_the_same_trial_to_the_bit(classes: Path) -> None:
-    from harness.fitting import Fitting
+    from harness.trial.fitting import Fitting
 
     weights, prints = [], set()
     for mode in ("disk", "memory", "none"):

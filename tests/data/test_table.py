@@ -170,7 +170,7 @@ def test_paths_count_from_the_table_or_from_the_root_and_may_be_absolute(place: 
 
 
 def test_where_the_files_lie_decides_no_fingerprint() -> None:
-    from harness.fingerprint import conditions
+    from harness.trial.fingerprint import conditions
 
     here, there = (
         Experiment.model_validate({"data": {"source": "table", "path": path, "root": root}})

@@ -7,11 +7,11 @@ from recorded import SEEDS, STRATEGIES, Recorded
 from sklearn.metrics import average_precision_score, precision_recall_curve, recall_score
 
 from harness.comparison.records import Predictions, RecordedTrial
-from harness.decision import FittedRule
-from harness.metrics import softmax
 from harness.report import predicted
 from harness.report.gather import _notes
 from harness.report.predicted import MOST_CLASSES
+from harness.scoring.decision import FittedRule
+from harness.scoring.metrics import softmax
 from harness.tracking.store import RecordedRun
 
 

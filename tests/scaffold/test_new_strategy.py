@@ -8,9 +8,9 @@ import pytest
 
 from harness.__main__ import main
 from harness.errors import UserError
-from harness.plugin_file import snake_case
-from harness.registry import resolve
 from harness.scaffold.package import class_name, package, write
+from harness.strategy.plugin_file import snake_case
+from harness.strategy.registry import resolve
 
 PROJECT = Path(__file__).parents[2]
 FILES = ["README.md", "my_idea.py", "pyproject.toml", "tests/test_my_idea.py"]

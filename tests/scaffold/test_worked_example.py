@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness import Examples, Phase, Plan
-from harness.registry import kinds
 from harness.scaffold.package import package, write
+from harness.strategy.registry import kinds
 from harness.testing import check_strategy
 
 EXAMPLE = '''\

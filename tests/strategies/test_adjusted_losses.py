@@ -10,10 +10,10 @@ from scipy.special import log_softmax, logsumexp
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import UserError
-from harness.losses import Loss, cross_entropy
-from harness.plan import Plan, base_plan
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.losses import Loss, cross_entropy
+from harness.plan.plan import Plan, base_plan
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 
 COUNTS = (80, 15, 5)
 NAMES = ["balanced_softmax", "logit_adjustment", "vector_scaling", "ldam", "label_smoothing"]

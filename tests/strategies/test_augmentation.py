@@ -8,8 +8,8 @@ from PIL import Image
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples
 from harness.errors import TrialFailed, UserError
-from harness.plan import Plan, base_plan
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan
+from harness.strategy.registry import resolve
 from strategies.augmentation import OfflineAugmentation
 
 COUNTS = (20, 8, 3)

@@ -11,8 +11,8 @@ from scipy.stats import hypergeom
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples
 from harness.errors import UserError
-from harness.plan import Plan, base_plan, changed_fields
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan, changed_fields
+from harness.strategy.registry import resolve
 from strategies.batch_size import smallest_batch
 
 

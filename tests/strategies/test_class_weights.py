@@ -7,8 +7,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
 from harness.errors import UserError
-from harness.plan import Plan, base_plan
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan
+from harness.strategy.registry import resolve
 
 COUNTS = (80, 15, 5)
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from harness import decision
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples
 from harness.errors import UserError
-from harness.metrics import softmax
-from harness.plan import Plan, base_plan, changed_fields
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan, changed_fields
+from harness.plan.prior import effective_prior
+from harness.scoring import decision
+from harness.scoring.metrics import softmax
+from harness.strategy.registry import resolve
 
 COUNTS = (80, 15, 5)
 

@@ -6,9 +6,9 @@ import pytest
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
 from harness.errors import UserError
-from harness.plan import Plan, base_plan
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 
 COUNTS = (80, 15, 5)
 

@@ -7,9 +7,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.errors import UserError
-from harness.losses import Loss, cross_entropy
-from harness.plan import base_plan
-from harness.registry import resolve
+from harness.plan.losses import Loss, cross_entropy
+from harness.plan.plan import base_plan
+from harness.strategy.registry import resolve
 
 LABELS = np.repeat([0, 1, 2], [80, 15, 5]).astype(np.int64)
 

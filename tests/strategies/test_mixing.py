@@ -8,9 +8,9 @@ from scipy import stats
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Floats, Integers
-from harness.plan import Plan, base_plan
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 
 COUNTS = (900, 270, 30)
 
@@ -77,7 +77,7 @@ def test_a_share_of_the_smallest_alpha_is_a_coin_toss() -> None:
 @pytest.mark.parametrize("name", ["mixup", "remix"])
 def test_without_alpha_nothing_is_mixed(name: str) -> None:
     plan = planned(name, alpha=0.0)
-    assert plan.phases[0].batch_transform.name == "harness.transforms:unchanged"
+    assert plan.phases[0].batch_transform.name == "harness.plan.transforms:unchanged"
 
 
 @pytest.mark.parametrize("name", ["mixup", "remix"])

@@ -9,9 +9,9 @@ from scipy import ndimage
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import UserError
-from harness.plan import Plan, base_plan
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import Plan, base_plan
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 
 COUNTS = (400, 100, 4)
 STILL = {"rotation": 0.0, "translation": 0.0, "zoom": 0.0, "contrast": 0.0}
@@ -122,7 +122,7 @@ def test_labels_and_the_prior_stay() -> None:
 
 def test_nothing_to_alter_leaves_the_plan_alone() -> None:
     plan = planned(**STILL)
-    assert plan.phases[0].batch_transform.name == "harness.transforms:unchanged"
+    assert plan.phases[0].batch_transform.name == "harness.plan.transforms:unchanged"
 
 
 def test_feature_vectors_are_refused_in_one_line() -> None:

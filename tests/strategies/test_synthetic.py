@@ -7,9 +7,9 @@ from imblearn.over_sampling import SMOTE
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import UserError
-from harness.plan import Plan, base_plan
-from harness.registry import resolve
-from harness.sampling import Selected, Shuffled
+from harness.plan.plan import Plan, base_plan
+from harness.plan.samplers import Selected, Shuffled
+from harness.strategy.registry import resolve
 
 COUNTS = (40, 20, 8)
 NAMES = ("ant", "bee", "cat")

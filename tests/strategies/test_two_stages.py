@@ -9,9 +9,9 @@ import pytest
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples
 from harness.errors import UserError
-from harness.plan import Phase, Plan, base_plan
-from harness.prior import effective_prior
-from harness.registry import resolve
+from harness.plan.plan import Phase, Plan, base_plan
+from harness.plan.prior import effective_prior
+from harness.strategy.registry import resolve
 from strategies.two_stages import normalised
 
 COUNTS = (80, 15, 5)

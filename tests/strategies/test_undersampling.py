@@ -8,9 +8,9 @@ import pytest
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import TrialFailed, UserError
-from harness.plan import Plan, base_plan
-from harness.registry import resolve
-from harness.sampling import Selected, Shuffled
+from harness.plan.plan import Plan, base_plan
+from harness.plan.samplers import Selected, Shuffled
+from harness.strategy.registry import resolve
 
 COUNTS = (60, 25, 10)
 

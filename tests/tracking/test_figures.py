@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.metrics import score
+from harness.scoring.metrics import score
 from harness.tracking.figures import Evaluation, draw
 
 FIGURES = {

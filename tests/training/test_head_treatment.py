@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.budget import epoch_examples
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Array
 from harness.data.split import Splits
 from harness.errors import UserError
-from harness.losses import Loss, cross_entropy
-from harness.metrics import softmax
-from harness.plan import ClassWeights, Phase, Plan, base_plan
+from harness.plan.losses import Loss, cross_entropy
+from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
+from harness.plan.transforms import BatchTransform, HeadTransform
+from harness.scoring.metrics import softmax
+from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.finishing import finish
 from harness.training.loop import Trained, train
-from harness.transforms import BatchTransform, HeadTransform
 
 SETTINGS = Experiment.model_validate(
     {

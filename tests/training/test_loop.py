@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.budget import epoch_examples
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
-from harness.plan import ClassWeights, Phase, Plan, base_plan
-from harness.registry import resolve
+from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
+from harness.strategy.registry import resolve
 from harness.training import loop, networks
+from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import Epoch, Trained, train
 

@@ -9,7 +9,7 @@ from harness.config.experiment import Experiment
 from harness.data.examples import Examples
 from harness.errors import UserError
 from harness.execution.task import Candidate
-from harness.plan import Plan, base_plan
+from harness.plan.plan import Plan, base_plan
 from harness.tuning import also
 from harness.tuning.dimension import Number, OneOf
 from harness.tuning.space import Space, space

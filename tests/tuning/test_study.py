@@ -14,13 +14,13 @@ from harness.data.examples import Examples
 from harness.data.split import Sealed
 from harness.errors import UserError
 from harness.tracking.store import Store
+from harness.trial.validating import Spent, validate
 from harness.tuning import slots
 from harness.tuning.objective import Objective
 from harness.tuning.pruner import Pruner
 from harness.tuning.setup import Tuning, fixed_test
 from harness.tuning.study import OpenStudy
 from harness.tuning.tune import tune
-from harness.validating import Spent, validate
 
 FAILING = """
 from typing import Annotated
@@ -252,7 +252,7 @@ def _die_in_the_middle(tuning: Tuning) -> None:
 
 
 def _trial(tuning: Tuning, splits: Any) -> Any:
-    from harness.trial import Trial
+    from harness.trial.trial import Trial
 
     return Trial(tuning.experiment, tuning.candidate.stack(), 1000, splits)
 

@@ -1,0 +1,55 @@
+"""The effective prior: the class distribution that a plan's logits come to reflect."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.data.examples import Floats
+from harness.plan.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class EffectivePrior:
+    """A distribution over classes, `[C]`, and whether theory gives it exactly."""
+
+    values: Floats
+    exact: bool
+
+
+def effective_prior(plan: Plan) -> EffectivePrior:
+    """Return labelled distribution x class weights x the loss's factor, of the last phase.
+
+    The minimiser of weighted cross-entropy is p(y|x) proportional to w_y P(y|x), so weights act
+    as a change of prior (Elkan 2001; Saerens et al. 2002). With weights that change from epoch
+    to epoch the last ones count, and the prior is approximate, as it is where the head is changed
+    after training, or where only its scale is trained: then no bias is free to take up the prior.
+    """
+    phase = plan.phases[-1]
+    weights = np.ones(plan.train.n_classes)
+    steady = True
+    if phase.class_weight is not None:
+        rows = np.atleast_2d(phase.class_weight.values)
+        weights, steady = rows[-1], len(rows) == 1
+    factor = phase.loss.prior_factor
+    labelled = phase.batch_transform.labelled(plan.visited(phase))
+    product = labelled * weights * (1.0 if factor is None else factor)
+    free = phase.trainable != "head_scale" and not plan.head_transforms
+    exact = phase.loss.exact and phase.batch_transform.exact and steady and free
+    return EffectivePrior(product / product.sum(), exact)
+
+
+def overshoots(plan: Plan, prior: EffectivePrior) -> str | None:
+    """Say, in one line, when a plan corrects twice: a rarest class that now dominates."""
+    counts = plan.train.counts
+    rarest, largest = int(np.argmin(counts)), int(np.argmax(counts))
+    if counts[rarest] == counts[largest] and plan.phases[-1].class_weight is None:
+        return None
+    ratio = float(prior.values[rarest] / prior.values[largest])
+    if ratio <= 1.5:
+        return None
+    names = plan.train.class_names
+    return (
+        f"corrects twice: the logits will see {names[rarest]!r} {ratio:.3g} times as often as "
+        f"{names[largest]!r} (effective prior {prior.values[rarest]:.3f} against "
+        f"{prior.values[largest]:.3f})"
+    )

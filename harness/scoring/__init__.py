@@ -1,0 +1,1 @@
+"""What logits are worth: metrics, and the rules by which logits become labels."""

@@ -1,0 +1,115 @@
+"""Several strategies, applied one after the other: `undersampling+focal_loss`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import TrialFailed, UserError, reason, unknown
+from harness.strategy.base import Strategy, build
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Named strategies that are applied one after the other: `undersampling+focal_loss`."""
+
+    parts: tuple[tuple[str, Strategy], ...]
+
+    @property
+    def name(self) -> str:
+        """The parts' names, joined by plus signs."""
+        return "+".join(name for name, _ in self.parts)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Every parameter; in a stack of several, as `strategy.parameter`."""
+        if len(self.parts) == 1:
+            return self.parts[0][1].model_dump(mode="json")
+        return {
+            f"{name}.{key}": value
+            for name, part in self.parts
+            for key, value in part.model_dump(mode="json").items()
+        }
+
+    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
+        """Apply each part in turn.
+
+        Raises:
+            UserError: two parts set the same field of the same phase, or a part changes the
+                training examples after another has looked at them.
+            TrialFailed: a part's own code breaks down.
+
+        """
+        from harness.plan.plan import changed_fields, names_after
+
+        setters: dict[str, str] = {}
+        plan = base
+        for name, part in self.parts:
+            after = _planned(name, part, plan, rng)
+            changed = changed_fields(plan, after)
+            setters = {
+                new: setter
+                for field, setter in setters.items()
+                for new in names_after(field, plan, after)
+            }
+            if "train" in changed and setters:
+                earlier = next(iter(setters.values()))
+                raise UserError(
+                    f"strategies can't be stacked in this order: {name!r} changes the training "
+                    f"examples that {earlier!r} has already looked at; write {name}+{earlier}"
+                )
+            for field in sorted(changed):
+                if field in setters:
+                    raise UserError(
+                        f"strategies {setters[field]!r} and {name!r} can't be stacked: "
+                        f"both set {field}; use one of them"
+                    )
+                setters[field] = name
+            plan = after
+        return plan
+
+
+def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) -> Plan:
+    """Return a strategy's plan; a stranger's code may break down in any way."""
+    from harness.plan.plan import Plan
+
+    try:
+        after = part.plan(base, rng)
+    except UserError:
+        raise
+    except Exception as error:
+        source = inspect.getsourcefile(type(part))
+        why = reason(error, Path(source) if source else None)
+        raise TrialFailed(f"strategy {name!r} broke down in plan(): {why}") from error
+    if not isinstance(after, Plan):
+        raise TrialFailed(f"strategy {name!r}: plan() must return a harness.Plan, not {after!r}")
+    return after
+
+
+def assign(parameters: dict[str, Any], kinds: Sequence[tuple[str, type[Strategy]]]) -> Stack:
+    """Give each parameter to the strategy that it belongs to, and make the stack.
+
+    In a stack, `gamma` goes to the only part that has it, `focal_loss.gamma` to that part.
+    """
+    shares: dict[str, dict[str, Any]] = {name: {} for name, _ in kinds}
+    for key, value in parameters.items():
+        owner, _, field = key.rpartition(".")
+        owners = [name for name, kind in kinds if field in kind.model_fields]
+        if owner and owner not in shares:
+            raise UserError(unknown("strategy", owner, shares) + f" in parameter {key!r}")
+        if not owner and len(owners) > 1:
+            choices = " or ".join(f"{name}.{field}" for name in owners)
+            raise UserError(f"parameter {field!r} is ambiguous: say {choices}")
+        share = shares[owner or (owners[0] if owners else kinds[0][0])]
+        if field in share:
+            raise UserError(f"parameter {field!r} is given twice; give it once")
+        share[field] = value
+    return Stack(tuple((name, build(name, kind, shares[name])) for name, kind in kinds))

@@ -1,0 +1,213 @@
+"""`harness compare` and `harness report`, as a user runs them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness
+from harness.scoring.metrics import one
+
+COMPARE = [
+    *("compare", "none", "balanced_class_weight", "--seeds", "3"),
+    *("--set", "train.epochs=2", "--set", "model.name=mlp"),
+]
+BROKEN = """
+import harness
+
+class Broken(harness.Strategy):
+    def plan(self, base, rng):
+        raise LookupError("no such luck")
+"""
+
+
+@pytest.fixture(autouse=True)
+def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def begin(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process: subprocess.Popen[str], status: int = 0) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == status, err
+    assert "Traceback" not in err
+    return out
+
+
+def compared(*words: str, status: int = 0) -> Any:
+    return json.loads(end(begin(*COMPARE, "--json", *words), status))
+
+
+def lasting(document: Any) -> Any:
+    """What does not depend on when and how fast it ran."""
+    rows = [
+        {key: value for key, value in row.items() if key not in ("seconds", "relative_cost")}
+        for row in document["strategies"]
+    ]
+    return rows, [(each["trial"], each["strategy"], each["seed"]) for each in document["trials"]]
+
+
+def finished(folder: Path) -> int:
+    """Count the finished runs of trials, as any client of the record would."""
+    frame = harness.load_trials("digits")
+    runs = list((folder / "artifacts").glob("*/artifacts/predictions.npz"))
+    assert len(frame) == len(frame["trial"].unique())
+    return len(runs)
+
+
+def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Path) -> None:
+    document = compared()
+    assert {"experiment", "metric", "baseline", "seeds", "margin", "strategies"} < set(document)
+    assert document["seeds"] == [0, 1, 2]
+    assert [row["strategy"] for row in document["strategies"]] == ["none", "balanced_class_weight"]
+    assert document["failed"] == []
+    assert not any(each["cached"] for each in document["trials"])
+    scores: dict[str, list[float]] = {"none": [], "balanced_class_weight": []}
+    for each in document["trials"]:
+        stored = harness.load_predictions(each["run_id"])
+        score = one("balanced_accuracy", stored.test_labels, stored.test("argmax").label, 0)
+        scores[each["strategy"]].append(score)
+    base, weighted = (np.array(scores[name]) for name in ("none", "balanced_class_weight"))
+    row = document["strategies"][1]
+    assert row["mean"] == pytest.approx(weighted.mean())
+    assert row["difference"] == pytest.approx((weighted - base).mean())
+    low, high = row["interval"]
+    assert low < row["difference"] < high
+    assert row["verdict"] in {"better", "worse", "equivalent", "undecided"}
+    assert (record / "reports" / "digits.html").read_text().startswith("<!")
+
+    again = compared()
+    assert all(each["cached"] for each in again["trials"])
+    assert lasting(again) == lasting(document)
+
+    page = record / "page.html"
+    assert end(begin("report", "-o", str(page))).strip() == str(page)
+    assert "balanced_class_weight" in page.read_text()
+
+
+def test_runs_stand_below_one_run_that_holds_the_page(record: Path) -> None:
+    from mlflow import MlflowClient
+
+    single = end(begin("run", "none", *COMPARE[5:], "--seed", "1", "--json"))
+    document = compared()
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    parent = client.get_run(document["run_id"])
+    assert parent.info.status == "FINISHED"
+    names = {each.path for each in client.list_artifacts(document["run_id"])}
+    assert {"comparison.json", "report.html"} <= names
+    for each in document["trials"]:
+        tags = client.get_run(each["run_id"]).data.tags
+        assert tags["mlflow.parentRunId"] == document["run_id"]
+    (cached,) = [each for each in document["trials"] if each["cached"]]
+    assert cached["run_id"] == json.loads(single)["run_id"]
+    more = compared("--seeds", "2")
+    assert more["run_id"] == document["run_id"]
+
+
+def test_a_strategy_that_fails_is_named_and_the_others_are_compared(record: Path) -> None:
+    path = record / "broken.py"
+    path.write_text(BROKEN)
+    process = begin(
+        *("compare", "broken", "balanced_class_weight", "--plugin", str(path), "--json"),
+        *COMPARE[3:],
+    )
+    document = json.loads(end(process, status=1))
+    assert [each["strategy"] for each in document["failed"]] == ["broken"] * 3
+    assert "LookupError: no such luck (broken.py, line" in document["failed"][0]["reason"]
+    assert [row["strategy"] for row in document["strategies"]] == ["none", "balanced_class_weight"]
+
+
+def test_one_seed_is_too_few_to_tell(record: Path) -> None:
+    document = compared("--seeds", "1")
+    row = document["strategies"][1]
+    assert (row["verdict"], row["interval"], row["p_adjusted"]) == ("too_few_seeds", None, None)
+    told = end(begin(*COMPARE, "--seeds", "1"))
+    assert "Too few seeds" in told
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
+    jobs: str, record: Path
+) -> None:
+    for trials in (1, 3):
+        process = begin(*COMPARE, "--jobs", jobs)
+        while len(list((record / "artifacts").glob("*/artifacts/predictions.npz"))) < trials:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    document = compared("--jobs", jobs)
+    assert sum(each["cached"] for each in document["trials"]) >= 1
+    assert len(document["trials"]) == 6
+    fresh = compared("--jobs", jobs, "--fresh")
+    assert lasting(fresh) == lasting(document)
+
+
+def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Path) -> None:
+    both = [begin(*COMPARE, "--jobs", "1", "--json") for _ in range(2)]
+    first, second = (json.loads(end(process)) for process in both)
+    assert lasting(first) == lasting(second)
+    assert finished(record) == 6
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(record: Path) -> None:
+    process = begin(*COMPARE, "--jobs", "2", "--seeds", "40")
+    while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command" in err
+    assert "Traceback" not in err
+
+
+def test_several_experiments_are_ranked_over(record: Path) -> None:
+    other = record / "other.yaml"
+    other.write_text("name: other\nimbalance: {kind: step, ratio: 10}\ntrain: {batch_size: 64}\n")
+    document = compared("-c", "digits", "-c", str(other))
+    assert [each["experiment"] for each in document["experiments"]] == ["digits", "other"]
+    assert document["ranks"]["strategies"] == ["none", "balanced_class_weight"]
+    assert sum(document["ranks"]["average"]) == pytest.approx(3)
+    assert document["ranks"]["reason"]
+
+
+def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(record: Path) -> None:
+    document = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    assert [row["strategy"] for row in document["strategies"]] == [
+        "none",
+        "balanced_class_weight",
+        "class_weight",
+    ]
+    ledger = {row["strategy"]: row for row in document["tuning"]}
+    assert [row["trials"] for row in ledger.values()] == [0, 3, 3]
+    assert ledger["none"]["bought"] == 0
+    assert ledger["class_weight"]["untuned_mean"] is None  # its weights have no default
+    assert set(ledger["class_weight"]["params"]["weights"]) == set(document["classes"])
+    balanced = ledger["balanced_class_weight"]
+    assert balanced["bought"] == pytest.approx(balanced["tuned_mean"] - balanced["untuned_mean"])
+    assert balanced["optimism"] == pytest.approx(
+        balanced["best_validation"] - balanced["fresh_validation"]
+    )
+    assert "What tuning bought" in (record / "reports" / "digits.html").read_text()
+    again = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    assert all(each["cached"] for each in again["trials"])

@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from harness.scoring.decision import RULES, fit
+from harness.scoring.metrics import LABEL_BASED, one, softmax
+
+UNIFORM = np.array([0.5, 0.5])
+
+
+def lopsided(n, n_classes, seed=0, shift=3.0):
+    """Labels and logits of a model that leans toward the first classes."""
+    rng = np.random.default_rng(seed)
+    prior = 0.5 ** np.arange(n_classes)
+    labels = rng.choice(n_classes, size=n, p=prior / prior.sum())
+    logits = rng.normal(size=(n, n_classes)) + 1.5 * np.eye(n_classes)[labels]
+    return (logits - shift * np.arange(n_classes) / n_classes).astype(np.float32), labels
+
+
+def tuned(logits, labels, metric):
+    prior = np.full(logits.shape[1], 1 / logits.shape[1])
+    return fit("tuned_threshold", logits, labels, prior, prior, metric)
+
+
+def achieved(rule, logits, labels, metric):
+    return one(metric, labels, rule.apply(logits)[0], 1)
+
+
+def test_argmax_leaves_the_logits_alone():
+    logits, labels = lopsided(50, 3)
+    rule = fit("argmax", logits, labels, np.ones(3) / 3, np.ones(3) / 3, "mcc")
+    for applied in rule.apply(logits):
+        assert (applied == logits).all()
+
+
+def test_prior_correction_is_bayes_rule():
+    effective, target = np.array([0.9, 0.08, 0.02]), np.array([0.2, 0.3, 0.5])
+    logits, labels = lopsided(50, 3)
+    rule = fit("prior_corrected", logits, labels, effective, target, "mcc")
+    expected = softmax(logits) * target / effective
+    expected /= expected.sum(axis=1, keepdims=True)
+    label_logits, probability_logits = rule.apply(logits)
+    assert softmax(probability_logits) == pytest.approx(expected)
+    assert (label_logits == probability_logits).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_prior_correction_survives_a_class_of_no_weight():
+    effective, target = np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.0])
+    rule = fit("prior_corrected", np.zeros((1, 3)), np.zeros(1, np.int64), effective, target, "mcc")
+    assert np.isfinite(rule.label_offsets).all()
+    assert rule.label_offsets[1] == 0
+
+
+@pytest.mark.parametrize("metric", LABEL_BASED)
+@pytest.mark.parametrize("seed", range(5))
+def test_two_classes_get_the_best_of_all_thresholds(metric, seed):
+    logits, labels = lopsided(80, 2, seed)
+    margins = np.sort(logits.astype(np.float64)[:, 0] - logits[:, 1])
+    cuts = [margins[0] - 1, *(margins[:-1] + margins[1:]) / 2, margins[-1] + 1, 0.0]
+    best = max(one(metric, labels, logits + np.array([0.0, cut]), 1) for cut in cuts)
+    assert achieved(tuned(logits, labels, metric), logits, labels, metric) == pytest.approx(best)
+
+
+logit_tables = st.integers(2, 5).flatmap(
+    lambda n_classes: st.integers(1, 40).flatmap(
+        lambda n: st.tuples(
+            arrays(np.float32, (n, n_classes), elements=st.floats(-50, 50, width=32)),
+            arrays(np.int64, n, elements=st.integers(0, n_classes - 1)),
+        )
+    )
+)
+
+
+@given(logit_tables, st.sampled_from(LABEL_BASED))
+def test_tuning_is_never_worse_on_validation_than_argmax(table, metric):
+    logits, labels = table
+    rule = tuned(logits, labels, metric)
+    assert achieved(rule, logits, labels, metric) >= one(metric, labels, logits, 1)
+    assert np.isfinite(rule.label_offsets).all()
+
+
+@given(logit_tables)
+def test_tuning_moves_labels_only(table):
+    logits, labels = table
+    assert (tuned(logits, labels, "f1_macro").apply(logits)[1] == logits).all()
+
+
+@pytest.mark.parametrize("n_classes", [3, 10])
+@pytest.mark.parametrize("metric", LABEL_BASED)
+def test_many_classes_gain_as_well(n_classes, metric):
+    logits, labels = lopsided(600, n_classes)
+    rule = tuned(logits, labels, metric)
+    assert achieved(rule, logits, labels, metric) > one(metric, labels, logits, 1) + 0.005
+
+
+def test_no_single_offset_of_many_classes_could_do_better():
+    logits, labels = lopsided(150, 3)
+    rule = tuned(logits, labels, "balanced_accuracy")
+    reached = achieved(rule, logits, labels, "balanced_accuracy")
+    for index in range(3):
+        for offset in np.linspace(-10, 10, 401):
+            offsets = rule.label_offsets.copy()
+            offsets[index] = offset
+            assert one("balanced_accuracy", labels, logits + offsets, 1) <= reached + 1e-9
+
+
+def test_a_perfect_model_is_left_as_it_is():
+    labels = np.repeat(np.arange(4), 5)
+    rule = tuned(np.eye(4, dtype=np.float32)[labels], labels, "balanced_accuracy")
+    assert (rule.label_offsets == 0).all()
+
+
+def test_a_metric_of_probabilities_is_replaced_by_balanced_accuracy():
+    logits, labels = lopsided(200, 4)
+    expected = tuned(logits, labels, "balanced_accuracy").label_offsets
+    assert (tuned(logits, labels, "log_loss").label_offsets == expected).all()
+
+
+def test_fitting_twice_gives_the_same():
+    logits, labels = lopsided(300, 5)
+    first, second = (tuned(logits, labels, "mcc").label_offsets for _ in range(2))
+    assert (first == second).all()
+
+
+def test_no_validation_examples_leave_the_logits_alone():
+    rule = tuned(np.zeros((0, 3), np.float32), np.zeros(0, np.int64), "mcc")
+    assert (rule.label_offsets == 0).all()
+
+
+def test_many_classes_take_little_time_and_memory():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(300, size=3_000)
+    logits = rng.normal(size=(3_000, 300)).astype(np.float32) + 2 * np.eye(300)[labels]
+    rule = tuned(logits, labels, "balanced_accuracy")
+    assert achieved(rule, logits, labels, "balanced_accuracy") > 0
+
+
+def test_an_unknown_rule_is_refused_with_the_known_ones():
+    logits, labels = lopsided(10, 2)
+    with pytest.raises(ValueError, match=f"known: {', '.join(RULES)}"):
+        fit("argmin", logits, labels, UNIFORM, UNIFORM, "mcc")

@@ -1,0 +1,227 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from harness.config.experiment import Experiment
+from harness.data import prepare
+from harness.data.classes import rarest
+from harness.data.examples import Array, Examples
+from harness.data.split import Sealed
+from harness.errors import TrialFailed, UserError
+from harness.scoring import decision, metrics
+from harness.strategy.registry import resolve
+from harness.tracking.store import Store
+from harness.training.loop import Epoch
+from harness.trial.running import run
+from harness.trial.trial import Result, Trial
+
+
+@pytest.fixture
+def store(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    return Store.open("digits")
+
+
+def trial(strategy: str = "none", seed: int = 0, **settings: Any) -> Trial:
+    experiment = Experiment.model_validate(
+        {
+            "imbalance": {"kind": "long_tail", "ratio": 50},
+            "model": {"name": "mlp"},
+            "train": {"epochs": 2, "batch_size": 64} | settings,
+        }
+    )
+    return Trial(experiment, resolve(strategy, {}), seed, prepare(experiment, seed))
+
+
+def ignore(epoch: Epoch) -> None:
+    """Look away."""
+
+
+def artifacts(folder: Path, result: Result) -> Path:
+    return folder / "artifacts" / result.run_id / "artifacts"
+
+
+def predictions(folder: Path, result: Result) -> dict[str, Array]:
+    with np.load(artifacts(folder, result) / "predictions.npz") as file:
+        return dict(file)
+
+
+def test_the_test_set_stays_sealed_until_training_has_ended(store: Store) -> None:
+    given = trial()
+    opened: list[int] = []
+    run(given, store, lambda epoch: opened.append(given.splits.test.opened))
+    assert opened == [0, 0]
+    assert given.splits.test.opened > 0
+
+
+def test_other_test_images_leave_every_validation_logit_as_it_is(
+    store: Store, tmp_path: Path
+) -> None:
+    given = trial("balanced_class_weight")
+    test = prepare(given.experiment, 0).test.open()
+    noise = np.random.default_rng(9).integers(0, 256, test.inputs.shape, dtype=np.uint8)
+    sealed = Sealed(Examples(noise, test.labels, test.class_names))
+    splits = replace(given.splits, test=sealed, digest="noise")
+    honest = predictions(tmp_path, run(given, store, ignore))
+    noisy = predictions(tmp_path, run(replace(given, splits=splits), store, ignore))
+    for name in ("validation_logits", "last_validation_logits"):
+        assert np.array_equal(honest[name], noisy[name])
+    assert not np.array_equal(honest["test_logits"], noisy["test_logits"])
+
+
+@pytest.mark.parametrize("strategy", ["none", "rotating_undersampling"])
+def test_the_recorded_metrics_follow_from_the_stored_predictions(
+    strategy: str, store: Store, tmp_path: Path
+) -> None:
+    given = trial(strategy)
+    result = run(given, store, ignore)
+    stored = predictions(tmp_path, result)
+    recorded = store.finished(given.fingerprint)
+    assert recorded is not None
+    numbers = recorded.metrics
+    names = given.splits.train.class_names
+    positive = rarest(given.splits.train.counts)
+    prior = np.array([result.effective_prior[name] for name in names])
+    labels = stored["test_labels"]
+    for rule in decision.RULES:
+        fitted = decision.fit(
+            rule,
+            stored["validation_logits"],
+            stored["validation_labels"],
+            prior,
+            np.full(10, 0.1),
+            "balanced_accuracy",
+        )
+        scores = metrics.score(labels, *fitted.apply(stored["test_logits"]), positive, names)
+        prefix = "test" if rule == "argmax" else f"test_{rule}"
+        for name, value in scores.overall.items():
+            assert numbers[f"{prefix}/{name}"] == value
+        for index, name in enumerate(names):
+            assert numbers[f"{prefix}/recall/{name}"] == scores.recall[index]
+            assert numbers[f"{prefix}/f1/{name}"] == scores.f1[index]
+    for split in ("validation", "test"):
+        truth, logits = stored[f"{split}_labels"], stored[f"{split}_logits"]
+        assert logits.dtype == np.float32
+        expected = reference.balanced_accuracy_score(truth, logits.argmax(axis=1))
+        assert numbers[f"{split}/balanced_accuracy"] == pytest.approx(expected)
+        expected = reference.log_loss(truth, metrics.softmax(logits), labels=np.arange(10))
+        assert numbers[f"{split}/log_loss"] == pytest.approx(expected, rel=1e-6)
+    assert numbers["cost/examples_seen"] == 2 * len(given.splits.train)
+
+
+def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path) -> None:
+    def logits(scale: float) -> Array:
+        parameters = {"max_margin": 0.0, "scale": scale}
+        given = replace(trial(learning_rate=1e-9), strategy=resolve("ldam", parameters))
+        return predictions(tmp_path, run(given, store, ignore))["test_logits"]
+
+    np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("strategy", ["ldam", "learnable_weight_scaling"])
+def test_a_saved_model_gives_the_recorded_logits(
+    strategy: str, store: Store, tmp_path: Path
+) -> None:
+    import keras
+
+    given = trial(strategy)
+    record = given.experiment.record.model_copy(update={"save_model": True})
+    saving = replace(given, experiment=given.experiment.model_copy(update={"record": record}))
+    result = run(saving, store, ignore)
+    test = given.splits.test.open()
+    images = test.gather(np.arange(len(test))).astype(np.float32) / 255
+    stored, folder = predictions(tmp_path, result), artifacts(tmp_path, result)
+    for name, key in (("best", "test_logits"), ("last", "last_test_logits")):
+        model = keras.models.load_model(folder / f"{name}.keras")
+        logits = model.predict(images, verbose=0)
+        np.testing.assert_allclose(logits, stored[key], rtol=1e-3, atol=1e-4)
+
+
+def test_too_few_epochs_for_all_phases_are_pointed_out(store: Store) -> None:
+    said = "the budget skips 1 of the plan's 2 phases"
+    few, enough = (trial("classifier_retraining", epochs=epochs) for epochs in (1, 2))
+    assert any(said in line for line in run(few, store, ignore).warnings)
+    assert not any("skips" in line for line in run(enough, store, ignore).warnings)
+
+
+def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> None:
+    given = trial("undersampling")
+    result = run(given, store, ignore)
+    folder = artifacts(tmp_path, result)
+    facts = json.loads((folder / "plan.json").read_text())
+    assert facts["class_counts_before"] == given.splits.train.counts.tolist()
+    assert {"predictions.npz", "config.yaml", "per_class.csv"} <= {p.name for p in folder.iterdir()}
+    recorded = store.finished(given.fingerprint)
+    assert recorded is not None
+    assert recorded.tags["strategy"] == "undersampling"
+    assert recorded.tags["trial"] == given.fingerprint
+    assert recorded.tags["dataset"] == given.splits.digest
+
+
+def test_a_diverging_trial_is_recorded_as_failed_with_its_error(
+    store: Store, tmp_path: Path
+) -> None:
+    given = trial(optimizer="sgd", learning_rate=1e6)
+    with pytest.raises(TrialFailed, match="epoch 1"):
+        run(given, store, ignore)
+    (failed,) = runs(tmp_path)
+    assert failed.info.status == "FAILED"
+    assert "epoch 1" in failed.data.tags["error"]
+    assert store.finished(given.fingerprint) is None
+
+
+def test_ctrl_c_is_recorded_as_failed_and_goes_on_its_way(store: Store, tmp_path: Path) -> None:
+    def interrupt(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(trial(), store, interrupt)
+    (failed,) = runs(tmp_path)
+    assert failed.info.status == "FAILED"
+    assert failed.data.tags["error"] == "KeyboardInterrupt"
+
+
+def test_parameters_that_do_not_fit_the_data_leave_no_run(store: Store, tmp_path: Path) -> None:
+    given = replace(trial(), strategy=resolve("class_weight", {"weights": {"no such": 1.0}}))
+    with pytest.raises(UserError, match="no such"):
+        run(given, store, ignore)
+    assert runs(tmp_path) == []
+
+
+def test_a_recorded_trial_is_not_trained_again_unless_asked(store: Store) -> None:
+    epochs: list[Epoch] = []
+    first = run(trial(), store, epochs.append)
+    again = run(trial(), store, epochs.append)
+    assert (first.cached, again.cached, len(epochs)) == (False, True, 2)
+    assert again.run_id == first.run_id
+    assert again.metrics == dict(first.metrics)
+    assert again.effective_prior == pytest.approx(dict(first.effective_prior))
+    fresh = run(trial(), store, epochs.append, fresh=True)
+    assert (fresh.cached, len(epochs)) == (False, 4)
+    assert fresh.run_id != first.run_id
+    assert timeless(fresh) == timeless(first)
+
+
+def test_another_seed_strategy_or_setting_is_another_trial() -> None:
+    trials = [trial(), trial(seed=1), trial("focal_loss"), trial(epochs=3)]
+    assert len({each.fingerprint for each in trials}) == 4
+    assert trial().fingerprint == trials[0].fingerprint
+
+
+def timeless(result: Result) -> dict[str, float]:
+    return {k: v for k, v in result.metrics.items() if k != "cost/train_seconds"}
+
+
+def runs(folder: Path) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("digits")
+    return list(client.search_runs([experiment.experiment_id]))
