@@ -33,7 +33,7 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
 
     from harness.data import prepare
     from harness.plan.plan import base_plan
-    from harness.plan.samplers import Shuffled, Stream
+    from harness.plan.samplers import Queue, Shuffled
     from harness.seeds import generator
     from harness.strategy.registry import resolve
     from harness.training.networks import build
@@ -67,7 +67,7 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
     if isinstance(phase.sampler, Shuffled) and len(plan.train) == len(splits.train):
         model.fit(inputs, targets, epochs=epochs, callbacks=[best], **common)
     else:
-        visits = Stream(phase.sampler, plan.train.labels, generator(seed, "sampling"))
+        visits = Queue(phase.sampler.passes(plan.train.labels, generator(seed, "sampling")))
         for _ in range(epochs):
             positions = visits.take(len(splits.train))
             model.fit(inputs[positions], targets[positions], **common)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.data.examples import Examples
     from harness.plan.losses import Loss, cross_entropy
     from harness.plan.plan import ClassWeights, Phase, Plan
-    from harness.plan.samplers import Rotating, Sampler, Selected, Shuffled
+    from harness.plan.samplers import Drawn, Repeated, Rotating, Sampler, Selected, Shuffled
     from harness.plan.transforms import BatchTransform, HeadTransform
     from harness.strategy.base import Choice, PerClass, Range, Strategy
 
@@ -38,9 +38,11 @@ _HOMES = {
     "ClassWeights": "plan.plan",
     "Phase": "plan.plan",
     "Plan": "plan.plan",
-    "Rotating": "plan.samplers",
     "BatchTransform": "plan.transforms",
     "HeadTransform": "plan.transforms",
+    "Drawn": "plan.samplers",
+    "Repeated": "plan.samplers",
+    "Rotating": "plan.samplers",
     "Sampler": "plan.samplers",
     "Selected": "plan.samplers",
     "Shuffled": "plan.samplers",
@@ -50,6 +52,7 @@ __all__ = [
     "BatchTransform",
     "Choice",
     "ClassWeights",
+    "Drawn",
     "Examples",
     "HeadTransform",
     "Loss",
@@ -58,6 +61,7 @@ __all__ = [
     "Plan",
     "Predictions",
     "Range",
+    "Repeated",
     "Rotating",
     "Sampler",
     "Selected",

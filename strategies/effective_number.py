@@ -29,10 +29,15 @@ class ClassBalancedWeight(Strategy):
     normalize: bool = True
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        """Set the weights; uniform at beta 0, inverse frequency as beta goes to 1."""
+        """Set the weights; uniform at beta 0, inverse frequency as beta goes to 1.
+
+        Without `normalize` they sum to the number of classes, as the paper scales them.
+        """
         from harness import ClassWeights
 
         values = effective_number_weights(base.train.counts, self.beta)
+        if not self.normalize:
+            values = values * len(values) / values.sum()
         return base.in_every_phase(class_weight=ClassWeights(values, self.normalize))
 
 

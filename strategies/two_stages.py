@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness import Range, Strategy
-from strategies.sampling import Drawn
+from harness import Drawn, Range, Strategy
 
 if TYPE_CHECKING:
     import numpy as np

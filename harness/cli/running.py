@@ -14,7 +14,8 @@ from harness.data import prepare
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
 from harness.tracking.store import Store
-from harness.training.threads import threads_for, use
+from harness.trial.recording import record
+from harness.trial.trial import Trial
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
 MOST_CLASSES = 12
@@ -24,18 +25,13 @@ def run_one(
     experiment: Experiment, stack: Stack, seed: int, fresh: bool, show: bool
 ) -> dict[str, Any]:
     """Run or look up one trial, with progress on standard error; return the JSON document."""
-    splits = prepare(experiment, seed)
-    use(threads_for(experiment, splits.train.inputs.shape[1:]))
-    from harness.trial.running import run
-    from harness.trial.trial import Trial
-
-    trial = Trial(experiment, stack, seed, splits)
+    trial = Trial(experiment, stack, seed, prepare(experiment, seed))
     store = Store.open(experiment.name)
     store.reap()
     err = Console(stderr=True)
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
-        result = run(
+        result = record(
             trial,
             store,
             lambda epoch: bar.update(
@@ -45,7 +41,7 @@ def run_one(
             ),
             fresh,
         )
-    for remark in result.warnings:
+    for remark in result.remarks:
         err.print(f"note: {remark}", markup=False, soft_wrap=True)
     document = {
         "run_id": result.run_id,
@@ -60,7 +56,7 @@ def run_one(
         "effective_prior": dict(result.effective_prior),
     }
     if show:
-        _show(document, splits.train.class_names)
+        _show(document, trial.splits.train.class_names)
     return document
 
 

@@ -81,7 +81,7 @@ def _begin(threads: int, epochs: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use(threads)
-    import harness.trial.running  # noqa: F401
+    import harness.trial.fitting  # noqa: F401
 
 
 def _end_with_parent() -> None:

@@ -71,10 +71,10 @@ class Outcome:
 def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     """Run a task; whatever goes wrong in it is its outcome, so that the others can go on."""
     from harness.tracking.store import Store
-    from harness.trial.running import run
+    from harness.trial.recording import record
 
     try:
-        result = run(
+        recorded = record(
             task.trial(),
             Store.open(task.experiment.name),
             lambda epoch: on_epoch(task, epoch.number + 1),
@@ -89,4 +89,4 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     except Exception as error:  # a stranger's strategy or network may fail in any way
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return Outcome("failed", reason=reason[:500])
-    return Outcome("done", run_id=result.run_id, cached=result.cached)
+    return Outcome("done", run_id=recorded.run_id, cached=recorded.cached)

@@ -37,3 +37,6 @@ def cross_entropy(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> An
     from keras import ops
 
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+CROSS_ENTROPY = Loss(cross_entropy)

@@ -1,8 +1,8 @@
 """A plan: everything that a strategy may ask of the training loop, as plain data."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
-from harness.plan.losses import Loss, cross_entropy
-from harness.plan.samplers import Sampler, Shuffled
+from harness.plan.losses import CROSS_ENTROPY, Loss
+from harness.plan.samplers import SHUFFLED, Sampler
 from harness.plan.transforms import UNCHANGED, BatchTransform, HeadTransform
 
 Trainable = Literal["all", "head", "head_scale"]
@@ -22,18 +22,18 @@ SLIVER = 1e-9  # a shorter part of the budget is rounding
 class ClassWeights:
     """A weight for each class, `[C]`, or one row of them an epoch, `[E, C]`.
 
-    With `normalize`, they are scaled so that the mean weight over visited examples is 1, and the
-    scale in which they were given no longer changes the learning rate.
+    With `normalize`, they are scaled so that the mean weight over the labels that training meets is
+    1, and the scale in which they were given no longer changes the learning rate.
     """
 
     values: Floats
     normalize: bool = True
 
-    def at(self, epoch: int, visited: Floats) -> Floats:
-        """Return the weights `[C]` of an epoch of the phase, given the visited distribution."""
+    def at(self, epoch: int, labelled: Floats) -> Floats:
+        """Return the weights `[C]` of an epoch of the phase, given the labels' distribution."""
         rows = np.atleast_2d(self.values)
         row: Floats = rows[min(epoch, len(rows) - 1)]
-        return row / float(visited @ row) if self.normalize else row
+        return row / float(labelled @ row) if self.normalize else row
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +46,19 @@ class Phase:
     the learning rate begins anew and ends with this phase or before the next restart.
     """
 
-    sampler: Sampler = field(default_factory=Shuffled)
-    loss: Loss = field(default_factory=lambda: Loss(cross_entropy))
+    sampler: Sampler = SHUFFLED
+    loss: Loss = CROSS_ENTROPY
     class_weight: ClassWeights | None = None
     batch_transform: BatchTransform = UNCHANGED
     trainable: Trainable = "all"
     head: Literal["keep", "fresh"] = "keep"
     schedule: Literal["continue", "restart"] = "continue"
     share: float = 1.0
+
+    @property
+    def renews(self) -> bool:
+        """Whether the head or the learning-rate schedule begins anew with this phase."""
+        return self.head == "fresh" or self.schedule == "restart"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +110,13 @@ class Plan:
         counts = self.pass_counts(phase)
         return np.asarray(counts / counts.sum())
 
+    def labelled(self, phase: Phase) -> Floats:
+        """Return the share of each class among the labels that a phase's steps see, `[C]`.
+
+        They are those of the visited examples, unless the batch transform mixes examples.
+        """
+        return phase.batch_transform.labelled(self.visited(phase))
+
     def pass_counts(self, phase: Phase) -> Floats:
         """Return how often one pass of a phase's sampler visits each class, `[C]`."""
         return phase.sampler.class_counts(self.train.labels, self.train.n_classes)
@@ -113,7 +125,7 @@ class Plan:
         """Return the weights `[C]` by which an epoch of a phase multiplies the losses."""
         if phase.class_weight is None:
             return np.ones(self.train.n_classes)
-        return phase.class_weight.at(epoch, self.visited(phase))
+        return phase.class_weight.at(epoch, self.labelled(phase))
 
 
 def base_plan(train: Examples, experiment: Experiment) -> Plan:
@@ -144,6 +156,17 @@ def names_after(field: str, before: Plan, after: Plan) -> set[str]:
         return {field}
     number, name = int(found[1]), found[2]
     return {f"phases[{new}].{name}" for old, new in _overlaps(before, after) if old == number}
+
+
+def merged(phases: Sequence[Phase]) -> tuple[Phase, ...]:
+    """Return the phases with neighbours joined that ask for the very same."""
+    joined = list(phases[:1])
+    for phase in phases[1:]:
+        if any(_differing(joined[-1], phase, skip={"share"})) or phase.renews:
+            joined.append(phase)
+        else:
+            joined[-1] = replace(joined[-1], share=joined[-1].share + phase.share)
+    return tuple(joined)
 
 
 def _overlaps(before: Plan, after: Plan) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.examples import Floats
-from harness.plan.plan import Plan
+from harness.plan.plan import Phase, Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,23 +16,22 @@ class EffectivePrior:
     exact: bool
 
 
-def effective_prior(plan: Plan) -> EffectivePrior:
-    """Return labelled distribution x class weights x the loss's factor, of the last phase.
+def effective_prior(plan: Plan, phase: Phase | None = None) -> EffectivePrior:
+    """Return labelled distribution x class weights x the loss's factor, of a phase: the last one.
 
     The minimiser of weighted cross-entropy is p(y|x) proportional to w_y P(y|x), so weights act
     as a change of prior (Elkan 2001; Saerens et al. 2002). With weights that change from epoch
     to epoch the last ones count, and the prior is approximate, as it is where the head is changed
     after training, or where only its scale is trained: then no bias is free to take up the prior.
     """
-    phase = plan.phases[-1]
+    phase = phase or plan.phases[-1]
     weights = np.ones(plan.train.n_classes)
     steady = True
     if phase.class_weight is not None:
         rows = np.atleast_2d(phase.class_weight.values)
         weights, steady = rows[-1], len(rows) == 1
     factor = phase.loss.prior_factor
-    labelled = phase.batch_transform.labelled(plan.visited(phase))
-    product = labelled * weights * (1.0 if factor is None else factor)
+    product = plan.labelled(phase) * weights * (1.0 if factor is None else factor)
     free = phase.trainable != "head_scale" and not plan.head_transforms
     exact = phase.loss.exact and phase.batch_transform.exact and steady and free
     return EffectivePrior(product / product.sum(), exact)

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from harness.errors import UserError, unknown
 from harness.tracking import process
+from harness.tracking.names import parameter_names
 from harness.tracking.place import claims_folder, database_of, tracking_uri
 
 Row = tuple[str, int, float]
@@ -142,7 +143,7 @@ class Store:
         params: Mapping[str, object],
         parent: str | None = None,
     ) -> str:
-        """Record a new running run with its tags and parameters; return its id."""
+        """Record a new running run with its tags and parameters, nested or not; return its id."""
         from mlflow.entities import Param
 
         texts = {key: _cut(str(value), LONGEST_TAG) for key, value in tags.items()}
@@ -151,9 +152,14 @@ class Store:
             texts[PARENT] = parent
         run = self._client.create_run(self._experiment_id, tags=texts, run_name=name)
         run_id = str(run.info.run_id)
-        entries = [Param(key, _cut(str(value), LONGEST_PARAM)) for key, value in params.items()]
-        for chunk in _chunks(entries, PARAMS_A_CALL):
-            self._client.log_batch(run_id, params=chunk)
+        flat = parameter_names(params)
+        entries = [Param(key, _cut(value, LONGEST_PARAM)) for key, value in flat.items()]
+        try:
+            for chunk in _chunks(entries, PARAMS_A_CALL):
+                self._client.log_batch(run_id, params=chunk)
+        except BaseException as error:
+            self.fail(run_id, str(error) or type(error).__name__)
+            raise
         return run_id
 
     def curves(self, run_id: str, rows: Sequence[Row]) -> None:
@@ -173,8 +179,9 @@ class Store:
         metrics: Mapping[str, float],
         dataset: tuple[str, str, Mapping[str, Any]],
         artifacts: Path,
+        tags: Mapping[str, str],
     ) -> None:
-        """Record the files in `artifacts`, the data set (name, digest, profile) and the metrics.
+        """Record the files in `artifacts`, the data set (name, digest, profile), metrics and tags.
 
         The status comes last, so that a finished run is a complete one. Raises NotADirectoryError
         if there is no such folder, which MLflow alone would pass over in silence.
@@ -183,6 +190,8 @@ class Store:
             raise NotADirectoryError(artifacts)
         self._client.log_artifacts(run_id, str(artifacts))
         self._client.log_inputs(run_id, datasets=[_dataset_input(*dataset)])
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, _cut(value, LONGEST_TAG))
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
         self._client.set_terminated(run_id, "FINISHED")
 

@@ -96,7 +96,7 @@ class CompiledNetwork:
         self._initial_head = [np.array(v.numpy()) for v in head_of(self.model).variables]
 
     def begin(self, phase: Phase) -> None:
-        """Make ready for a phase: forget all moments and step counts, renew the head if asked."""
+        """Begin a phase anew: forget all moments and step counts, renew the head if asked."""
         self.restore(self.weights())
         if phase.head == "fresh":
             head = head_of(self.model).variables

@@ -5,6 +5,7 @@ import sys
 from math import prod
 
 from harness.config.experiment import Experiment
+from harness.errors import UserError
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
 SMALL_BATCH = 16_384
@@ -34,13 +35,17 @@ def cores() -> int:
 
 
 def use(threads: int) -> None:
-    """Let TensorFlow compute with so many threads; to be said before it computes anything.
+    """Let TensorFlow compute with so many threads; to be called before it is loaded.
 
     Raises:
-        RuntimeError: it runs already, with another number.
+        UserError: it is loaded already, with another number.
 
     """
     if "harness.training.framework" not in sys.modules:
         os.environ[VARIABLE] = str(threads)
     elif (running := os.environ.get(VARIABLE)) != str(threads):
-        raise RuntimeError(f"this process computes with {running or 'all'} threads, not {threads}")
+        raise UserError(
+            f"this process computes with {running or 'all'} threads already, not with the "
+            f"{threads} that the trial asks for; start a new process"
+            + (f", or set train.threads={running}" if running else "")
+        )

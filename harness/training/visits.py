@@ -18,14 +18,14 @@ class Visits:
 
 
 class Ledger:
-    """Counts visits while training runs."""
+    """Counts visits while training runs; `examples` are those so far."""
 
     def __init__(self, labels: Integers, n_classes: int) -> None:
         self._labels = labels
         self._visited = np.zeros(len(labels), bool)
         self._without = np.zeros(n_classes, np.int64)
         self._steps = 0
-        self._examples = 0
+        self.examples = 0
 
     def add(self, chunk: Integers) -> None:
         """Count the batches of a chunk `[S, B]`."""
@@ -37,7 +37,7 @@ class Ledger:
         self._without += (present == 0).sum(axis=0)
         self._visited[chunk.ravel()] = True
         self._steps += len(chunk)
-        self._examples += chunk.size
+        self.examples += chunk.size
 
     def close(self) -> Visits:
         """Return the totals."""
@@ -45,4 +45,4 @@ class Ledger:
         seen = np.bincount(self._labels[self._visited], minlength=n_classes)
         there = np.bincount(self._labels, minlength=n_classes)
         coverage = seen / np.maximum(there, 1)
-        return Visits(self._steps, self._examples, self._without, coverage)
+        return Visits(self._steps, self.examples, self._without, coverage)

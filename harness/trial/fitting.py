@@ -1,57 +1,93 @@
-"""What a trial trains with: its plan, the priors that follow from it, and the network."""
+"""Fitting a trial: its plan, carried out and scored on validation alone. No test set is opened."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 from harness.data.examples import Floats
-from harness.plan.plan import Plan, base_plan
+from harness.plan.plan import Phase, Plan, base_plan
 from harness.plan.prior import EffectivePrior, effective_prior
+from harness.scoring.target import target_prior
 from harness.seeds import generator
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
-from harness.training.loop import Epoch, Trained, score_by, train
-from harness.trial.evaluation import target_prior
+from harness.training.loop import train
+from harness.training.visits import Visits
+from harness.trial.finishing import finish
+from harness.trial.remarks import remarks
+from harness.trial.result import Weights
+from harness.trial.selection import Epoch, OnBegin, OnEpoch, Selection
 from harness.trial.trial import Trial
+from harness.trial.validation import Validation
 
 
 @dataclass(frozen=True, eq=False)
-class Fitting:
-    """A trial that is ready to be trained; `target` is the prior to correct for, `[C]`."""
+class Fitted:
+    """A trial whose network is trained and finished.
+
+    `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions correct
+    for, `[C]`. `score` is the validation score of the finished network, after what `head_transform`
+    names was done to its head, if anything; those in `epochs` are from before that.
+    """
 
     trial: Trial
+    network: CompiledNetwork
     plan: Plan
+    phase: Phase
     prior: EffectivePrior
     target: Floats
-    network: CompiledNetwork
+    epochs: tuple[Epoch, ...]
+    best_epoch: int
+    score: float
+    head_transform: str | None
+    weights: Weights
+    visits: Visits
+    seconds: float
+    remarks: tuple[str, ...]
 
-    @classmethod
-    def of(cls, trial: Trial) -> "Fitting":
-        """Make the plan and take the network; raises UserError for parameters that don't fit."""
-        base = base_plan(trial.splits.train, trial.experiment)
-        plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
-        recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
-        network = compiled_network(recipe)
-        network.check(plan)
-        target = target_prior(trial.experiment.evaluation, trial.splits.train)
-        return cls(trial, plan, effective_prior(plan), target, network)
 
-    def train(self, on_epoch: Callable[[Epoch], None]) -> Trained:
-        """Train by the plan, scored on validation alone; whatever `on_epoch` raises ends it.
+def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None = None) -> Fitted:
+    """Make a trial's plan, carry it out, and choose the epoch and the head by validation.
 
-        Raises:
-            TrialFailed: the loss is no longer finite.
+    `on_begin` and `on_epoch` are as in `train_trial`.
 
-        """
-        trial = self.trial
-        metric = trial.experiment.evaluation.metric
-        score = score_by(self.plan, metric, self.prior.values, self.target, trial.splits.validation)
-        return train(
-            self.network,
-            self.plan,
-            trial.experiment,
-            trial.splits.validation,
-            epoch_examples(trial.experiment.train, len(trial.splits.train)),
-            trial.seed,
-            score,
-            on_epoch,
-        )
+    Raises:
+        UserError: the strategy's parameters don't fit the data, or the network can't be built.
+        TrialFailed: the strategy's own code breaks down, or the loss is no longer finite.
+
+    """
+    experiment, splits = trial.experiment, trial.splits
+    settings, evaluation = experiment.train, experiment.evaluation
+    plan = trial.strategy.plan(
+        base_plan(splits.train, experiment), generator(trial.seed, "strategy")
+    )
+    network = compiled_network(Recipe.of(experiment.model.name, settings, plan.train))
+    network.check(plan)
+    target = target_prior(evaluation, splits.train)
+    validation = Validation(network, plan, splits.validation, target, evaluation.metric)
+    selection = Selection(validation, settings.patience, on_epoch)
+    budget = epoch_examples(settings, len(splits.train))
+    if on_begin:
+        on_begin()
+    started = perf_counter()
+    visits = train(network, plan, settings, budget, trial.seed, [selection])
+    chosen = selection.best
+    assert chosen is not None, "the last phase has an epoch, and that is a candidate"
+    finished = finish(validation, chosen.phase, chosen.weights, network.weights())
+    prior = effective_prior(plan, chosen.phase)
+    skipped = len(selection.epochs) - selection.candidates
+    return Fitted(
+        trial=trial,
+        network=network,
+        plan=plan,
+        phase=chosen.phase,
+        prior=prior,
+        target=target,
+        epochs=tuple(selection.epochs),
+        best_epoch=chosen.epoch.number,
+        score=chosen.epoch.validation_score if finished.score is None else finished.score,
+        head_transform=finished.head_transform,
+        weights=Weights(finished.best, finished.last),
+        visits=visits,
+        seconds=perf_counter() - started,
+        remarks=remarks(trial, plan, prior, skipped),
+    )

@@ -1,14 +1,18 @@
-"""A trial: one experiment, strategy and seed; what is recorded of it, and how it is found again."""
+"""A trial: one experiment, one strategy with its parameters, one seed, and the data they make."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from harness.config.experiment import Experiment
+from harness.config.load import load
+from harness.data import prepare
+from harness.data.classes import rarest
 from harness.data.split import Splits
+from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
-from harness.tracking.store import RecordedRun, Store
 from harness.training.networks import code_digest
 from harness.training.threads import threads_for
 from harness.trial.fingerprint import conditions, fingerprint
@@ -23,10 +27,37 @@ class Trial:
     seed: int
     splits: Splits
 
+    @classmethod
+    def of(
+        cls,
+        strategy: str,
+        config: str | Experiment | None = None,
+        seed: int = 0,
+        parameters: Mapping[str, Any] | None = None,
+        overrides: Sequence[str] = (),
+        plugins: Iterable[Path] = (),
+    ) -> "Trial":
+        """Return the trial that `harness run STRATEGY -c CONFIG --seed SEED …` would run.
+
+        `overrides` are `train.epochs=5` pairs; with an experiment as `config` there are none.
+
+        Raises:
+            UserError: the strategy, a parameter, the configuration or the data are wrong.
+
+        """
+        stack = resolve(strategy, dict(parameters or {}), plugins)
+        experiment = config if isinstance(config, Experiment) else load(config, overrides)
+        return cls(experiment, stack, seed, prepare(experiment, seed))
+
     @property
     def threads(self) -> int:
         """How many threads it computes with."""
         return threads_for(self.experiment, self.splits.train.inputs.shape[1:])
+
+    @property
+    def positive(self) -> int:
+        """The class that binary scores look for: the rarer one in training."""
+        return rarest(self.splits.train.counts)
 
     @cached_property
     def conditions(self) -> str:
@@ -38,34 +69,3 @@ class Trial:
     def fingerprint(self) -> str:
         """What tells this trial from every other one."""
         return fingerprint(self.conditions, self.strategy, self.seed, self.splits.digest)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What is recorded of a finished trial; `warnings` are what its reader should know."""
-
-    run_id: str
-    trial: str
-    metrics: Mapping[str, float]
-    effective_prior: Mapping[str, float]
-    warnings: tuple[str, ...]
-    cached: bool
-
-
-def recorded(trial: Trial, store: Store) -> Result | None:
-    """Return the result of a trial that is recorded as finished, or None."""
-    run = store.finished(trial.fingerprint)
-    return None if run is None else _result(trial, run)
-
-
-def _result(trial: Trial, run: RecordedRun) -> Result:
-    names = trial.splits.train.class_names
-    prior = json.loads(run.tags["effective_prior"])
-    return Result(
-        run_id=run.run_id,
-        trial=trial.fingerprint,
-        metrics={key: v for key, v in run.metrics.items() if not key.startswith("epoch/")},
-        effective_prior=dict(zip(names, prior, strict=True)),
-        warnings=tuple(run.tags.get("warnings", "").splitlines()),
-        cached=True,
-    )

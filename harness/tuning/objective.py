@@ -1,8 +1,9 @@
-"""What a point is worth: its best validation scores, averaged over the inner seeds."""
+"""What a point is worth: the validation scores of its finished networks, over the inner seeds."""
 
 from dataclasses import dataclass, field
 from math import isnan
 from statistics import fmean
+from time import perf_counter
 from typing import Any
 
 from optuna import Trial as OptunaTrial
@@ -11,12 +12,33 @@ from optuna import TrialPruned
 from harness.data import prepare
 from harness.data.split import Splits
 from harness.errors import TrialFailed
+from harness.trial.fitting import fit
+from harness.trial.selection import Epoch
 from harness.trial.trial import Trial
-from harness.trial.validating import Spent, validate
 from harness.tuning.dimension import suggest
 from harness.tuning.pruner import Pruner
 from harness.tuning.setup import Tuning
 from harness.tuning.slots import REPORT
+
+
+@dataclass
+class _Report:
+    """What a record shows of a point: scores by epoch and of finished networks, and the cost."""
+
+    curves: list[list[float]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    examples: list[int] = field(default_factory=list)
+    began: float = field(default_factory=perf_counter)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON-ready data, also of what was stopped or failed before its end."""
+        return {
+            "curves": [[round(value, 6) for value in curve] for curve in self.curves],
+            "scores": self.scores,
+            "examples": sum(self.examples),
+            "seconds": round(perf_counter() - self.began, 3),
+            "epochs": sum(map(len, self.curves)),
+        }
 
 
 @dataclass
@@ -28,7 +50,7 @@ class Objective:
     _splits: dict[int, Splits] = field(default_factory=dict)
 
     def __call__(self, trial: OptunaTrial) -> float:
-        """Return the mean over inner seeds of the best epoch's validation score.
+        """Return the mean over inner seeds of the finished network's validation score.
 
         Raises:
             TrialPruned: the pruner finds the point hopeless.
@@ -40,31 +62,26 @@ class Objective:
         point = space.point({each.name: suggest(trial, each) for each in space.dimensions})
         experiment = point.experiment(self.tuning.experiment)
         stack = point.candidate(self.tuning.candidate).stack()
-        scores: list[list[float]] = []
-        best: list[float] = []
-        spent = Spent()
+        report = _Report()
 
-        def on_score(epoch: int, score: float) -> None:
-            scores[-1].append(score)
-            if len(scores) == 1 and self.pruner.looks_at(epoch):
-                trial.report(score, epoch)
+        def on_epoch(epoch: Epoch) -> None:
+            report.curves[-1].append(epoch.validation_score)
+            report.examples[-1] = epoch.examples_seen
+            if len(report.curves) == 1 and self.pruner.looks_at(epoch.number):
+                trial.report(epoch.validation_score, epoch.number)
                 if trial.should_prune():
                     raise TrialPruned
 
         try:
-            for index, seed in enumerate(self.tuning.inner_seeds):
-                scores.append([])
-                given = Trial(experiment, stack, seed, self.splits(seed))
-                best.append(validate(given, on_score, spent).best)
-                trial.report(best[-1], self.pruner.step_of_seed(index))
-                if index + 1 < len(self.tuning.inner_seeds) and trial.should_prune():
-                    # the last report is what a sampler takes a stopped trial to be worth
-                    after = self.pruner.step_of_seed(len(self.tuning.inner_seeds))
-                    trial.report(fmean(best), after)
-                    raise TrialPruned
+            for seed in self.tuning.inner_seeds:
+                report.curves.append([])
+                report.examples.append(0)
+                fitted = fit(Trial(experiment, stack, seed, self.splits(seed)), on_epoch)
+                report.scores.append(fitted.score)
+                self._stop_if_hopeless(trial, report.scores)
         finally:
-            trial.set_user_attr(REPORT, _report(scores, best, spent))
-        mean = fmean(best)
+            trial.set_user_attr(REPORT, report.document())
+        mean = fmean(report.scores)
         if isnan(mean):
             raise TrialFailed(f"{experiment.evaluation.metric} on validation is not a number")
         return mean
@@ -75,13 +92,11 @@ class Objective:
             self._splits[seed] = prepare(self.tuning.experiment, seed)
         return self._splits[seed]
 
-
-def _report(scores: list[list[float]], best: list[float], spent: Spent) -> dict[str, Any]:
-    """Return what a record shows of a trial, as JSON-ready data."""
-    return {
-        "curves": [[round(value, 6) for value in each] for each in scores],
-        "scores": best,
-        "examples": spent.examples,
-        "seconds": round(spent.seconds, 3),
-        "epochs": spent.epochs,
-    }
+    def _stop_if_hopeless(self, trial: OptunaTrial, scores: list[float]) -> None:
+        """Report the score of the inner seed that ended last; raises TrialPruned."""
+        ended, seeds = len(scores), len(self.tuning.inner_seeds)
+        trial.report(scores[-1], self.pruner.step_of_seed(ended - 1))
+        if ended < seeds and trial.should_prune():
+            # the last report is what a sampler takes a stopped trial to be worth
+            trial.report(fmean(scores), self.pruner.step_of_seed(seeds))
+            raise TrialPruned

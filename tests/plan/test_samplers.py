@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.data.examples import Integers
-from harness.plan.samplers import Rotating, Sampler, Selected, Shuffled, Stream
+from harness.plan.samplers import Queue, Rotating, Sampler, Selected, Shuffled
 
 COUNTS = st.lists(st.integers(1, 25), min_size=2, max_size=4)
 
@@ -99,16 +99,16 @@ def test_the_same_seed_gives_the_same_passes(sampler: Sampler) -> None:
 
 @given(st.lists(st.integers(0, 40), max_size=8))
 @settings(max_examples=40, deadline=None)
-def test_a_stream_loses_no_position(amounts: list[int]) -> None:
+def test_a_queue_loses_no_position(amounts: list[int]) -> None:
     labels = labels_of([10, 3])
-    stream = Stream(Shuffled(), labels, np.random.default_rng(1))
-    taken = np.concatenate([np.empty(0, np.int64), *[stream.take(amount) for amount in amounts]])
+    queue = Queue(Shuffled().passes(labels, np.random.default_rng(1)))
+    taken = np.concatenate([np.empty(0, np.int64), *[queue.take(amount) for amount in amounts]])
     whole = np.concatenate(passes(Shuffled(), labels, sum(amounts) // 13 + 1, seed=1))
     assert taken.tolist() == whole[: sum(amounts)].tolist()
 
 
-def test_a_stream_ends_a_started_pass_before_the_next() -> None:
+def test_a_queue_ends_a_started_pass_before_the_next() -> None:
     labels = labels_of([10, 3])
-    stream = Stream(Shuffled(), labels, np.random.default_rng(1))
-    first = np.concatenate([stream.take(4), stream.next_pass()])
-    assert sorted(first) == sorted(stream.next_pass()) == list(range(13))
+    queue = Queue(Shuffled().passes(labels, np.random.default_rng(1)))
+    first = np.concatenate([queue.take(4), queue.rest()])
+    assert sorted(first) == sorted(queue.rest()) == list(range(13))

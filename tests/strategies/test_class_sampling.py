@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import Drawn
 from harness.config.experiment import Experiment
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import UserError
 from harness.plan.plan import Phase, Plan, base_plan
 from harness.plan.prior import effective_prior, overshoots
 from harness.strategy.registry import resolve
-from strategies.sampling import Drawn
 
 COUNTS = (80, 15, 5)
 

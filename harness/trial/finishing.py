@@ -1,0 +1,56 @@
+"""After training: what the plan does to the head, chosen on validation."""
+
+from dataclasses import dataclass
+
+from harness.data.examples import Array
+from harness.plan.plan import Phase
+from harness.plan.transforms import HeadTransform
+from harness.training.compiled import CompiledNetwork
+from harness.trial.validation import Validation
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """The weights of the best and of the last epoch, and what was done to the head of both.
+
+    `score` is the metric on validation thereafter; None where nothing was done.
+    """
+
+    best: list[Array]
+    last: list[Array]
+    head_transform: str | None = None
+    score: float | None = None
+
+
+def finish(validation: Validation, phase: Phase, best: list[Array], last: list[Array]) -> Finished:
+    """Apply the head transform under which the best epoch's weights score best on validation.
+
+    `phase` is the best epoch's. The first of several with an equal score is taken; a plan without
+    any leaves the weights alone.
+    """
+    network, transforms = validation.network, validation.plan.head_transforms
+    if not transforms:
+        return Finished(best, last)
+
+    def scored(transform: HeadTransform) -> float:
+        _transformed(network, best, transform)
+        return validation.score(validation.logits(phase), phase)
+
+    scores = [scored(transform) for transform in transforms]
+    place = max(range(len(scores)), key=lambda each: validation.rank(scores[each]))
+    chosen = transforms[place]
+    return Finished(
+        _transformed(network, best, chosen),
+        _transformed(network, last, chosen),
+        chosen.name,
+        scores[place],
+    )
+
+
+def _transformed(
+    network: CompiledNetwork, weights: list[Array], transform: HeadTransform
+) -> list[Array]:
+    network.restore(weights)
+    head = network.head()
+    head.set(*transform.function(*head.read()))
+    return network.weights()

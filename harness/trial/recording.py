@@ -1,0 +1,186 @@
+"""Recording a trial: its run in the store, while it trains and when it has ended; and found again.
+
+At most one process of a machine trains a trial at a time.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from harness.errors import TrialFailed, TrialUnderWay
+from harness.tracking.store import RecordedRun, Row, Store
+from harness.trial import artifacts
+from harness.trial.result import TrialResult
+from harness.trial.selection import Epoch, OnEpoch
+from harness.trial.train import train_trial
+from harness.trial.trial import Trial
+
+SECONDS_BETWEEN_CURVES = 10.0
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of a finished trial; `remarks` are what its reader should know."""
+
+    run_id: str
+    trial: str
+    metrics: Mapping[str, float]
+    effective_prior: Mapping[str, float]
+    remarks: tuple[str, ...]
+    cached: bool
+
+
+def record(
+    trial: Trial,
+    store: Store,
+    on_epoch: OnEpoch | None = None,
+    fresh: bool = False,
+    wait: bool = True,
+    parent: str | None = None,
+) -> Recorded:
+    """Return what is recorded of a trial, or train it and record it.
+
+    A trial that another process has under way is waited for. A new run is recorded below the run
+    `parent`.
+
+    Raises:
+        TrialUnderWay: another process has it under way, and `wait` is false.
+        UserError: the strategy's parameters don't fit the data; nothing is recorded.
+        TrialFailed: training broke down; the run is recorded as failed.
+
+    """
+    if not fresh and (found := _found(trial, store)):
+        return found
+    with store.claim(trial.fingerprint, wait) as claimed:
+        if not claimed:
+            raise TrialUnderWay(trial.fingerprint)
+        if not fresh and (found := _found(trial, store)):
+            return found
+        return _Recording(trial, store, on_epoch, parent).train()
+
+
+class _Recording:
+    """One trial on its way into the record; epochs are sent now and then, so that it is watched."""
+
+    def __init__(
+        self, trial: Trial, store: Store, on_epoch: OnEpoch | None, parent: str | None
+    ) -> None:
+        self._trial, self._store, self._on_epoch, self._parent = trial, store, on_epoch, parent
+        self._run_id = ""
+        self._waiting: list[Epoch] = []
+        self._sent = monotonic()
+
+    def train(self) -> Recorded:
+        """Train and record; whatever goes wrong once the run is there is recorded as well."""
+        with self._failures_recorded():
+            result = train_trial(self._trial, self._epoch, self._begin)
+            with tempfile.TemporaryDirectory() as name:
+                artifacts.write(Path(name), result)
+                self._flush()
+                self._store.finish(
+                    self._run_id, result.metrics, _dataset(self._trial), Path(name), _tags(result)
+                )
+        return Recorded(
+            self._run_id,
+            self._trial.fingerprint,
+            result.metrics,
+            result.effective_prior,
+            result.remarks,
+            cached=False,
+        )
+
+    def _begin(self) -> None:
+        trial = self._trial
+        tags = {
+            "strategy": trial.strategy.name,
+            "seed": str(trial.seed),
+            "experiment": trial.experiment.name,
+            "trial": trial.fingerprint,
+            "conditions": trial.conditions,
+            "dataset": trial.splits.digest,
+        }
+        name, parameters = trial.strategy.name, _parameters(trial)
+        self._run_id = self._store.start(name, tags, parameters, self._parent)
+
+    def _epoch(self, epoch: Epoch) -> None:
+        self._waiting.append(epoch)
+        if self._on_epoch:
+            self._on_epoch(epoch)
+        if monotonic() - self._sent > SECONDS_BETWEEN_CURVES:
+            self._flush()
+
+    def _flush(self) -> None:
+        metric = self._trial.experiment.evaluation.metric
+        self._store.curves(self._run_id, [row for e in self._waiting for row in _rows(e, metric)])
+        self._waiting, self._sent = [], monotonic()
+
+    @contextmanager
+    def _failures_recorded(self) -> Iterator[None]:
+        """Record whatever goes wrong inside, Ctrl-C as well, before it goes on its way."""
+        try:
+            yield
+        except BaseException as error:
+            if self._run_id:
+                self._store.fail(self._run_id, str(error) or type(error).__name__)
+            if type(error).__name__ == "ResourceExhaustedError":
+                raise TrialFailed("out of memory: take a smaller train.batch_size") from error
+            raise
+
+
+def _found(trial: Trial, store: Store) -> Recorded | None:
+    """Return a trial that is recorded as finished, or None."""
+    run = store.finished(trial.fingerprint)
+    return None if run is None else _of_run(trial, run)
+
+
+def _of_run(trial: Trial, run: RecordedRun) -> Recorded:
+    prior = json.loads(run.tags["effective_prior"])
+    return Recorded(
+        run_id=run.run_id,
+        trial=trial.fingerprint,
+        metrics={key: v for key, v in run.metrics.items() if not key.startswith("epoch/")},
+        effective_prior=dict(zip(trial.splits.train.class_names, prior, strict=True)),
+        remarks=tuple(run.tags.get("warnings", "").splitlines()),
+        cached=True,
+    )
+
+
+def _rows(epoch: Epoch, metric: str) -> list[Row]:
+    values = {
+        "train_loss": epoch.train_loss,
+        "validation_loss": epoch.validation_loss,
+        f"validation_{metric}": epoch.validation_score,
+        "learning_rate": epoch.learning_rate,
+    }
+    return [(f"epoch/{name}", epoch.number + 1, value) for name, value in values.items()]
+
+
+def _tags(result: TrialResult) -> dict[str, str]:
+    return {
+        "effective_prior": json.dumps([round(float(v), 9) for v in result.prior.values]),
+        "warnings": "\n".join(result.remarks),
+    }
+
+
+def _parameters(trial: Trial) -> dict[str, Any]:
+    """Return everything that was chosen, as nested data."""
+    settings = trial.experiment.model_dump(mode="json", by_alias=True)
+    chosen: dict[str, Any] = {"strategy": trial.strategy.name, "seed": trial.seed}
+    parameters = {f"strategy.{key}": str(value) for key, value in trial.strategy.parameters.items()}
+    return chosen | settings | parameters
+
+
+def _dataset(trial: Trial) -> tuple[str, str, dict[str, Any]]:
+    splits = trial.splits
+    profile = {
+        "classes": list(splits.train.class_names),
+        "train": splits.train.counts.tolist(),
+        "validation": splits.validation.counts.tolist(),
+        "test": splits.test.counts.tolist(),
+    }
+    return trial.experiment.data.source, splits.digest, profile

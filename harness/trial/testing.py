@@ -1,0 +1,53 @@
+"""Testing a fitted trial: the sealed test set is opened, and scored under every decision rule."""
+
+from harness.data.examples import Array, Examples, Integers
+from harness.plan.plan import Phase
+from harness.plan.prior import effective_prior
+from harness.scoring import decision, metrics
+from harness.trial.fitting import Fitted
+from harness.trial.result import Cost, Logits, Tested, TrialResult
+
+
+def tested(fitted: Fitted) -> TrialResult:
+    """Open the test set, and score the best epoch's network and the last one's on it."""
+    trial, plan, visits = fitted.trial, fitted.plan, fitted.visits
+    splits, last_phase = trial.splits, plan.phases[-1]
+    labels, test = splits.validation.labels, splits.test.open()
+    best = _logits(fitted, fitted.weights.best, fitted.phase, test)
+    last = _logits(fitted, fitted.weights.last, last_phase, test)
+
+    def rule(name: str, phase: Phase) -> decision.FittedRule:
+        prior, metric = effective_prior(plan, phase).values, trial.experiment.evaluation.metric
+        return decision.fit(name, best.validation, labels, prior, fitted.target, metric)
+
+    def scores(labels: Integers, logits: Array, rule: decision.FittedRule) -> metrics.Scores:
+        return metrics.score(labels, *rule.apply(logits), trial.positive, test.class_names)
+
+    rules = {name: rule(name, fitted.phase) for name in decision.RULES}
+    return TrialResult(
+        trial=trial,
+        plan=plan,
+        phase=fitted.phase,
+        prior=fitted.prior,
+        epochs=fitted.epochs,
+        best_epoch=fitted.best_epoch,
+        validation_score=fitted.score,
+        head_transform=fitted.head_transform,
+        weights=fitted.weights,
+        best=best,
+        last=last,
+        tested=Tested(test.labels, test.ids, test.groups),
+        rules=rules,
+        validation=scores(labels, best.validation, rules[plan.decision]),
+        test={name: scores(test.labels, best.test, rule) for name, rule in rules.items()},
+        last_test=scores(test.labels, last.test, rule(plan.decision, last_phase)),
+        visits=visits,
+        cost=Cost(float(visits.examples_seen), float(visits.steps), fitted.seconds),
+        remarks=fitted.remarks,
+    )
+
+
+def _logits(fitted: Fitted, weights: list[Array], phase: Phase, test: Examples) -> Logits:
+    fitted.network.restore(weights)
+    scale, predict = phase.loss.logit_scale, fitted.network.predict
+    return Logits(predict(fitted.trial.splits.validation, scale), predict(test, scale))
