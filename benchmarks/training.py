@@ -31,11 +31,13 @@ from harness.tracking.store import Store
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
-from harness.training.loop import score_by, train
+from harness.training.loop import train
 from harness.training.threads import VARIABLE, threads_for
 from harness.trial import artifacts
-from harness.trial.running import run as run_trial
+from harness.trial.recording import record
+from harness.trial.selection import Selection
 from harness.trial.trial import Trial
+from harness.trial.validation import Validation
 
 Contestant = Callable[[], Any]
 VALIDATION = 2_000
@@ -68,11 +70,12 @@ class Task:
         """Return the harness' loop on a network."""
         plan = base_plan(self.train, self.experiment)
         prior = self.train.counts / len(self.train)
-        score = score_by(plan, "balanced_accuracy", prior, prior, self.validation)
+        validation = Validation(network, plan, self.validation, prior, "balanced_accuracy")
 
         def run() -> None:
             sizes = epoch_examples(self.experiment.train, len(self.train))
-            train(network, plan, self.experiment, self.validation, sizes, 0, score, _ignore)
+            selection = Selection(validation, None, None)
+            train(network, plan, self.experiment.train, sizes, 0, [selection])
 
         return run
 
@@ -218,7 +221,7 @@ def tracking(console: Console, rounds: int) -> None:
         for seed in range(rounds + 1):
             splits = prepare(experiment, seed)
             stack_of = resolve("none", {})
-            run_trial(Trial(experiment, stack_of, seed, splits), store, _ignore)
+            record(Trial(experiment, stack_of, seed, splits), store)
     table = Table("part", "median ms", f"% of {TRIAL_SECONDS:.0f} s", title="Recording a trial")
     firsts = {
         name: np.array(each).reshape(rounds + 1, -1)[:, 0]  # `finish` calls `curves` once more
@@ -284,10 +287,6 @@ def _scaled(examples: Examples) -> Any:
 
 def _resident(examples: Examples) -> tuple[Any, Any]:
     return tf.constant(_all(examples)), tf.constant(examples.labels.astype(np.int32))
-
-
-def _ignore(_: Any) -> None:
-    return
 
 
 def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:

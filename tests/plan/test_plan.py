@@ -19,6 +19,7 @@ from harness.plan.plan import (
     names_after,
 )
 from harness.plan.samplers import Rotating, Shuffled
+from harness.plan.transforms import BatchTransform, unchanged
 
 
 def plan(*counts: int, phases: tuple[Phase, ...] = (Phase(),)) -> Plan:
@@ -76,7 +77,9 @@ def test_changed_fields_names_what_differs() -> None:
     assert changed_fields(before, before) == set()
     assert changed_fields(before, replace(before, notes=("said",))) == set()
     assert changed_fields(before, replace(before, batch_size=9)) == {"batch_size"}
-    fresh = changed_fields(before, replace(before, phases=(Phase(), Phase())))
+    assert changed_fields(before, replace(before, phases=(Phase(), Phase()))) == set()
+    plain = Phase(sampler=Shuffled(), loss=Loss(cross_entropy))
+    fresh = changed_fields(before, replace(before, phases=(plain, plain)))
     assert fresh == {
         f"phases[{number}].{name}" for number in (0, 1) for name in ("loss", "sampler")
     }
@@ -98,7 +101,8 @@ def test_phases_that_are_only_cut_have_not_changed() -> None:
 
 
 def test_a_cut_phase_is_held_against_what_filled_its_part_of_the_budget() -> None:
-    before = plan(6, 2, phases=(Phase(share=3.0), Phase(share=1.0)))
+    drawn = Phase(sampler=Rotating(), loss=Loss(cross_entropy), share=3.0)
+    before = plan(6, 2, phases=(drawn, Phase(share=1.0)))
     after = cut(before, 1.0, 2.0)
     assert changed_fields(before, after) == set()
     swapped = replace(after, phases=(*after.phases[:2], replace(after.phases[0], share=1.0)))
@@ -143,3 +147,15 @@ def test_a_described_plan_is_json_with_what_was_asked() -> None:
             "loss_parameters": {"gamma": 2.0},
         }
     ]
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_normalised_weights_have_mean_one_over_the_labels_that_mixing_leaves(kept: float) -> None:
+    shares = np.array([[1.0, 1.0], [kept, 1.0]])
+    mixed = BatchTransform(unchanged, kept=shares)
+    phase = Phase(class_weight=ClassWeights(np.array([1.0, 7.0])), batch_transform=mixed)
+    made = plan(6, 2, phases=(phase,))
+    labelled = np.array([0.75 * 1.0 + 0.25 * 0.75 * (1 - kept), 0.0])
+    labelled[1] = 1 - labelled[0]
+    np.testing.assert_allclose(made.labelled(phase), labelled)
+    assert labelled @ made.class_weights(phase, 0) == pytest.approx(1)

@@ -9,6 +9,7 @@ from harness.errors import UserError
 from harness.plan.plan import Plan, base_plan
 from harness.plan.prior import effective_prior
 from harness.strategy.registry import resolve
+from strategies.effective_number import effective_number_weights
 
 COUNTS = (80, 15, 5)
 
@@ -30,7 +31,8 @@ def weights(counts: tuple[int, ...] = COUNTS, **parameters: Any) -> Floats:
 def test_weights_are_the_inverse_of_the_effective_number(beta: float) -> None:
     """The effective number is the sum 1 + beta + beta^2 + ... of as many terms as examples."""
     effective = np.array([np.sum(beta ** np.arange(n)) for n in COUNTS])
-    np.testing.assert_allclose(weights(beta=beta, normalize=False), 1 / effective, rtol=1e-12)
+    published = 3 / effective / np.sum(1 / effective)  # Cui et al. scale them to sum to C
+    np.testing.assert_allclose(weights(beta=beta, normalize=False), published, rtol=1e-12)
     normalized = weights(beta=beta)
     assert normalized @ np.array(COUNTS) / 100 == pytest.approx(1)
     np.testing.assert_allclose(normalized * effective, normalized[0] * effective[0])
@@ -47,7 +49,7 @@ def test_beta_towards_one_gives_the_inverse_frequency() -> None:
 
 
 def test_a_class_with_a_single_example_has_effective_number_one() -> None:
-    assert weights((50, 1), beta=0.99, normalize=False)[1] == pytest.approx(1.0)
+    assert effective_number_weights(np.array([50, 1]), 0.99)[1] == pytest.approx(1.0)
 
 
 def test_the_prior_is_counts_over_effective_numbers() -> None:

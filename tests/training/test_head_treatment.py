@@ -18,8 +18,9 @@ from harness.plan.transforms import BatchTransform, HeadTransform
 from harness.scoring.metrics import softmax
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
-from harness.training.finishing import finish
-from harness.training.loop import Trained, train
+from harness.training.loop import EpochEnd, train
+from harness.trial.finishing import finish
+from harness.trial.validation import Validation
 
 SETTINGS = Experiment.model_validate(
     {
@@ -43,22 +44,18 @@ def network_for(plan: Plan) -> CompiledNetwork:
     return compiled_network(Recipe.of("mlp", SETTINGS.train, plan.train))
 
 
-def trained_by(splits: Splits, plan: Plan) -> tuple[CompiledNetwork, Trained, list[list[Array]]]:
-    """Train, and return the weights after each epoch as well."""
+def trained_by(splits: Splits, plan: Plan) -> tuple[CompiledNetwork, list[list[Array]]]:
+    """Train, and return the network with its weights after each epoch."""
     network = network_for(plan)
     after: list[list[Array]] = []
+
+    def watch(end: EpochEnd) -> bool:
+        after.append(network.weights())
+        return False
+
     sizes = epoch_examples(SETTINGS.train, len(splits.train))
-    trained = train(
-        network,
-        plan,
-        SETTINGS,
-        splits.validation,
-        sizes,
-        0,
-        lambda logits: 0.0,
-        lambda epoch: after.append(network.weights()),
-    )
-    return network, trained, after
+    train(network, plan, SETTINGS.train, sizes, 0, [watch])
+    return network, after
 
 
 def same(first: list[Array], second: list[Array]) -> list[bool]:
@@ -67,7 +64,7 @@ def same(first: list[Array], second: list[Array]) -> list[bool]:
 
 def test_a_fresh_head_begins_anew_and_only_the_head_is_trained(splits: Splits) -> None:
     phases = Phase(share=3.0), Phase(trainable="head", head="fresh")
-    network, _, after = trained_by(splits, plan_of(splits, *phases))
+    network, after = trained_by(splits, plan_of(splits, *phases))
     assert same(after[2], after[3]) == [True] * 4 + [False] * 2
 
     network.restore(after[2])
@@ -78,7 +75,7 @@ def test_a_fresh_head_begins_anew_and_only_the_head_is_trained(splits: Splits) -
 
 
 def test_a_kept_head_goes_on_where_it_was(splits: Splits) -> None:
-    network, _, after = trained_by(splits, plan_of(splits))
+    network, after = trained_by(splits, plan_of(splits))
     network.restore(after[2])
     network.begin(Phase(trainable="head"))
     assert all(same(after[2], network.weights()))
@@ -88,14 +85,14 @@ def test_the_scale_of_the_head_multiplies_its_columns_and_changes_nothing_else(
     splits: Splits,
 ) -> None:
     phases = Phase(share=3.0), Phase(trainable="head_scale")
-    network, trained, after = trained_by(splits, plan_of(splits, *phases))
+    network, after = trained_by(splits, plan_of(splits, *phases))
     assert same(after[2], after[3]) == [True] * 4 + [False] * 2
     scale = after[3][5] / np.where(after[2][5] == 0, 1, after[2][5])
     assert np.ptp(scale) > 1e-3
     np.testing.assert_allclose(after[3][4], after[2][4] * scale, rtol=1e-5)
 
     # What was read in the middle of the phase gives the logits that were seen there.
-    network.restore(trained.last)
+    network.restore(after[-1])
     logits = network.predict(splits.validation)
     network.restore(after[2])
     np.testing.assert_allclose(
@@ -141,8 +138,8 @@ def test_the_initial_bias_is_of_logits_as_the_loss_reads_them(splits: Splits) ->
     prior = splits.train.counts / len(splits.train)
     phase = Phase(loss=Loss(cross_entropy, logit_scale=10.0))
     plan = plan_of(splits, phase, initial_bias=np.log(prior), learning_rate=1e-12)
-    _, trained, _ = trained_by(splits, plan)
-    np.testing.assert_allclose(trained.last[-1], np.log(prior) / 10.0, rtol=1e-5)
+    _, after = trained_by(splits, plan)
+    np.testing.assert_allclose(after[-1][-1], np.log(prior) / 10.0, rtol=1e-5)
 
 
 def test_of_the_head_transforms_the_best_on_validation_is_applied_to_both_weights(
@@ -158,14 +155,14 @@ def test_of_the_head_transforms_the_best_on_validation_is_applied_to_both_weight
     network.reset(2)
     last = network.weights()
     aim = 2.0 * _spread(network, best, splits)
-    finished = finish(
-        network,
-        plan,
-        best,
-        last,
-        splits.validation,
-        lambda logits: -abs(float(np.std(logits)) - aim),
-    )
+
+    class ByTheSpread(Validation):
+        def score(self, logits: Array, phase: Phase) -> float:
+            return -abs(float(np.std(logits)) - aim)
+
+    validation = ByTheSpread(network, plan, splits.validation, np.ones(10), "balanced_accuracy")
+    finished = finish(validation, plan.phases[0], best, last)
+    assert finished.score == pytest.approx(0.0, abs=1e-5)
     assert finished.head_transform == "x2.0"
     for before, after in ((best, finished.best), (last, finished.last)):
         assert same(before[:4], after[:4]) == [True] * 4

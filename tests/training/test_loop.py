@@ -1,7 +1,7 @@
 import hashlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
@@ -16,11 +16,13 @@ from harness.data.examples import Array, Examples, Floats, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
 from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
+from harness.plan.samplers import Drawn
 from harness.strategy.registry import resolve
 from harness.training import loop, networks
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
-from harness.training.loop import Epoch, Trained, train
+from harness.training.loop import Callback, EpochEnd, train
+from harness.training.visits import Ledger, Visits
 
 
 def experiment(model: str = "mlp", **settings: Any) -> Experiment:
@@ -41,18 +43,27 @@ def network_of(settings: Experiment, plan: Plan) -> CompiledNetwork:
     return compiled_network(Recipe.of(settings.model.name, settings.train, plan.train))
 
 
-def trained_by(
-    plan: Plan,
-    splits: Splits,
-    settings: Experiment,
-    *,
-    score: Callable[[Array], float] = lambda logits: 0.0,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
-) -> tuple[CompiledNetwork, Trained]:
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network as the last epoch left it, what was visited, and where each epoch ended."""
+
+    network: CompiledNetwork
+    last: list[Array]
+    visits: Visits
+    epochs: list[EpochEnd]
+
+
+def trained_by(plan: Plan, splits: Splits, settings: Experiment, *callbacks: Callback) -> Trained:
     network = network_of(settings, plan)
     sizes = epoch_examples(settings.train, len(splits.train))
-    validation = splits.validation
-    return network, train(network, plan, settings, validation, sizes, 0, score, on_epoch)
+    epochs: list[EpochEnd] = []
+
+    def watch(end: EpochEnd) -> bool:
+        epochs.append(end)
+        return False
+
+    visits = train(network, plan, settings.train, sizes, 0, [watch, *callbacks])
+    return Trained(network, network.weights(), visits, epochs)
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
     fit = {"batch_size": 64, "epochs": 2, "shuffle": False, "class_weight": given, "verbose": 0}
     model.fit(inputs, splits.train.labels, **fit)
 
-    _, trained = trained_by(plan, splits, settings)
+    trained = trained_by(plan, splits, settings)
     assert trained.visits.steps >= 10
     for ours, keras_own, before in zip(trained.last, model.get_weights(), start, strict=True):
         assert not np.allclose(ours, before, atol=1e-3)
@@ -99,9 +110,8 @@ def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
 
 def logits_digest(name: str, settings: Experiment) -> str:
     splits = prepare(settings, 0)
-    network, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
-    network.restore(trained.last)
-    return hashlib.sha256(network.predict(splits.validation).tobytes()).hexdigest()
+    trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+    return hashlib.sha256(trained.network.predict(splits.validation).tobytes()).hexdigest()
 
 
 SCRIPT = """
@@ -132,7 +142,7 @@ def test_a_seed_gives_the_same_bits_in_any_process_whatever_ran_there_before() -
 def test_every_strategy_visits_epochs_times_the_training_examples(name: str) -> None:
     settings = experiment()
     splits = prepare(settings, 0)
-    _, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+    trained = trained_by(of_strategy(name, splits, settings), splits, settings)
     assert trained.visits.examples_seen == 2 * len(splits.train)
     assert len(trained.epochs) == 2
 
@@ -141,7 +151,7 @@ def test_a_budget_of_passes_goes_by_the_sampler() -> None:
     settings = experiment(budget="passes")
     splits = prepare(settings, 0)
     plan = of_strategy("undersampling", splits, settings)
-    _, trained = trained_by(plan, splits, settings)
+    trained = trained_by(plan, splits, settings)
     assert trained.visits.examples_seen == 2 * 10 * splits.train.counts.min()
 
 
@@ -193,52 +203,11 @@ def test_a_head_phase_leaves_everything_below_the_head_untouched(
     plan = replace(base_plan(splits.train, settings), phases=(Phase(), Phase(trainable="head")))
     network = network_of(settings, plan)
     after: list[list[Array]] = []
-    trained_by(plan, splits, settings, on_epoch=lambda epoch: after.append(network.weights()))
+    trained_by(plan, splits, settings, lambda end: after.append(network.weights()) is not None)
     changed = [not np.array_equal(a, b) for a, b in zip(*after, strict=True)]
     is_head = [tuple(w.shape) in {(16, 10), (10,)} for w in after[0]]
     assert changed == is_head
     assert sum(is_head) == 2
-
-
-def test_the_best_epoch_has_the_highest_score_and_of_equals_the_lowest_loss() -> None:
-    settings = experiment(epochs=4)
-    splits = prepare(settings, 0)
-    plan = base_plan(splits.train, settings)
-    network = network_of(settings, plan)
-    scores = iter([0.1, 0.7, 0.7, 0.3])
-    after: list[list[Array]] = []
-    _, trained = trained_by(
-        plan,
-        splits,
-        settings,
-        score=lambda logits: next(scores),
-        on_epoch=lambda epoch: after.append(network.weights()),
-    )
-    best = min((1, 2), key=lambda number: trained.epochs[number].validation_loss)
-    assert trained.best_epoch == best
-    assert all(np.array_equal(a, b) for a, b in zip(trained.best, after[best], strict=True))
-    assert all(np.array_equal(a, b) for a, b in zip(trained.last, after[3], strict=True))
-
-
-def test_only_epochs_of_the_last_phase_can_be_best_though_the_same_phase_came_before() -> None:
-    settings = experiment(epochs=3)
-    splits = prepare(settings, 0)
-    base = base_plan(splits.train, settings)
-    phase = base.phases[0]
-    plan = replace(base, phases=(phase, replace(phase, trainable="head"), phase))
-    scores = iter([0.9, 0.1, 0.2])
-    _, trained = trained_by(plan, splits, settings, score=lambda logits: next(scores))
-    assert trained.best_epoch == 2
-
-
-def test_patience_ends_training_after_so_many_epochs_without_a_better_score() -> None:
-    settings = experiment(epochs=9, patience=2)
-    splits = prepare(settings, 0)
-    scores = iter([0.1, 0.7, 0.3, 0.3])
-    _, trained = trained_by(
-        base_plan(splits.train, settings), splits, settings, score=lambda logits: next(scores)
-    )
-    assert len(trained.epochs) == 4
 
 
 def test_a_diverging_loss_names_the_epoch_and_the_likely_cause() -> None:
@@ -249,7 +218,7 @@ def test_a_diverging_loss_names_the_epoch_and_the_likely_cause() -> None:
 
 
 def test_visits_count_batches_without_a_class_and_the_share_of_each_that_was_seen() -> None:
-    ledger = loop.Ledger(np.array([0, 0, 0, 0, 1, 2]), 3)
+    ledger = Ledger(np.array([0, 0, 0, 0, 1, 2]), 3)
     ledger.add(np.array([[0, 1], [0, 4]]))
     ledger.add(np.array([[2]]))
     visits = ledger.close()
@@ -262,7 +231,7 @@ def test_a_configured_number_of_examples_is_visited_whatever_the_pool_holds() ->
     settings = experiment(epochs=3, examples=1_000)
     splits = prepare(settings, 0)
     for name in ("none", "rotating_undersampling"):
-        _, trained = trained_by(of_strategy(name, splits, settings), splits, settings)
+        trained = trained_by(of_strategy(name, splits, settings), splits, settings)
         assert trained.visits.examples_seen == 1_000
         assert len(trained.epochs) == 3
 
@@ -272,7 +241,7 @@ def test_a_phase_that_restarts_the_schedule_ends_the_one_before_it() -> None:
     splits = prepare(settings, 0)
     phases = Phase(share=3.0), Phase(share=1.0, schedule="restart"), Phase(share=1.0)
     plan = replace(base_plan(splits.train, settings), phases=phases)
-    _, trained = trained_by(plan, splits, settings)
+    trained = trained_by(plan, splits, settings)
     assert [epoch.learning_rate for epoch in trained.epochs] == pytest.approx(
         [0.00075, 0.00025, 0.0, 0.0005, 0.0], abs=1e-9
     )
@@ -291,7 +260,8 @@ def test_weight_decay_is_keras_own_and_another_value_compiles_nothing_anew(
         settings = experiment(optimizer=optimizer, learning_rate=0.01, weight_decay=decay)
         splits = prepare(settings, 0)
         plan = replace(base_plan(splits.train, settings), phases=(Phase(InOrder()),))
-        network, trained = trained_by(plan, splits, settings)
+        trained = trained_by(plan, splits, settings)
+        network = trained.network
         networks_used.add(network)
         network.reset(0)
 
@@ -305,3 +275,55 @@ def test_weight_decay_is_keras_own_and_another_value_compiles_nothing_anew(
         for ours, theirs in zip(trained.last, model.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-3)
     assert len(networks_used) == 1
+
+
+def test_two_phases_that_ask_for_the_same_give_the_bits_of_one() -> None:
+    rows = ClassWeights(np.linspace(0.5, 2.0, 40).reshape(4, 10))
+    drawn = Drawn(np.full(10, 0.1))
+    for settings in (experiment(epochs=4), experiment(epochs=4, optimizer="sgd", warmup_epochs=2)):
+        splits = prepare(settings, 0)
+        base = base_plan(splits.train, settings)
+        for phase in (Phase(), Phase(sampler=drawn, class_weight=rows)):
+            halves = replace(phase, share=0.3), replace(phase, share=0.7)
+            once = trained_by(replace(base, phases=(phase,)), splits, settings)
+            twice = trained_by(replace(base, phases=halves), splits, settings)
+            assert all(np.array_equal(a, b) for a, b in zip(once.last, twice.last, strict=True))
+            assert [e.train_loss for e in once.epochs] == [e.train_loss for e in twice.epochs]
+
+
+def test_weights_of_one_in_a_later_phase_change_no_bit() -> None:
+    settings = experiment(epochs=4)
+    splits = prepare(settings, 0)
+    plain = base_plan(splits.train, settings)
+    later = Phase(class_weight=ClassWeights(np.ones(10)))
+    deferred = replace(plain, phases=(Phase(), later))
+    one, other = (trained_by(plan, splits, settings) for plan in (plain, deferred))
+    assert all(np.array_equal(a, b) for a, b in zip(one.last, other.last, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"),
+    [
+        (Phase(class_weight=ClassWeights(np.linspace(1, 2, 10))), True),
+        (Phase(sampler=Drawn(np.full(10, 0.1))), True),
+        (Phase(schedule="restart"), False),
+        (Phase(head="fresh"), False),
+        (Phase(trainable="head"), False),
+    ],
+)
+def test_moments_are_forgotten_only_where_layers_head_or_schedule_change(
+    later: Phase, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiment()
+    splits = prepare(settings, 0)
+    begun: list[Phase] = []
+    original = CompiledNetwork.begin
+
+    def spied(network: CompiledNetwork, phase: Phase) -> None:
+        begun.append(phase)
+        original(network, phase)
+
+    monkeypatch.setattr(CompiledNetwork, "begin", spied)
+    plan = replace(base_plan(splits.train, settings), phases=(Phase(), later))
+    trained_by(plan, splits, settings)
+    assert len(begun) == (1 if kept else 2)

@@ -17,9 +17,9 @@ from harness.errors import TrialFailed, UserError
 from harness.scoring import decision, metrics
 from harness.strategy.registry import resolve
 from harness.tracking.store import Store
-from harness.training.loop import Epoch
-from harness.trial.running import run
-from harness.trial.trial import Result, Trial
+from harness.trial.recording import Recorded, record
+from harness.trial.selection import Epoch
+from harness.trial.trial import Trial
 
 
 @pytest.fixture
@@ -44,11 +44,11 @@ def ignore(epoch: Epoch) -> None:
     """Look away."""
 
 
-def artifacts(folder: Path, result: Result) -> Path:
+def artifacts(folder: Path, result: Recorded) -> Path:
     return folder / "artifacts" / result.run_id / "artifacts"
 
 
-def predictions(folder: Path, result: Result) -> dict[str, Array]:
+def predictions(folder: Path, result: Recorded) -> dict[str, Array]:
     with np.load(artifacts(folder, result) / "predictions.npz") as file:
         return dict(file)
 
@@ -56,7 +56,7 @@ def predictions(folder: Path, result: Result) -> dict[str, Array]:
 def test_the_test_set_stays_sealed_until_training_has_ended(store: Store) -> None:
     given = trial()
     opened: list[int] = []
-    run(given, store, lambda epoch: opened.append(given.splits.test.opened))
+    record(given, store, lambda epoch: opened.append(given.splits.test.opened))
     assert opened == [0, 0]
     assert given.splits.test.opened > 0
 
@@ -69,8 +69,8 @@ def test_other_test_images_leave_every_validation_logit_as_it_is(
     noise = np.random.default_rng(9).integers(0, 256, test.inputs.shape, dtype=np.uint8)
     sealed = Sealed(Examples(noise, test.labels, test.class_names))
     splits = replace(given.splits, test=sealed, digest="noise")
-    honest = predictions(tmp_path, run(given, store, ignore))
-    noisy = predictions(tmp_path, run(replace(given, splits=splits), store, ignore))
+    honest = predictions(tmp_path, record(given, store, ignore))
+    noisy = predictions(tmp_path, record(replace(given, splits=splits), store, ignore))
     for name in ("validation_logits", "last_validation_logits"):
         assert np.array_equal(honest[name], noisy[name])
     assert not np.array_equal(honest["test_logits"], noisy["test_logits"])
@@ -81,7 +81,7 @@ def test_the_recorded_metrics_follow_from_the_stored_predictions(
     strategy: str, store: Store, tmp_path: Path
 ) -> None:
     given = trial(strategy)
-    result = run(given, store, ignore)
+    result = record(given, store, ignore)
     stored = predictions(tmp_path, result)
     recorded = store.finished(given.fingerprint)
     assert recorded is not None
@@ -120,7 +120,7 @@ def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path)
     def logits(scale: float) -> Array:
         parameters = {"max_margin": 0.0, "scale": scale}
         given = replace(trial(learning_rate=1e-9), strategy=resolve("ldam", parameters))
-        return predictions(tmp_path, run(given, store, ignore))["test_logits"]
+        return predictions(tmp_path, record(given, store, ignore))["test_logits"]
 
     np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
 
@@ -132,9 +132,9 @@ def test_a_saved_model_gives_the_recorded_logits(
     import keras
 
     given = trial(strategy)
-    record = given.experiment.record.model_copy(update={"save_model": True})
-    saving = replace(given, experiment=given.experiment.model_copy(update={"record": record}))
-    result = run(saving, store, ignore)
+    kept = given.experiment.record.model_copy(update={"save_model": True})
+    saving = replace(given, experiment=given.experiment.model_copy(update={"record": kept}))
+    result = record(saving, store, ignore)
     test = given.splits.test.open()
     images = test.gather(np.arange(len(test))).astype(np.float32) / 255
     stored, folder = predictions(tmp_path, result), artifacts(tmp_path, result)
@@ -147,13 +147,13 @@ def test_a_saved_model_gives_the_recorded_logits(
 def test_too_few_epochs_for_all_phases_are_pointed_out(store: Store) -> None:
     said = "the budget skips 1 of the plan's 2 phases"
     few, enough = (trial("classifier_retraining", epochs=epochs) for epochs in (1, 2))
-    assert any(said in line for line in run(few, store, ignore).warnings)
-    assert not any("skips" in line for line in run(enough, store, ignore).warnings)
+    assert any(said in line for line in record(few, store, ignore).remarks)
+    assert not any("skips" in line for line in record(enough, store, ignore).remarks)
 
 
 def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> None:
     given = trial("undersampling")
-    result = run(given, store, ignore)
+    result = record(given, store, ignore)
     folder = artifacts(tmp_path, result)
     facts = json.loads((folder / "plan.json").read_text())
     assert facts["class_counts_before"] == given.splits.train.counts.tolist()
@@ -170,7 +170,7 @@ def test_a_diverging_trial_is_recorded_as_failed_with_its_error(
 ) -> None:
     given = trial(optimizer="sgd", learning_rate=1e6)
     with pytest.raises(TrialFailed, match="epoch 1"):
-        run(given, store, ignore)
+        record(given, store, ignore)
     (failed,) = runs(tmp_path)
     assert failed.info.status == "FAILED"
     assert "epoch 1" in failed.data.tags["error"]
@@ -182,7 +182,7 @@ def test_ctrl_c_is_recorded_as_failed_and_goes_on_its_way(store: Store, tmp_path
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(trial(), store, interrupt)
+        record(trial(), store, interrupt)
     (failed,) = runs(tmp_path)
     assert failed.info.status == "FAILED"
     assert failed.data.tags["error"] == "KeyboardInterrupt"
@@ -191,19 +191,19 @@ def test_ctrl_c_is_recorded_as_failed_and_goes_on_its_way(store: Store, tmp_path
 def test_parameters_that_do_not_fit_the_data_leave_no_run(store: Store, tmp_path: Path) -> None:
     given = replace(trial(), strategy=resolve("class_weight", {"weights": {"no such": 1.0}}))
     with pytest.raises(UserError, match="no such"):
-        run(given, store, ignore)
+        record(given, store, ignore)
     assert runs(tmp_path) == []
 
 
 def test_a_recorded_trial_is_not_trained_again_unless_asked(store: Store) -> None:
     epochs: list[Epoch] = []
-    first = run(trial(), store, epochs.append)
-    again = run(trial(), store, epochs.append)
+    first = record(trial(), store, epochs.append)
+    again = record(trial(), store, epochs.append)
     assert (first.cached, again.cached, len(epochs)) == (False, True, 2)
     assert again.run_id == first.run_id
     assert again.metrics == dict(first.metrics)
     assert again.effective_prior == pytest.approx(dict(first.effective_prior))
-    fresh = run(trial(), store, epochs.append, fresh=True)
+    fresh = record(trial(), store, epochs.append, fresh=True)
     assert (fresh.cached, len(epochs)) == (False, 4)
     assert fresh.run_id != first.run_id
     assert timeless(fresh) == timeless(first)
@@ -215,7 +215,7 @@ def test_another_seed_strategy_or_setting_is_another_trial() -> None:
     assert trial().fingerprint == trials[0].fingerprint
 
 
-def timeless(result: Result) -> dict[str, float]:
+def timeless(result: Recorded) -> dict[str, float]:
     return {k: v for k, v in result.metrics.items() if k != "cost/train_seconds"}
 
 
