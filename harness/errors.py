@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+LONGEST_REASON = 500
+
 
 class UserError(Exception):
     """The user's input is wrong: one line that says what, where, and what would be right."""
@@ -32,7 +34,8 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> str:
 
 def reason(error: BaseException, file: Path | None = None) -> str:
     """Put any exception into one line, with the line of a `file` that led to it."""
-    line = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = " ".join(str(error).split())[:LONGEST_REASON]
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     led = [frame.lineno for frame in frames if file is not None and frame.filename == str(file)]
     return f"{line} ({file.name}, line {led[-1]})" if file is not None and led else line

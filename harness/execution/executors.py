@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
+from harness.errors import reason
 from harness.execution.task import OnEpoch, Outcome, Task, perform
 from harness.training.threads import use
 
@@ -70,8 +72,14 @@ class Workers(ProcessPoolExecutor):
 
 
 def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:
-    """Perform a task in a worker, and tell its epochs to the process that waits for it."""
-    return perform(task, fresh, wait, lambda done, epoch: _epochs.put((done, epoch)))
+    """Perform a task in a worker, and tell its epochs to the process that waits for it.
+
+    Ctrl-C doesn't reach a worker, so one that is raised here is the strategy's or the network's.
+    """
+    try:
+        return perform(task, fresh, wait, lambda done, epoch: _epochs.put((done, epoch)))
+    except KeyboardInterrupt as error:
+        return Outcome("failed", reason=reason(error))
 
 
 def _begin(threads: int, epochs: Any) -> None:
@@ -81,7 +89,8 @@ def _begin(threads: int, epochs: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use(threads)
-    import harness.trial.fitting  # noqa: F401
+    with suppress(Exception):  # each task meets it again, and says why
+        import harness.trial.fitting  # noqa: F401
 
 
 def _end_with_parent() -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
+from harness.errors import reason
 from harness.execution.executors import Inline, Workers, in_worker
 from harness.execution.task import OnEpoch, Outcome, Task, perform
 from harness.training.threads import use
@@ -61,11 +62,11 @@ class Schedule:
                 task = pending.popleft()
                 flying[self._submit(task, threads, wait_for_others)] = task
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            broken = any(isinstance(future.exception(), BrokenProcessPool) for future in done)
-            for future in [each for each in flying if each.done() and not each.exception()]:
+            broken = any(_is_broken(future) for future in done)
+            for future in [each for each in flying if _ended(each)]:
                 task = flying.pop(future)
                 suspects.discard(id(task))
-                on_outcome(task, future.result())
+                on_outcome(task, _outcome(future))
             if broken:
                 self._workers.pop(threads).kill()
                 for task in reversed(flying.values()):
@@ -99,3 +100,18 @@ class Schedule:
         if threads not in self._workers:
             self._workers[threads] = Workers(self.jobs, threads, self._tell)
         return self._workers[threads]
+
+
+def _ended(future: Future[Outcome]) -> bool:
+    return future.done() and not _is_broken(future)
+
+
+def _is_broken(future: Future[Outcome]) -> bool:
+    """Whether a future ended because a worker died, its own or another one."""
+    return isinstance(future.exception(), BrokenProcessPool)
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    """Return what a task came to; what came instead, such as what can't be pickled, fails it."""
+    error = future.exception()
+    return future.result() if error is None else Outcome("failed", reason=reason(error))

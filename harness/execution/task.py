@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
-from harness.errors import TrialFailed, TrialUnderWay, UserError
+from harness.errors import TrialFailed, TrialUnderWay, UserError, reason
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.trial.trial import Trial
@@ -70,10 +70,10 @@ class Outcome:
 
 def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     """Run a task; whatever goes wrong in it is its outcome, so that the others can go on."""
-    from harness.tracking.store import Store
-    from harness.trial.recording import record
-
     try:
+        from harness.tracking.store import Store
+        from harness.trial.recording import record
+
         recorded = record(
             task.trial(),
             Store.open(task.experiment.name),
@@ -86,7 +86,8 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
         return Outcome("under_way")
     except (TrialFailed, UserError) as error:
         return Outcome("failed", reason=str(error))
-    except Exception as error:  # a stranger's strategy or network may fail in any way
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return Outcome("failed", reason=reason[:500])
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's strategy or network may fail in any way
+        return Outcome("failed", reason=reason(error))
     return Outcome("done", run_id=recorded.run_id, cached=recorded.cached)

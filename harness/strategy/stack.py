@@ -83,9 +83,9 @@ def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) ->
 
     try:
         after = part.plan(base, rng)
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         raise
-    except Exception as error:
+    except BaseException as error:
         source = inspect.getsourcefile(type(part))
         why = reason(error, Path(source) if source else None)
         raise TrialFailed(f"strategy {name!r} broke down in plan(): {why}") from error

@@ -10,13 +10,36 @@ from harness.execution.task import Candidate, Outcome, Task, perform
 from harness.tracking.store import Store
 
 PLUGIN = """
-import os, signal
+import os, signal, sys
 import harness
 
 class Deadly(harness.Strategy):
     \"\"\"Takes its whole process along.\"\"\"
     def plan(self, base, rng):
         os.kill(os.getpid(), signal.SIGKILL)
+
+class Leaving(harness.Strategy):
+    \"\"\"Ends the program, as a script does.\"\"\"
+    def plan(self, base, rng):
+        sys.exit(0)
+
+class Interrupting(harness.Strategy):
+    \"\"\"Raises what Ctrl-C raises.\"\"\"
+    def plan(self, base, rng):
+        raise KeyboardInterrupt
+
+class Own(BaseException):
+    pass
+
+class Unusual(harness.Strategy):
+    \"\"\"Raises what no handler expects.\"\"\"
+    def plan(self, base, rng):
+        raise Own("with a reason")
+
+class Vanishing(harness.Strategy):
+    \"\"\"Ends its process without a word.\"\"\"
+    def plan(self, base, rng):
+        os._exit(0)
 
 class Broken(harness.Strategy):
     \"\"\"Fails as a stranger's code may.\"\"\"
@@ -104,6 +127,37 @@ def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
     found = outcomes(given, jobs=2)
     assert found.pop("deadly, seed 0") == Outcome("failed", reason=KILLED)
     assert {each.state for each in found.values()} == {"done"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("leaving", "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line"),
+        ("unusual", "'unusual' broke down in plan(): Own: with a reason (plugin.py, line"),
+        ("interrupting", "KeyboardInterrupt"),
+        ("vanishing", KILLED),
+    ],
+)
+def test_whatever_a_strategy_raises_fails_its_own_task_alone(
+    name: str, reason: str, jobs: int, plugin: Path
+) -> None:
+    if jobs == 1 and name in ("interrupting", "vanishing"):
+        pytest.skip("in this process the one is Ctrl-C, and the other ends the test")
+    found = outcomes(tasks(name, "none", plugins=(plugin,)), jobs)
+    failed = found.pop(f"{name}, seed 0")
+    assert failed.state == "failed"
+    assert reason in failed.reason
+    assert {each.state for each in found.values()} == {"done"}
+
+
+def test_workers_that_cannot_load_the_framework_fail_each_task_and_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keras.py").write_text("raise ImportError('no keras today')")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = outcomes(tasks("none", "focal_loss"), jobs=2)
+    assert {each.reason for each in found.values()} == {"ImportError: no keras today"}
 
 
 def test_what_another_process_runs_is_left_to_it_and_waited_for_at_the_end() -> None:
