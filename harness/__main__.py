@@ -1,6 +1,7 @@
 """The console script: `harness …` and `python -m harness …`."""
 
 import sys
+from contextlib import nullcontext
 from typing import NoReturn
 
 from harness.errors import TrialFailed, UserError
@@ -11,9 +12,12 @@ def main() -> None:
     from typer import Abort, TyperException
 
     from harness.cli.app import app
+    from harness.cli.output import reserved
 
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        status = app(args=sys.argv[1:] or ["--help"], prog_name="harness", standalone_mode=False)
+        with reserved() if "--json" in arguments else nullcontext():
+            status = app(args=arguments, prog_name="harness", standalone_mode=False)
     except TyperException as error:
         reason = getattr(error, "format_message", error.__str__)()
         _stop(f"{' '.join(reason.split())} (see harness --help)", 2)

@@ -1,6 +1,5 @@
 """The commands; each loads what it needs when it runs, so that help and listing are instant."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -278,4 +277,6 @@ def ui(
 
 
 def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    from harness.cli.output import print_document
+
+    print_document(document)

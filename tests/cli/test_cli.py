@@ -58,6 +58,66 @@ RUN_KEYS = {
 }
 
 
+PRINTING_NETWORK = """
+import os
+import sys
+from keras import Input, Model, layers
+
+def net(input_shape, n_classes):
+    print("from Python")
+    os.write(1, b"from below Python\\n")
+    os.system("echo from a child")
+    inputs = Input(input_shape)
+    model = Model(inputs, layers.Dense(n_classes)(layers.Flatten()(inputs)))
+    model.summary()
+    return model
+"""
+
+PRINTING_PLUGIN = """
+import os
+import harness
+
+print("a plugin is imported")
+
+class Talkative(harness.Strategy):
+    \"\"\"Prints as it plans.\"\"\"
+    def plan(self, base, rng):
+        print("a plan is made")
+        os.write(1, b"a plan below Python\\n")
+        return base
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "talkative"],
+        ["compare", "none", "talkative", "--seeds", "1"],
+        ["compare", "none", "talkative", "--seeds", "1", "--jobs", "2"],
+        ["tune", "talkative", "--trials", "1", "--also", "train.learning_rate=0.001,0.01"],
+        ["check-strategy", "talkative"],
+        ["strategies"],
+    ],
+)
+def test_what_networks_and_plans_print_never_lands_in_the_document(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "printing.py").write_text(PRINTING_NETWORK)
+    (tmp_path / "talkative.py").write_text(PRINTING_PLUGIN)
+    network = ["--set", "train.epochs=1", "--set", "model.name=printing:net"]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words, "--plugin", "talkative.py", "--json"]
+        + (network if words[0] in ("run", "compare", "tune") else []),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+    )
+    assert done.returncode == (words[0] == "check-strategy"), done.stderr  # it has no summary
+    json.loads(done.stdout)
+    assert "a plugin is imported" in done.stderr
+
+
 def test_run_prints_one_json_document_and_nothing_else(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", "none", "--json", "--seed", "2", *QUICK],

@@ -1,10 +1,11 @@
 import re
 import string
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.tracking.names import metric_names
+from harness.tracking.names import metric_names, parameter_names
 
 hostile = st.text(alphabet=string.ascii_letters[:4] + "A-2_./$: \n\t日é", max_size=6) | st.text(
     min_size=55, max_size=80
@@ -44,3 +45,26 @@ def test_mlflow_accepts_them(tmp_path):
 
     for name in metric_names(["..", ".", "a/../b", "日本", " x ", "-", "\n"]):
         _validate_metric_name(f"test/recall/{name}")
+
+
+def test_parameters_have_dotted_names_that_mlflow_takes_and_none_is_lost() -> None:
+    nested = {
+        "imbalance": {"counts": {"cat (wild)": 5, "cat [wild]": 6, "Bowen's disease": 7}},
+        "comparison": {"variants": {"a+b & (c), d": {"strategy": "none"}}},
+        "train": {"epochs": 3, "patience": None},
+        "split": {},
+    }
+    names = parameter_names(nested)
+    assert names["train.epochs"] == "3"
+    assert names["train.patience"] == "None"
+    assert sorted(names.values()) == sorted(["5", "6", "7", "none", "3", "None"])
+    assert all(re.fullmatch(r"[A-Za-z0-9_. -]{1,250}", name) for name in names)
+
+
+def test_long_parameter_names_are_cut_and_stay_apart() -> None:
+    deep: dict[str, Any] = {"x" * 80: 1, "x" * 81: 2}
+    for _ in range(6):
+        deep = {"y" * 70: deep}
+    names = parameter_names(deep)
+    assert sorted(names.values()) == ["1", "2"]
+    assert max(map(len, names)) <= 250

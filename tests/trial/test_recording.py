@@ -225,3 +225,43 @@ def runs(folder: Path) -> list[Any]:
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("digits")
     return list(client.search_runs([experiment.experiment_id]))
+
+
+ODD_NAMES = {
+    "imbalance": {"kind": "counts", "counts": {"cat (wild)": 40, "Bowen's disease": 30}},
+    "evaluation": {"target_prior": {"cat (wild)": 0.2, "Bowen's disease": 0.5, "c, d & e+f": 0.3}},
+    "comparison": {"variants": {"a & (b), c+d": {"strategy": "none"}}},
+}
+
+
+def test_names_that_mlflow_refuses_are_recorded_under_ones_that_it_takes(
+    store: Store, tmp_path: Path
+) -> None:
+    labels = np.repeat(np.arange(3), 60)
+    pixels = np.random.default_rng(0).integers(0, 256, (180, 8, 8), dtype=np.uint8)
+    names = np.array(["cat (wild)", "Bowen's disease", "c, d & e+f"])
+    path = tmp_path / "odd.npz"
+    np.savez(path, x_train=pixels, y_train=names[labels])
+    sections = {"data": {"source": "npz", "path": str(path)}, "model": {"name": "mlp"}}
+    train = {"epochs": 1, "batch_size": 64}
+    experiment = Experiment.model_validate(sections | {"train": train} | ODD_NAMES)
+    odd = Trial(experiment, resolve("none", {}), 0, prepare(experiment, 0))
+    recorded = record(odd, store)
+    (run,) = runs(tmp_path)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["imbalance.counts.cat _wild_"] == "40"
+    assert set(recorded.effective_prior) == set(names.tolist())
+
+
+def test_a_run_that_cannot_be_begun_is_recorded_as_failed(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ValueError("not this one")
+
+    monkeypatch.setattr("mlflow.MlflowClient.log_batch", refuse)
+    with pytest.raises(ValueError, match="not this one"):
+        record(trial(), store)
+    monkeypatch.undo()
+    (failed,) = runs(tmp_path)
+    assert (failed.info.status, failed.data.tags["error"]) == ("FAILED", "not this one")
