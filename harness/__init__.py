@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from harness.plan.samplers import Drawn, Repeated, Rotating, Sampler, Selected, Shuffled
     from harness.plan.transforms import BatchTransform, HeadTransform
     from harness.strategy.base import Choice, PerClass, Range, Strategy
+    from harness.trial.result import TrialResult
+    from harness.trial.train import train_trial
+    from harness.trial.trial import Trial
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -46,6 +49,9 @@ _HOMES = {
     "Sampler": "plan.samplers",
     "Selected": "plan.samplers",
     "Shuffled": "plan.samplers",
+    "Trial": "trial.trial",
+    "TrialResult": "trial.result",
+    "train_trial": "trial.train",
 }
 
 __all__ = [
@@ -67,6 +73,8 @@ __all__ = [
     "Selected",
     "Shuffled",
     "Strategy",
+    "Trial",
+    "TrialResult",
     "UserError",
     "chance_at_least",
     "cross_entropy",
@@ -74,6 +82,7 @@ __all__ = [
     "load_trials",
     "per_class",
     "remembered",
+    "train_trial",
 ]
 
 

@@ -17,8 +17,7 @@ from strategies.online_augmentation import told_apart
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness import Plan
-    from harness.data.examples import Examples
+    from harness import Examples, Plan
 
 Amount = Annotated[float, Field(ge=0.0, le=1.0)]
 BLOCK = 512

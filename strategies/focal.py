@@ -13,8 +13,7 @@ from strategies.class_weights import balanced_weights
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness import Plan
-    from harness.data.examples import Examples
+    from harness import Examples, Plan
 
 
 class FocalLoss(Strategy):

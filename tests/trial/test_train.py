@@ -1,0 +1,122 @@
+"""A trial as a function: from a notebook, without a store and without files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import Trial, train_trial
+from harness.errors import TrialFailed, UserError
+from harness.plan.prior import effective_prior
+from harness.scoring import metrics
+from harness.trial.selection import Epoch
+
+QUICK = ["train.epochs=3", "train.batch_size=64", "model.name=mlp"]
+
+NOTEBOOK = """
+from harness import Trial, train_trial
+result = train_trial(Trial.of("focal_loss", "digits", overrides=["train.epochs=1"]))
+
+import json, sys
+loaded = [name for name in ("mlflow", "optuna") if name in sys.modules]
+print(json.dumps([result.metrics["test/balanced_accuracy"], loaded]))
+"""
+
+
+def trial(strategy: str = "none", *overrides: str, seed: int = 0, **parameters: object) -> Trial:
+    return Trial.of(strategy, "digits", seed, parameters, [*QUICK, *overrides])
+
+
+def test_three_lines_of_a_notebook_train_a_trial_and_leave_no_trace(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    score, loaded = json.loads(done.stdout)
+    assert 0 < score < 1
+    assert loaded == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_gives_the_same_bits_again_whatever_was_trained_between() -> None:
+    first = train_trial(trial())
+    train_trial(trial("rotating_undersampling", seed=3))
+    again = train_trial(trial())
+    assert np.array_equal(first.best.test, again.best.test)
+    assert first.epochs == again.epochs
+    timeless = {name: v for name, v in first.metrics.items() if name != "cost/train_seconds"}
+    assert timeless.items() <= again.metrics.items()
+
+
+def test_the_scores_are_those_of_the_logits_under_each_rule() -> None:
+    result = train_trial(trial("balanced_class_weight"))
+    assert set(result.test) == {"argmax", "prior_corrected", "tuned_threshold"}
+    for name, scores in result.test.items():
+        logits, _ = result.rules[name].apply(result.best.test)
+        expected = metrics.one("balanced_accuracy", result.tested.labels, logits, 0)
+        assert scores.overall["balanced_accuracy"] == pytest.approx(expected)
+    assert result.metrics["validation/balanced_accuracy"] == pytest.approx(result.validation_score)
+    assert len(result.tested.ids) == len(result.tested.labels) == len(result.best.test)
+
+
+def test_the_validation_score_is_that_of_the_network_that_is_tested() -> None:
+    """The head is changed after the last epoch: the curve's score is not what is tested."""
+    scores = {}
+    for tau in (0.1, 1.5):
+        result = train_trial(trial("tau_normalisation", tau=tau))
+        scores[tau] = result.validation_score
+        assert result.metrics["validation/balanced_accuracy"] == result.validation_score
+        assert result.head_transform is not None
+    assert scores[0.1] != scores[1.5]
+
+
+def test_epochs_can_be_watched_and_what_a_watcher_raises_ends_training() -> None:
+    class Enough(Exception):
+        pass
+
+    seen: list[Epoch] = []
+
+    def watch(epoch: Epoch) -> None:
+        seen.append(epoch)
+        if len(seen) == 2:
+            raise Enough
+
+    watched = trial()
+    with pytest.raises(Enough):
+        train_trial(watched, watch)
+    assert [epoch.number for epoch in seen] == [0, 1]
+    assert seen[1].examples_seen == 2 * len(watched.splits.train)
+    assert watched.splits.test.opened == 0
+
+
+def test_the_prior_is_that_of_the_phase_in_which_the_best_epoch_is() -> None:
+    result = train_trial(trial("deferred_reweighting", share=0.4, weights="balanced"))
+    assert result.phase in result.plan.phases
+    expected = effective_prior(result.plan, result.phase)
+    np.testing.assert_array_equal(result.prior.values, expected.values)
+
+
+def test_epochs_that_could_not_be_the_best_one_are_remarked_on() -> None:
+    deferred = train_trial(trial("deferred_reweighting", share=0.6))
+    retrained = train_trial(trial("classifier_retraining"))
+    said = "the best epoch is chosen after the first"
+    assert not any(said in line for line in deferred.remarks)
+    assert any(said in line for line in retrained.remarks)
+
+
+def test_another_number_of_threads_than_this_process_computes_with_is_refused() -> None:
+    with pytest.raises(UserError, match=r"computes with 1 threads already.* set train.threads=1"):
+        train_trial(trial("none", "train.threads=2"))
+
+
+def test_a_loss_that_diverges_fails_the_trial() -> None:
+    with pytest.raises(TrialFailed, match="epoch 1"):
+        train_trial(trial("none", "train.optimizer=sgd", "train.learning_rate=1000000.0"))
