@@ -78,7 +78,7 @@ def subject(
         raise UserError(f"strategy {strategy!r}: check one strategy at a time")
     else:
         ((name, kind),) = kinds(strategy, plugins)
-    given = dict(parameters or {})
-    if set(given) - set(kind.model_fields):
-        build(name, kind, given)  # says which is unknown, before any is missed
-    return Subject(name, kind, given)
+    chosen = dict(parameters or {})
+    if set(chosen) - set(kind.model_fields):
+        build(name, kind, chosen)  # says which is unknown, before any is missed
+    return Subject(name, kind, chosen)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness import Range, Strategy
 from harness.errors import UserError
-from strategies.online_augmentation import told_apart
+from strategies.online_augmentation import giveaways
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,8 @@ class OfflineAugmentation(Strategy):
         joined = train.joined(made)
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
         often = 1.0 - train.counts / joined.counts
-        told = told_apart("offline_augmentation", train.class_names, often)
-        return replace(base, train=joined, notes=(*base.notes, note, *told))
+        warning = giveaways("offline_augmentation", train.class_names, often)
+        return replace(base, train=joined, notes=(*base.notes, note, *warning))
 
     def _parents(self, train: Examples, rng: np.random.Generator) -> np.ndarray:
         """Choose the images to alter: all of a class before any twice."""

@@ -88,9 +88,9 @@ def by_components(train: Examples, components: int, neighbors: int, seed: int, w
         def fit(self, inputs: Any, labels: Any = None) -> Any:
             return super().fit(self.project(inputs), labels)
 
-        def kneighbors(self, inputs: Any = None, *given: Any, **named: Any) -> Any:
+        def kneighbors(self, inputs: Any = None, *arguments: Any, **named: Any) -> Any:
             found = None if inputs is None else self.project(inputs)
-            return super().kneighbors(found, *given, **named)
+            return super().kneighbors(found, *arguments, **named)
 
     return ByComponents(projection(train, components, seed, who).transform, neighbors)
 

@@ -68,11 +68,11 @@ class OnlineAugmentation(Strategy):
         flips = ["horizontal" in self.flip, "vertical" in self.flip]
         parameters = {"often": often, "amounts": np.array(amounts), "flips": np.array(flips)}
         changed = base.in_every_phase(batch_transform=BatchTransform(altered, parameters))
-        told = told_apart("online_augmentation", train.class_names, often)
-        return replace(changed, notes=(*changed.notes, *told))
+        warning = giveaways("online_augmentation", train.class_names, often)
+        return replace(changed, notes=(*changed.notes, *warning))
 
 
-def told_apart(strategy: str, class_names: tuple[str, ...], often: np.ndarray) -> tuple[str, ...]:
+def giveaways(strategy: str, class_names: tuple[str, ...], often: np.ndarray) -> tuple[str, ...]:
     """Say if nearly all that is visited of one class, and nothing of another, is altered.
 
     Then a network can tell the classes by the traces of altering, which no test image has.

@@ -75,9 +75,9 @@ class Smote(Strategy):
         plan = replace(base, train=joined, notes=(*base.notes, *notes, done))
         if len(kept) == len(train):
             return plan
-        told = f"smote: {self.sampler} removed {len(train) - len(kept)} of the training examples"
+        note = f"smote: {self.sampler} removed {len(train) - len(kept)} of the training examples"
         positions = np.concatenate([kept, np.arange(len(train), len(joined))])
-        return replace(plan.in_every_phase(sampler=Selected(positions)), notes=(*plan.notes, told))
+        return replace(plan.in_every_phase(sampler=Selected(positions)), notes=(*plan.notes, note))
 
     def _kind(self) -> type[Any]:
         import inspect
@@ -161,17 +161,17 @@ class Smote(Strategy):
         from imblearn.over_sampling import SMOTE
 
         accepted = inspect.signature(kind).parameters
-        given: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "k_neighbors": neighbors,
             "n_neighbors": neighbors,
             "random_state": seed,
         }
         if "smote" in accepted:
             strategy = self.options.get("sampling_strategy", "auto")
-            given["smote"] = SMOTE(
+            arguments["smote"] = SMOTE(
                 k_neighbors=neighbors, random_state=seed, sampling_strategy=strategy
             )
-        fitting = {key: value for key, value in given.items() if key in accepted}
+        fitting = {key: value for key, value in arguments.items() if key in accepted}
         try:
             return kind(**fitting, **self.options)
         except TypeError as error:

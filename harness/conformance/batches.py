@@ -40,15 +40,17 @@ def transformed(transform: BatchTransform, inputs: Array, labels: Integers, seed
     """
     from harness.training.framework import tf
 
-    given = {name: np.asarray(value, np.float32) for name, value in transform.parameters.items()}
-    shapes = tuple(sorted((name, value.shape) for name, value in given.items()))
+    parameters = {
+        name: np.asarray(value, np.float32) for name, value in transform.parameters.items()
+    }
+    shapes = tuple(sorted((name, value.shape) for name, value in parameters.items()))
     try:
         step = _compiled(transform.function, inputs.shape[1:], shapes)
         made, targets = step(
             tf.constant(inputs, tf.float32),
             tf.constant(labels, tf.int32),
             tf.constant([seed, 7], tf.int32),
-            {name: tf.constant(value) for name, value in given.items()},
+            {name: tf.constant(value) for name, value in parameters.items()},
         )
     except Exception as error:  # a stranger's transform may fail in any way
         raise Broken(

@@ -19,8 +19,8 @@ def graded(loss: Loss, labels: Integers, logits: Array) -> tuple[Array, Array]:
     Compiled once for a function and its parameters' shapes, as in training. Raises Broken where
     the function can't be compiled, called or differentiated.
     """
-    given = {name: np.asarray(value, np.float32) for name, value in loss.parameters.items()}
-    shapes = tuple(sorted((name, value.shape) for name, value in given.items()))
+    parameters = {name: np.asarray(value, np.float32) for name, value in loss.parameters.items()}
+    shapes = tuple(sorted((name, value.shape) for name, value in parameters.items()))
     from harness.training.framework import tf
 
     try:
@@ -28,7 +28,7 @@ def graded(loss: Loss, labels: Integers, logits: Array) -> tuple[Array, Array]:
         values, slope = step(
             tf.constant(labels, tf.int32),
             tf.constant(logits, tf.float32),
-            {name: tf.constant(value) for name, value in given.items()},
+            {name: tf.constant(value) for name, value in parameters.items()},
         )
     except Exception as error:  # a stranger's loss may fail in any way
         raise Broken(

@@ -24,18 +24,18 @@ def effect(plan: Plan, losses: bool = True) -> Effect:
     Without `losses`, their values are left out, and no framework is loaded.
     """
     parts: dict[str, Any] = {"train": content(plan.train)}
-    told = dict(describe(plan))
-    phases = told.pop("phases")
-    parts |= told | {"number of phases": len(phases)}
+    description = dict(describe(plan))
+    phases = description.pop("phases")
+    parts |= description | {"number of phases": len(phases)}
     for number, phase in enumerate(plan.phases):
         where = f"phases[{number}]"
         parts |= {f"{where}.{key}": value for key, value in phases[number].items()}
         parts[f"{where}.sampler's passes"] = passes(plan, phase)
         if phase.class_weight is not None:
             parts[f"{where}.class_weight, every epoch"] = phase.class_weight.values.tolist()
-        given = phase.batch_transform.parameters
+        parameters = phase.batch_transform.parameters
         parts[f"{where}.batch_transform, parameters"] = {
-            key: np.asarray(value).tolist() for key, value in given.items()
+            key: np.asarray(value).tolist() for key, value in parameters.items()
         }
         if losses:
             parts[f"{where}.loss, values"] = loss_values(plan, phase)

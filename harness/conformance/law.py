@@ -46,5 +46,5 @@ def judge(law: Law, subject: Subject) -> Verdict:
     except Refused:
         raise
     except Exception as error:  # a stranger's strategy may fail in any way
-        said = f"the check ended in {in_one_line(error)}; mend what breaks before it first"
-        return Verdict(law.name, False, said)
+        message = f"the check ended in {in_one_line(error)}; mend what breaks before it first"
+        return Verdict(law.name, False, message)

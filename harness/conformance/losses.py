@@ -28,7 +28,7 @@ def _losses(subject: Subject, searched: bool = False) -> Iterator[Found]:
     chosen = sorted(subject.planned(), key=lambda each: len(each.case.counts))
     for planned in {each.case: each for each in (chosen[0], chosen[-1])}.values():
         case = planned.case
-        for point in points(subject.kind, case.class_names, subject.given) if searched else [{}]:
+        for point in points(subject.kind, case.class_names, subject.chosen) if searched else [{}]:
             try:
                 plan = subject.plan_at(case, point)
             except Exception:  # another law speaks of it

@@ -89,8 +89,8 @@ def _same_batches(base: Plan, transform: BatchTransform) -> bool:
     first = np.arange(min(64, len(base.train)))
     inputs, labels = scaled(base.train, first), base.train.labels[first]
     made = transformed(transform, inputs, labels, seed=1)
-    own = np.eye(base.train.n_classes)[labels]
-    return np.array_equal(made.inputs, inputs) and np.allclose(made.mass(len(own[0])), own)
+    one_hot = np.eye(base.train.n_classes)[labels]
+    return np.array_equal(made.inputs, inputs) and np.allclose(made.mass(len(one_hot[0])), one_hot)
 
 
 def _same_head(base: Plan, transform: HeadTransform) -> bool:

@@ -25,10 +25,10 @@ def _renumbers(subject: Subject) -> None:
     for planned in subject.planned():
         order = np.roll(np.arange(planned.base.train.n_classes), 1)
         base = renumbered(planned.base, order)
-        given = subject.parameters(planned.base)
+        parameters = subject.parameters(planned.base)
         moved = {
             key: _renumbered_keys(value, planned.case.class_names, order)
-            for key, value in given.items()
+            for key, value in parameters.items()
         }
         try:
             after = plan_of(subject.strategy(base, **moved), base)

@@ -53,8 +53,8 @@ def _corners(ends: Sequence[list[Any]]) -> list[tuple[Any, ...]]:
 
 def shown(point: Mapping[str, Any]) -> str:
     """Return a point as text."""
-    said = (f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())
-    return ", ".join(said) or "the defaults"
+    pairs = (f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in point.items())
+    return ", ".join(pairs) or "the defaults"
 
 
 def whole(kind: type[Strategy], key: str) -> bool:

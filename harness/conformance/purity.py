@@ -90,7 +90,7 @@ def _inputs_stay(subject: Subject) -> None:
 
 
 def _stays(strategy: Strategy, base: Plan, case: str) -> None:
-    before, told = snapshot(base), strategy.model_dump_json()
+    before, fields = snapshot(base), strategy.model_dump_json()
     plan = plan_of(strategy, base)
     for phase in plan.phases:
         next(phase.sampler.passes(plan.train.labels, np.random.default_rng(0)))
@@ -101,7 +101,7 @@ def _stays(strategy: Strategy, base: Plan, case: str) -> None:
             f"plan() changes its input: {changed[0]} ({case}); other strategies see the same "
             "arrays: copy before changing, and return dataclasses.replace(base, …)"
         )
-    if strategy.model_dump_json() != told:
+    if strategy.model_dump_json() != fields:
         raise Broken(
             "plan() changes the strategy's own parameters, by which its trial is recorded; "
             "work on a copy of them"

@@ -29,9 +29,9 @@ def _survives(subject: Subject) -> None:
 def _as_json(subject: Subject, planned: Planned) -> None:
     strategy = planned.strategy
     try:
-        told = strategy.model_dump(mode="json")
-        json.dumps(told, allow_nan=False)
-        again = build(subject.name, subject.kind, told)
+        document = strategy.model_dump(mode="json")
+        json.dumps(document, allow_nan=False)
+        again = build(subject.name, subject.kind, document)
     except Exception as error:  # whatever pydantic meets in a stranger's class
         raise Broken(
             f"its recorded parameters can't be read back: {in_one_line(error)}; use fields of "

@@ -24,13 +24,13 @@ def _ranges_are_valid(subject: Subject) -> str | None:
 
 
 def _of_range(mark: Range | PerClass) -> str | None:
-    said = f"its range goes from {mark.low} to {mark.high}"
+    message = f"its range goes from {mark.low} to {mark.high}"
     if not (np.isfinite(mark.low) and np.isfinite(mark.high)):
-        return f"{said}; give finite ends"
+        return f"{message}; give finite ends"
     if mark.low >= mark.high:
-        return f"{said}; the low end must lie below the high one"
+        return f"{message}; the low end must lie below the high one"
     if (mark.log or isinstance(mark, PerClass)) and mark.low <= 0:
-        return f"{said} on a log scale or for weights; the low end must lie above 0"
+        return f"{message} on a log scale or for weights; the low end must lie above 0"
     return None
 
 
@@ -61,7 +61,7 @@ def _of_default(subject: Subject, key: str, mark: Range | Choice | PerClass) -> 
 def _every_point_gives_a_plan(subject: Subject) -> str | None:
     marks = searched(subject.kind)
     for planned in subject.planned():
-        for point in filter(None, points(subject.kind, planned.case.class_names, subject.given)):
+        for point in filter(None, points(subject.kind, planned.case.class_names, subject.chosen)):
             wrong = _at(subject, planned.case, point)
             if wrong is not None:
                 raise Broken(f"at {shown(point)}, {wrong} ({planned.case.name})")
@@ -72,12 +72,12 @@ def _at(subject: Subject, case: Case, point: dict[str, Any]) -> str | None:
     try:
         plan = subject.plan_at(case, point)
     except UserError as error:
-        said = str(error)
-        if "\n" not in said and any(key in said for key in point):
+        message = str(error)
+        if "\n" not in message and any(key in message for key in point):
             return None
         return (
-            f"which its range allows, it is refused without naming a parameter in one line ({said}"
-            "); narrow the range, or name in the message the parameter that can't be so"
+            f"which its range allows, it is refused without naming a parameter in one line "
+            f"({message}); narrow the range, or name in the message the parameter that can't be so"
         )
     except Exception as error:  # a stranger's strategy may fail in any way
         return (

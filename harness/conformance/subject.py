@@ -39,7 +39,7 @@ class Subject:
 
     name: str
     kind: type[Strategy]
-    given: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
     _kept: list[Planned] = field(default_factory=list, repr=False)
     _points: dict[str, Plan | Exception] = field(default_factory=dict, repr=False)
 
@@ -51,11 +51,11 @@ class Subject:
 
         """
         required = [key for key, info in self.kind.model_fields.items() if info.is_required()]
-        if not set(required) - set(self.given):
-            return dict(self.given)
+        if not set(required) - set(self.chosen):
+            return dict(self.chosen)
         points = self.kind.known_points(base)
         stand_in = {key: v for key, v in (points[0] if points else {}).items() if key in required}
-        chosen = stand_in | dict(self.given)
+        chosen = stand_in | dict(self.chosen)
         for key in required:
             if key not in chosen:
                 raise Refused(
@@ -107,10 +107,10 @@ class Subject:
                 except Exception as error:  # a stranger's strategy may fail in any way
                     reasons.append(error)
             if not self._kept:
-                said = f"{CASES[0].name}: {in_one_line(reasons[0])}"
+                message = f"{CASES[0].name}: {in_one_line(reasons[0])}"
                 if all(isinstance(each, UserError) for each in reasons):
-                    raise Refused(f"strategy {self.name!r} refuses every case ({said})")
-                raise NoPlan(f"not checked, for no case gives a plan ({said})")
+                    raise Refused(f"strategy {self.name!r} refuses every case ({message})")
+                raise NoPlan(f"not checked, for no case gives a plan ({message})")
         return tuple(self._kept)
 
 
@@ -125,8 +125,8 @@ def in_one_line(error: BaseException) -> str:
     text = str(error)
     if text.startswith("in user code"):  # TensorFlow's way to show where; what comes last
         text = text.strip().splitlines()[-1]
-    said = " ".join(text.split())[:300]
-    return said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
+    line = " ".join(text.split())[:300]
+    return line if isinstance(error, UserError) else f"{type(error).__name__}: {line}"
 
 
 @contextmanager

@@ -53,8 +53,8 @@ def complaint(plan: Any, base: Plan) -> str | None:
         (None if plan.phases else "the plan has no phases; keep at least one")
         or _of_examples(plan.train, base.train)
         or _of_settings(plan)
-        or next((said for phase in plan.phases if (said := _of_phase(plan, phase))), None)
-        or next((said for each in plan.head_transforms if (said := _of_head(plan, each))), None)
+        or next((line for phase in plan.phases if (line := _of_phase(plan, phase))), None)
+        or next((line for each in plan.head_transforms if (line := _of_head(plan, each))), None)
         or _of_whole(plan)
     )
 
@@ -146,14 +146,14 @@ def _of_loss(plan: Plan, loss: Loss) -> str | None:
 
 
 def _of_head(plan: Plan, transform: HeadTransform) -> str | None:
-    given = head(plan.train.n_classes)
+    head_before = head(plan.train.n_classes)
     name = f"the head transform {transform.name!r}"
     try:
-        made = [np.asarray(each, np.float64) for each in transform.function(*given)]
+        made = [np.asarray(each, np.float64) for each in transform.function(*head_before)]
     except Exception as error:  # a stranger's transform may fail in any way
         return f"{name} ends in {in_one_line(error)}; take kernel [D, C] and bias [C], return both"
     shapes = [list(each.shape) for each in made]
-    wanted = [list(each.shape) for each in given]
+    wanted = [list(each.shape) for each in head_before]
     if shapes != wanted:
         return (
             f"{name} makes {' and '.join(map(str, shapes))} of kernel {wanted[0]} and bias "

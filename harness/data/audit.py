@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.copies import Copies, told_contradictions, told_copies
+from harness.data.copies import Copies, contradictions_in_words, copies_in_words
 from harness.data.split import Splits
 
 
@@ -73,5 +73,5 @@ def identical(splits: Splits) -> Identical:
         "named_copies": copies.named_copies(everything),
         "named_contradictions": copies.named_contradictions(everything),
     }
-    told = (told_copies(copies, everything), told_contradictions(copies, everything))
-    return Identical(facts, tuple(f"{line} (see data.duplicates)" for line in told if line))
+    lines = (copies_in_words(copies, everything), contradictions_in_words(copies, everything))
+    return Identical(facts, tuple(f"{line} (see data.duplicates)" for line in lines if line))

@@ -14,9 +14,9 @@ from harness.data.stored import StoredRows
 
 def cache_directory() -> Path:
     """Return where made arrays are kept: `HARNESS_CACHE`, else the user's cache directory."""
-    given = os.environ.get("HARNESS_CACHE")
-    if given:
-        return Path(given)
+    configured = os.environ.get("HARNESS_CACHE")
+    if configured:
+        return Path(configured)
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "imbalance-harness"
 

@@ -23,7 +23,7 @@ def named_class(name: str | int, class_names: Sequence[str], where: str = "") ->
     raise UserError(f"{where}: " * bool(where) + unknown("class", text, class_names))
 
 
-def per_class(where: str, given: Mapping[str | int, float], class_names: Sequence[str]) -> Floats:
+def per_class(where: str, numbers: Mapping[str | int, float], class_names: Sequence[str]) -> Floats:
     """Return one positive number for each class, `[C]`, from a mapping by name or index.
 
     Raises:
@@ -31,7 +31,7 @@ def per_class(where: str, given: Mapping[str | int, float], class_names: Sequenc
 
     """
     values = np.full(len(class_names), np.nan)
-    for key, value in given.items():
+    for key, value in numbers.items():
         index = named_class(key, class_names, where)
         name = class_names[index]
         if not np.isnan(values[index]):

@@ -140,9 +140,9 @@ def _refuse(copies: Copies) -> None:
     everything = np.ones(len(copies.copy), np.bool_)
     if not copies.copy.any():
         return
-    told = [told_copies(copies, everything), told_contradictions(copies, everything)]
+    notes = [copies_in_words(copies, everything), contradictions_in_words(copies, everything)]
     raise UserError(
-        f"data.duplicates is error: {'; '.join(line for line in told if line)}; remove them, or "
+        f"data.duplicates is error: {'; '.join(line for line in notes if line)}; remove them, or "
         "let data.duplicates: drop do so"
     )
 
@@ -152,19 +152,19 @@ def _notes(copies: Copies, dropped: Booleans, train: Booleans) -> list[str]:
     leaked = int((dropped & ~train).sum())
     lines = []
     if plain.any():
-        lines.append(f"{DROPPED} train: {told_copies(copies, plain)}")
+        lines.append(f"{DROPPED} train: {copies_in_words(copies, plain)}")
     if mixed.any():
         count = int(mixed.sum())
         lines.append(
             f"{DROPPED} train: {count} example{'s' * (count != 1)}, because "
-            f"{told_contradictions(copies, mixed)}"
+            f"{contradictions_in_words(copies, mixed)}"
         )
     if leaked:
         lines.append(f"{DROPPED} validation: {leaked}, because the test set has the same")
     return lines
 
 
-def told_copies(copies: Copies, among: Booleans) -> str:
+def copies_in_words(copies: Copies, among: Booleans) -> str:
     """Return how many of these are exact copies of others, the first few by name, or nothing."""
     count = int((copies.copy & among).sum())
     if not count:
@@ -174,7 +174,7 @@ def told_copies(copies: Copies, among: Booleans) -> str:
     return f"{count:,} {are} of another one{_listed(pairs, count)}"
 
 
-def told_contradictions(copies: Copies, among: Booleans) -> str:
+def contradictions_in_words(copies: Copies, among: Booleans) -> str:
     """Return how many inputs of these stand under several labels, the first few by name."""
     count = copies.n_contradictions(among)
     if not count:

@@ -84,10 +84,12 @@ class _Aim:
 
 def _refuse_few_groups(examples: Examples, groups: Groups, cuts: int) -> None:
     for label, name in enumerate(examples.class_names):
-        own = np.unique(groups.places[examples.labels == label])
-        if len(own) <= cuts:
-            which = ", ".join(repr(groups.names[place]) for place in own)
-            has = f"{len(own)} group{'s' * (len(own) != 1)}{f' ({which})' if which else ''}"
+        of_class = np.unique(groups.places[examples.labels == label])
+        if len(of_class) <= cuts:
+            which = ", ".join(repr(groups.names[place]) for place in of_class)
+            has = (
+                f"{len(of_class)} group{'s' * (len(of_class) != 1)}{f' ({which})' if which else ''}"
+            )
             raise UserError(
                 f"class {name!r} lives in {has}, but no group may stand in two of the "
                 f"{cuts + 1} splits to be made here; give it at least {cuts + 1} groups, or leave "

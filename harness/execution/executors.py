@@ -67,8 +67,8 @@ class Workers(ProcessPoolExecutor):
             self._listener.join()
 
     def _listen(self, on_epoch: OnEpoch) -> None:
-        while (told := self._told.get()) is not None:
-            on_epoch(*told)
+        while (epoch := self._told.get()) is not None:
+            on_epoch(*epoch)
 
 
 def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:

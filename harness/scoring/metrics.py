@@ -102,19 +102,20 @@ def from_confusion(metric: str, confusion: Integers) -> Float64s:
 
 def from_counts(metric: str, hits: Integers, support: Integers, predicted: Integers) -> Float64s:
     """Return a label-based metric from how often, `[..., C]`, a class is right, true, predicted."""
-    right, true, said = (
+    right, true, claimed = (
         counts.astype(np.float64) for counts in np.broadcast_arrays(hits, support, predicted)
     )
     if metric == "mcc":
-        return _mcc(right, true, said)
+        return _mcc(right, true, claimed)
     if metric == "balanced_accuracy":
         return _mean(_ratio(right, true), true > 0)
     if metric == "f1_macro":
-        return _mean(_ratio(2 * right, true + said), true + said > 0)
+        return _mean(_ratio(2 * right, true + claimed), true + claimed > 0)
     if metric == "f1_weighted":
-        return _ratio((_ratio(2 * right, true + said) * true).sum(axis=-1), true.sum(axis=-1))
+        weighted = _ratio(2 * right, true + claimed) * true
+        return _ratio(weighted.sum(axis=-1), true.sum(axis=-1))
     if metric == "g_mean":
-        return _geometric_mean(_ratio(right, true), true + said > 0)
+        return _geometric_mean(_ratio(right, true), true + claimed > 0)
     raise ValueError(f"{metric!r} does not follow from a confusion matrix")
 
 

@@ -24,8 +24,8 @@ def broken(kind: Any) -> str:
     try:
         inspect.signature(kind.plan).bind("self", "base", "rng")
     except TypeError:
-        given = inspect.signature(kind.plan)
-        return f"{kind.__name__}.plan must take (self, base, rng), not {given}"
+        signature = inspect.signature(kind.plan)
+        return f"{kind.__name__}.plan must take (self, base, rng), not {signature}"
     if not kind.__pydantic_complete__:
         return (
             f"an annotation of {kind.__name__} names a type that isn't defined in its module; "

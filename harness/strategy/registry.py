@@ -71,8 +71,8 @@ def registry(plugins: Iterable[Path] = ()) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     files = {path.resolve(): path for path in plugins}
-    given = [entry for path in files.values() for entry in _in_file(path)]
-    for entry in [*_installed(), *given]:
+    from_files = [entry for path in files.values() for entry in _in_file(path)]
+    for entry in [*_installed(), *from_files]:
         other = found.get(entry.name)
         found[entry.name] = entry if other is None else _doubled(other, entry)
     return found

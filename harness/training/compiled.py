@@ -118,13 +118,13 @@ class CompiledNetwork:
         Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
         seeds of the phase's batch transform int32 `[S, 2]`.
         """
-        given = constants(phase.loss.parameters), constants(phase.batch_transform.parameters)
-        losses: Array = self._compiled(phase, given)(
+        parameters = constants(phase.loss.parameters), constants(phase.batch_transform.parameters)
+        losses: Array = self._compiled(phase, parameters)(
             *batches,
             tf.constant(class_weight.astype(np.float32)),
             tf.constant(learning_rates.astype(np.float32)),
             tf.constant(seeds),
-            *given,
+            *parameters,
         )
         return losses
 
@@ -179,17 +179,17 @@ class CompiledNetwork:
             self._optimizers[trainable] = optimizer, tf.function(_zeroing(optimizer.variables))
         return self._optimizers[trainable][0]
 
-    def _compiled(self, phase: Phase, given: tuple[Mapping[str, Any], ...]) -> Any:
+    def _compiled(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
         shapes = tuple(
-            tuple(sorted((name, tuple(value.shape)) for name, value in parameters.items()))
-            for parameters in given
+            tuple(sorted((name, tuple(value.shape)) for name, value in each.items()))
+            for each in parameters
         )
         key = (phase.loss.function, phase.batch_transform.function, phase.trainable, shapes)
         if key not in self._steps:
-            self._steps[key] = self._compile(phase, given)
+            self._steps[key] = self._compile(phase, parameters)
         return self._steps[key]
 
-    def _compile(self, phase: Phase, given: tuple[Mapping[str, Any], ...]) -> Any:
+    def _compile(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
         return compiled_steps(
             lambda inputs, training: self.model(inputs, training=training) * self._scale,
             self._variables(phase.trainable),
@@ -203,7 +203,7 @@ class CompiledNetwork:
                 tf.TensorSpec([None, 2], tf.int32),
                 *(
                     {name: tf.TensorSpec(value.shape, tf.float32) for name, value in each.items()}
-                    for each in given
+                    for each in parameters
                 ),
             ],
         )

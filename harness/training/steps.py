@@ -39,9 +39,9 @@ def compiled_steps(
     loss, transform = phase.loss.function, phase.batch_transform.function
     everything = phase.trainable == "all"
 
-    def step(batch: tuple[Any, Any, Any], class_weight: Any, given: tuple[Any, Any]) -> Any:
+    def step(batch: tuple[Any, Any, Any], class_weight: Any, parameters: tuple[Any, Any]) -> Any:
         inputs, labels, seed = batch
-        of_loss, of_transform = given
+        of_loss, of_transform = parameters
         inputs, targets = transform(scaled(inputs), labels, seed, of_transform)
         with tf.GradientTape() as tape:
             logits = logits_of(inputs, everything)
@@ -54,13 +54,13 @@ def compiled_steps(
         return mean
 
     def steps(
-        inputs: Any, labels: Any, class_weight: Any, rates: Any, seeds: Any, *given: Any
+        inputs: Any, labels: Any, class_weight: Any, rates: Any, seeds: Any, *parameters: Any
     ) -> Any:
         losses = tf.TensorArray(tf.float32, size=tf.shape(labels)[0])
         for number in tf.range(tf.shape(labels)[0]):
             optimizer.learning_rate.assign(rates[number])
             batch = inputs[number], labels[number], seeds[number]
-            losses = losses.write(number, step(batch, class_weight, given))
+            losses = losses.write(number, step(batch, class_weight, parameters))
         return losses.stack()
 
     return tf.function(steps, input_signature=signature)

@@ -21,8 +21,8 @@ def threads_for(experiment: Experiment, input_shape: tuple[int, ...]) -> int:
     chosen = experiment.train.threads
     if chosen != "auto":
         return chosen
-    if given := os.environ.get(VARIABLE, ""):
-        return int(given)
+    if configured := os.environ.get(VARIABLE, ""):
+        return int(configured)
     small = experiment.train.batch_size * prod(input_shape) <= SMALL_BATCH
     return 1 if small else cores()
 

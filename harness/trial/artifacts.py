@@ -92,8 +92,8 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
 
 def _draw_figures(folder: Path, result: TrialResult) -> None:
     """Draw the figures of the test set under the plan's own decision rule."""
-    own = result.plan.decision
-    scores, rule = result.test[own], result.rules[own]
+    name = result.plan.decision
+    scores, rule = result.test[name], result.rules[name]
     draw(
         folder,
         Evaluation(

@@ -106,8 +106,8 @@ class TrialResult:
         names = self.class_names
         numbers = self._costs() | _flat("validation", self.validation, names)
         for rule, scores in self.test.items():
-            own = rule == self.plan.decision
-            numbers |= _flat("test" if own else f"test_{rule}", scores, names)
+            prefix = "test" if rule == self.plan.decision else f"test_{rule}"
+            numbers |= _flat(prefix, scores, names)
         return numbers | {f"test_last/{name}": v for name, v in self.last_test.overall.items()}
 
     def _costs(self) -> dict[str, float]:

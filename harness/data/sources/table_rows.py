@@ -122,9 +122,9 @@ def _chosen(header: Sequence[str], section: TableData) -> dict[str, str]:
         "group": section.group_column,
     }
     chosen: dict[str, str] = {}
-    for role, given in wanted.items():
-        name = role if given is None else given
-        if name is False or (given is None and name not in header):
+    for role, column in wanted.items():
+        name = role if column is None else column
+        if name is False or (column is None and name not in header):
             continue
         if name not in header:
             raise UserError(
