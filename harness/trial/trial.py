@@ -1,17 +1,22 @@
 """A trial: one experiment, strategy and seed; what is recorded of it, and how it is found again."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from harness.config.experiment import Experiment
 from harness.data.split import Splits
 from harness.strategy.stack import Stack
-from harness.tracking.store import RecordedRun, Store
 from harness.training.networks import code_digest
 from harness.training.threads import threads_for
 from harness.trial.fingerprint import conditions, fingerprint
+
+if TYPE_CHECKING:
+    from harness.tracking.store import RecordedRun, Store
 
 
 @dataclass(frozen=True, eq=False)
