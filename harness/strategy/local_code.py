@@ -1,10 +1,10 @@
 """Code that the user names by its place: a module there, imported apart from all else.
 
-The module and what it imports from its folder live in a package of their own, whose name is a
-digest of all that source. An edit of any of it therefore gives new modules, never those of before,
-while what runs already keeps its own, also where a function imports something only when it is
-called. Two folders may have modules of one name, and nobody else's imports find either. Modules
-that it imports from elsewhere are shared with the rest of the process, as always.
+The module and what it imports from its folder live in a package of their own, named by a digest of
+all those files. An edit of any of them therefore gives new modules, never those of before, while
+what runs already keeps the text that it began with, also where a function imports something only
+when it is called. Two folders may have modules of one name, and nobody else's imports find either.
+Modules that it imports from elsewhere are shared with the rest of the process, as always.
 """
 
 import builtins
@@ -13,6 +13,7 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -21,10 +22,24 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from harness.errors import reason
-from harness.strategy.source import Module, Source
+from harness.strategy.source import Module, Source, Text
 
 PREFIX = "harness_local_"
-_packages: dict[str, Source] = {}
+
+
+@dataclass(frozen=True)
+class _Package:
+    """What the modules of a package consist of, and their text when it was made."""
+
+    source: Source
+    text: Text
+
+    @property
+    def root(self) -> Module:
+        return self.source.roots[0]
+
+
+_packages: dict[str, _Package] = {}
 
 
 class BrokenFile(Exception):
@@ -50,26 +65,37 @@ def load(module: Module) -> ModuleType:
 
 
 def alone(file: Path) -> Module:
-    """Return the module that a file is by itself, in no package."""
-    return Module(file.stem.replace(".", "_"), file.resolve())
+    """Return the module that a file is by itself, in no package but one that it begins."""
+    place = file.resolve()
+    stem = place.parent.name if place.stem == "__init__" else place.stem
+    return Module(stem.replace(".", "_"), place)
 
 
-def module_of(name: str) -> Module | None:
-    """Return what was loaded as a module of this name; None if it was imported by other means."""
-    source = _packages.get(name.partition(".")[0])
-    return source.roots[0] if source else None
+def digest_of_loaded(name: str) -> str | None:
+    """Return the digest of what was loaded as a module of this name, whatever its files hold now.
+
+    None: the module was imported by other means.
+    """
+    package = _packages.get(name.partition(".")[0])
+    return package.text.digest if package else None
 
 
 def _package(module: Module) -> str:
-    """Return the name of the package for a module with its present source."""
+    """Return the name of the package for a module as its files are now.
+
+    Comments count, unlike in a digest of source: they move the lines that a traceback names.
+    """
     source = Source((module,), siblings=True)
-    facts = [str(module.file), module.name, source.digest]
-    name = PREFIX + hashlib.blake2b("\0".join(facts).encode(), digest_size=8).hexdigest()
+    text = source.read()
+    place = f"{module.name}\0{module.file}".encode()
+    contents = [text.contents[name] for name in sorted(text.contents)]
+    facts = [hashlib.blake2b(each, digest_size=8).digest() for each in (place, *contents)]
+    name = PREFIX + hashlib.blake2b(b"".join(facts), digest_size=8).hexdigest()
     if name not in sys.modules:
         package = ModuleType(name, "Code that the user named by its place.")
         package.__path__ = [str(module.home)]
         sys.modules[name] = package
-        _packages[name] = source
+        _packages[name] = _Package(source, text)
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
     return name
@@ -84,7 +110,7 @@ class _Finder(MetaPathFinder):
         package, _, inner = fullname.partition(".")
         if package not in _packages or not inner:
             return None
-        root = _packages[package].roots[0]
+        root = _packages[package].root
         if inner == root.name:
             spec = spec_from_file_location(fullname, root.file)
         else:
@@ -97,12 +123,15 @@ class _Finder(MetaPathFinder):
 class _Loader(SourceFileLoader):
     """Runs a module whose import statements find its siblings in the module's own package.
 
-    It always compiles the file: two edits within a second can have one time and size, by which
-    compiled files are told apart.
+    It compiles the text that the package was named by, also when the file has been edited since.
+    Python's compiled files would not do: they are told apart by size and full seconds.
     """
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        package, _, inner = fullname.partition(".")
+        content = _packages[package].text.contents.get(inner)
+        content = self.get_data(self.path) if content is None else content
+        return self.source_to_code(content, self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         package = module.__name__.partition(".")[0]
@@ -112,7 +141,7 @@ class _Loader(SourceFileLoader):
 
 def _importing(package: str) -> Callable[..., Any]:
     """Return what carries out the import statements of a package's modules."""
-    home_of = _packages[package].home_of
+    home_of = _packages[package].source.home_of
 
     def import_(
         name: str,

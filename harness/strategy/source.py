@@ -14,7 +14,7 @@ import importlib.util
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,6 +50,20 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Text:
+    """The files of modules and what they held when they were read, by the modules' names."""
+
+    files: Mapping[str, Path]
+    contents: Mapping[str, bytes]
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over the names and the syntax trees."""
+        lines = [f"{name} {_parsed(self.contents[name]).digest}\n" for name in sorted(self.files)]
+        return _digest("".join(lines).encode())
+
+
+@dataclass(frozen=True)
 class Source:
     """What some modules consist of.
 
@@ -61,35 +75,33 @@ class Source:
     siblings: bool = False
     apart_from: tuple[str, ...] = (ENGINE,)
 
-    @property
-    def digest(self) -> str:
-        """16 hexadecimal digits over the names and the syntax trees of all its modules."""
-        found = sorted(self.modules().items())
-        lines = [f"{name} {_parsed(_content(file)).digest}\n" for name, file in found]
-        return _digest("".join(lines).encode())
-
-    def modules(self) -> dict[str, Path]:
-        """Return the file of each module by its name."""
+    def read(self) -> Text:
+        """Read all its modules, as they are now."""
         importlib.invalidate_caches()  # a file may be a moment old
-        found = dict[str, Path]()
+        files, contents = dict[str, Path](), dict[str, bytes]()
         waiting = list(self.roots)
         while waiting:
             module = waiting.pop()
-            if module.name not in found:
-                found[module.name] = module.file
-                waiting += self._needed_by(module)
-        return found
+            if module.name not in files:
+                files[module.name] = module.file
+                contents[module.name] = _content(module.file)
+                waiting += self._needed_by(module, contents[module.name])
+        return Text(files, contents)
 
     def home_of(self, top: str) -> Path | None:
         """Return the root's folder in which a top-level name is found; None: it is elsewhere."""
         for root in self.roots:
-            if top == root.top or (self.siblings and _is_sibling(top, root.home)):
+            if top == root.top:
+                is_there = bool(root.package) or not _is_library(top)
+            else:
+                is_there = self.siblings and _is_sibling(top, root.home)
+            if is_there:
                 return root.home
         return None
 
-    def _needed_by(self, module: Module) -> Iterator[Module]:
+    def _needed_by(self, module: Module, content: bytes) -> Iterator[Module]:
         yield from self._run_by(module.package)
-        for level, name, names in _parsed(_content(module.file)).imports:
+        for level, name, names in _parsed(content).imports:
             base = _absolute(level, name, module.package)
             for each in [base, *(f"{base}.{inner}" for inner in names)] if base else ():
                 yield from self._run_by(each)
@@ -103,7 +115,7 @@ class Source:
         spec = _elsewhere(top) if home is None else PathFinder.find_spec(top, [str(home)])
         so_far = top
         while spec is not None:
-            file = Path(spec.origin) if spec.has_location and spec.origin else None
+            file = _file(spec)
             if file is not None and not self._follows(so_far, file):
                 return
             if file is not None:
@@ -121,9 +133,9 @@ class Source:
         return is_of_root or not _is_installed(file.parent)
 
 
-def digest_of_source(*roots: Module, siblings: bool = False) -> str:
-    """Return 16 hexadecimal digits over the source that modules consist of, see `Source`."""
-    return Source(roots, siblings).digest
+def digest_of_source(module: Module) -> str:
+    """Return 16 hexadecimal digits over the source that a module consists of, see `Source`."""
+    return Source((module,)).read().digest
 
 
 def located(name: str, folder: Path) -> Module | None:
@@ -135,7 +147,8 @@ def located(name: str, folder: Path) -> Module | None:
         if spec is None:
             return None
         places = list(spec.submodule_search_locations or [])
-    return Module(name, Path(spec.origin)) if spec and spec.has_location and spec.origin else None
+    file = _file(spec)
+    return Module(name, file) if file else None
 
 
 @dataclass(frozen=True)
@@ -191,6 +204,14 @@ def _absolute(level: int, name: str, package: str) -> str:
     return ".".join([*base, name] if name else base) if base else ""
 
 
+def _is_library(top: str) -> bool:
+    """Tell whether a top-level name is a library's, as where a file is called like what it uses."""
+    if top in sys.stdlib_module_names:
+        return True
+    file = _file(_elsewhere(top))
+    return file is not None and _is_installed(file.parent)
+
+
 def _is_sibling(top: str, home: Path) -> bool:
     if top in sys.stdlib_module_names or top in SHIPPED or _is_installed(home):
         return False
@@ -211,6 +232,10 @@ def _elsewhere(top: str) -> ModuleSpec | None:
     with suppress(ImportError, ValueError, AttributeError):
         return importlib.util.find_spec(top)
     return None
+
+
+def _file(spec: ModuleSpec | None) -> Path | None:
+    return Path(spec.origin) if spec and spec.has_location and spec.origin else None
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.experiment import Experiment
-from harness.strategy.local_code import module_of
+from harness.strategy.local_code import digest_of_loaded
 from harness.strategy.source import Module, Source, digest_of_source
 from harness.strategy.stack import Stack
 
@@ -73,10 +73,8 @@ def _code(kind: type) -> str:
     file = inspect.getsourcefile(kind)
     if file is None:
         return kind.__qualname__
-    local = module_of(kind.__module__)
-    if local is not None:
-        return digest_of_source(local, siblings=True)
-    return digest_of_source(Module(kind.__module__, Path(file)))
+    loaded = digest_of_loaded(kind.__module__)
+    return loaded or digest_of_source(Module(kind.__module__, Path(file)))
 
 
 def engine() -> Source:
@@ -97,4 +95,4 @@ def _name(file: Path) -> str:
 @lru_cache(maxsize=1)
 def _engine_code() -> str:
     """Digest the engine once for a process: it is what the process has imported."""
-    return engine().digest
+    return engine().read().digest

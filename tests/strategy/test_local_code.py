@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.strategy.local_code import BrokenFile, alone, load, module_of
+from harness.strategy.local_code import BrokenFile, alone, digest_of_loaded, load
 from harness.strategy.source import located
 
 
@@ -73,8 +73,15 @@ def test_a_module_of_a_package_is_imported_within_it(tmp_path: Path) -> None:
     module = load(found)
     assert (module.y, module.z) == (2, 2)
     assert inspect.getsourcefile(module) == str(found.file)
-    assert module_of(module.__name__) == found
-    assert module_of("json") is None
+
+
+def test_the_digest_is_of_what_was_loaded_and_blind_to_prose(tmp_path: Path) -> None:
+    before = digest_of_loaded(loaded(tmp_path, "x = 1").__name__)
+    module = loaded(tmp_path, "# prose\nx = 1")
+    assert digest_of_loaded(module.__name__) == before
+    write(tmp_path / "mine.py", "x = 2")
+    assert digest_of_loaded(module.__name__) == before
+    assert digest_of_loaded("json") is None
 
 
 def test_siblings_may_import_in_a_circle(tmp_path: Path) -> None:
@@ -82,9 +89,20 @@ def test_siblings_may_import_in_a_circle(tmp_path: Path) -> None:
     assert loaded(tmp_path, "import beside\nx = 1").beside.f() == 1
 
 
+def test_the_file_that_begins_a_package_may_import_from_it(tmp_path: Path) -> None:
+    write(tmp_path / "package/inner.py", "x = 1")
+    assert loaded(tmp_path / "package", "from .inner import x", "__init__").x == 1
+
+
 @pytest.mark.parametrize("name", ["my-net", "a.b", "class", "numbers"])
 def test_a_file_may_have_any_name(name: str, tmp_path: Path) -> None:
     assert loaded(tmp_path, "x = 1", name).x == 1
+
+
+@pytest.mark.parametrize("name", ["random", "keras"])
+def test_a_file_may_be_called_like_the_library_that_it_uses(name: str, tmp_path: Path) -> None:
+    module = loaded(tmp_path, f"import {name} as used", name)
+    assert module.used.__name__ == name
 
 
 @pytest.mark.parametrize(

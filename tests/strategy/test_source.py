@@ -17,8 +17,12 @@ def plugin(folder: Path, text: str) -> Module:
     return Module("mine", write(folder / "mine.py", text))
 
 
+def digest(root: Module) -> str:
+    return Source((root,), siblings=True).read().digest
+
+
 def names(*roots: Module, siblings: bool = True) -> set[str]:
-    return set(Source(roots, siblings).modules())
+    return set(Source(roots, siblings).read().files)
 
 
 @pytest.mark.parametrize(
@@ -87,12 +91,12 @@ def test_every_form_of_import_is_followed(statement: str, tmp_path: Path) -> Non
     write(tmp_path / "package/deeper.py", "from ..beside import x\nimport beside")
     write(tmp_path / "spread/part.py", "import beside")
     write(tmp_path / "spread/deep/part.py", "import beside")
-    before = digest_of_source(root, siblings=True)
+    before = digest(root)
     assert "beside" in names(root)
     write(beside, "x = 1  # one")
-    assert digest_of_source(root, siblings=True) == before
+    assert digest(root) == before
     write(beside, "x = 2")
-    assert digest_of_source(root, siblings=True) != before
+    assert digest(root) != before
 
 
 def test_a_packages_module_is_followed_by_relative_imports_and_its_parents(tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ def test_a_loaded_module_tells_where_it_is(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "loaded_by_hand", loaded)
     monkeypatch.setitem(sys.modules, "without_any_file", type(sys)("without_any_file"))
     root = plugin(tmp_path / "near", "import loaded_by_hand, without_any_file")
-    assert Source((root,)).modules() == {
+    assert Source((root,)).read().files == {
         "mine": root.file,
         "loaded_by_hand": tmp_path / "anywhere.py",
     }
@@ -198,9 +202,9 @@ def test_cycles_missing_modules_and_dead_links_do_no_harm(tmp_path: Path) -> Non
     )
     write(tmp_path / "other.py", "import mine, other")
     assert {"mine", "other"} <= names(root)
-    digest_of_source(root, siblings=True)
+    digest(root)
     root.file.unlink()
-    digest_of_source(root, siblings=True)
+    digest(root)
 
 
 def test_a_moved_checkout_has_the_same_digest(tmp_path: Path) -> None:
@@ -208,7 +212,7 @@ def test_a_moved_checkout_has_the_same_digest(tmp_path: Path) -> None:
     for place in ("a", "b/c"):
         write(tmp_path / place / "beside.py", "x = 1")
         root = plugin(tmp_path / place, "import beside")
-        digests.add(digest_of_source(root, siblings=True))
+        digests.add(digest(root))
     assert len(digests) == 1
 
 

@@ -88,7 +88,7 @@ def test_a_plugin_file_has_the_fingerprint_that_it_has_when_installed(
 
 
 def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
-    found = set(engine().modules())
+    found = set(engine().read().files)
     assert found >= {
         "harness.data.images.decode",
         "harness.data.sources.folder",
@@ -109,7 +109,7 @@ def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
 
 def test_all_that_strategies_can_import_from_the_engine_counts() -> None:
     homes = {f"harness.{home}" for home in harness._HOMES.values()}
-    assert homes - {"harness.comparison.records"} <= set(engine().modules())
+    assert homes - {"harness.comparison.records"} <= set(engine().read().files)
 
 
 def test_the_version_of_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
