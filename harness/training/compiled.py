@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,19 +31,23 @@ class Recipe:
     optimizer: str
     momentum: float
     decays: bool
+    network_from: Path | None = None
 
     @classmethod
-    def of(cls, network: str, train: Train, examples: Examples) -> "Recipe":
+    def of(
+        cls, network: str, train: Train, examples: Examples, network_from: Path | None = None
+    ) -> "Recipe":
         """Return the recipe for some examples."""
         return cls(
             network=network,
-            code=networks.code_digest(network),
+            code=networks.code_digest(network, network_from),
             input_shape=tuple(examples.inputs.shape[1:]),
             dtype=str(examples.inputs.dtype),
             n_classes=examples.n_classes,
             optimizer=train.optimizer,
             momentum=train.momentum,
             decays=train.weight_decay > 0,
+            network_from=network_from,
         )
 
 
@@ -161,7 +166,8 @@ class CompiledNetwork:
 
     def _fresh(self) -> Any:
         recipe = self.recipe
-        return networks.build(recipe.network, recipe.input_shape, recipe.n_classes)
+        shape, classes = recipe.input_shape, recipe.n_classes
+        return networks.build(recipe.network, shape, classes, recipe.network_from)
 
     def _logits(self, inputs: Any) -> Any:
         return self.model(scaled(inputs), training=False) * self._scale

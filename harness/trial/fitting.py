@@ -29,7 +29,8 @@ class Fitting:
         """Make the plan and take the network; raises UserError for parameters that don't fit."""
         base = base_plan(trial.splits.train, trial.experiment)
         plan = trial.strategy.plan(base, generator(trial.seed, "strategy"))
-        recipe = Recipe.of(trial.experiment.model.name, trial.experiment.train, plan.train)
+        model = trial.experiment.model
+        recipe = Recipe.of(model.name, trial.experiment.train, plan.train, model.network_from)
         network = compiled_network(recipe)
         network.check(plan)
         target = target_prior(trial.experiment.evaluation, trial.splits.train)
