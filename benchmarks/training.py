@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from timing import interleaved
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import Experiment, Model
 from harness.data import prepare
 from harness.data.examples import Examples
 from harness.plan.plan import base_plan
@@ -64,7 +64,7 @@ class Task:
 
     def network(self) -> CompiledNetwork:
         """Return a network of this task in which nothing is compiled yet."""
-        return CompiledNetwork(Recipe.of("small_cnn", self.experiment.train, self.train))
+        return CompiledNetwork(Recipe.of(Model(), self.experiment.train, self.train))
 
     def harness(self, network: CompiledNetwork) -> Contestant:
         """Return the harness' loop on a network."""
@@ -81,7 +81,7 @@ class Task:
 
     def model(self) -> Any:
         """Return a new Keras model, compiled as the harness trains it."""
-        model = Recipe.of("small_cnn", self.experiment.train, self.train)
+        model = Recipe.of(Model(), self.experiment.train, self.train)
         fresh = CompiledNetwork(model).model
         fresh.compile(
             keras.optimizers.Adam(self.experiment.train.learning_rate, weight_decay=0.0),

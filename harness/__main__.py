@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import TrialFailed, UserError
@@ -35,5 +36,16 @@ def _stop(line: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def _leave_current_directory() -> None:
+    """Take back that `python -m` looks for modules in the current directory before all others.
+
+    What happens to lie there is no code that anybody asked for. What the environment adds to the
+    path comes after, and stays.
+    """
+    if not sys.flags.safe_path and sys.path[:1] == [str(Path.cwd())]:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_current_directory()
     main()

@@ -15,6 +15,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with strategies. Repeatable.")
 ]
+NetworkFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE_OR_FOLDER",
+        help="Where the function is that model.name names, if not installed.",
+    ),
+]
 
 LARGEST_SEED = 2**32 - 1  # NumPy's own limit for the generator that Keras seeds
 
@@ -40,6 +47,7 @@ def run(
         int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and weights.")
     ] = 0,
     plugin: Plugins = None,
+    network_from: NetworkFrom = None,
     fresh: Annotated[bool, typer.Option(help="Run again even if it is recorded.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +57,7 @@ def run(
     from harness.strategy.registry import resolve
 
     stack = resolve(strategy, parameters(parameter or []), plugin or [])
-    experiment = load(config, overrides or [])
+    experiment = load(config, overrides or [], network_from)
     document = run_one(experiment, stack, seed, fresh, show=not as_json)
     if as_json:
         _print_json(document)
@@ -78,6 +86,7 @@ def compare(
     ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
+    network_from: NetworkFrom = None,
     tune: Annotated[
         int | None, typer.Option(min=1, help="Tune every strategy first, with so many trials.")
     ] = None,
@@ -98,7 +107,7 @@ def compare(
 
     setups = [
         setup(
-            load(config, overrides or []),
+            load(config, overrides or [], network_from),
             names or [],
             parameters(parameter or []),
             plugin or [],
@@ -141,6 +150,7 @@ def tune(
     ] = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
+    network_from: NetworkFrom = None,
     as_json: Json = False,
 ) -> None:
     """Search for a strategy's best parameters on validation; the test set stays sealed."""
@@ -149,12 +159,13 @@ def tune(
     from harness.execution.task import Candidate
     from harness.tuning.setup import tuning
 
-    experiment = load(config, overrides or [])
+    experiment = load(config, overrides or [], network_from)
     candidate = Candidate(strategy, parameters(parameter or []), tuple(plugin or []))
     chosen = tuning(experiment, candidate, trials, also or [], inner_seeds, storage, study)
     options = [] if config is None else ["-c", config]
     options += [word for pair in overrides or [] for word in ("--set", pair)]
     options += [word for path in plugin or [] for word in ("--plugin", str(path))]
+    options += [] if network_from is None else ["--network-from", str(network_from)]
     document, failed = tune_one(chosen, jobs, options, show=not as_json)
     if as_json:
         _print_json(document)

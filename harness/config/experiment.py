@@ -1,8 +1,10 @@
 """An experiment: one validated configuration, with a default for every key."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from harness.config.data import Data, DigitsData
 from harness.config.section import ClassName, Positive, Section, Share
@@ -75,10 +77,13 @@ class Split(Section):
 class Model(Section):
     """A built-in network, or `module:function` that makes a Keras model.
 
-    The function gets `input_shape` and `n_classes` and returns a model that gives logits.
+    The function gets `input_shape` and `n_classes` and returns a model that gives logits. The
+    module is an installed one, or in the file or folder `network_from`, which the command line
+    alone can set: no configuration decides which code runs, and none records where it was.
     """
 
     name: str = "small_cnn"
+    network_from: SkipJsonSchema[Path | None] = Field(default=None, exclude=True)
 
 
 class Train(Section):

@@ -16,21 +16,26 @@ DEFAULT = "digits"
 PLACES = ("path", "root")
 
 
-def load(config: str | None = None, overrides: Sequence[str] = ()) -> Experiment:
+def load(
+    config: str | None = None, overrides: Sequence[str] = (), network_from: Path | None = None
+) -> Experiment:
     """Return the experiment of a file (or of a shipped name) after `a.b=c` overrides.
 
     A relative `data.path` or `data.root` counts from the file's folder; in an override, from the
-    current directory. Raises `UserError` for whatever is wrong with the file, a key or a value.
+    current directory. `network_from` is the file or folder that the network's code is taken from.
+    Raises `UserError` for whatever is wrong with the file, a key or a value.
     """
     path = _find(config)
     raw = _anchored(_read(path), path.parent)
+    _check_names_no_code(raw, str(path))
     changes = [_split(pair, "--set", "train.epochs=5") for pair in overrides]
     raw = _without_old_kinds(raw, changes)
     for change in changes:
         raw = _changed(raw, change)
+    _check_names_no_code(raw, "--set")
     raw = _with_kinds(raw)
     try:
-        return Experiment.model_validate(raw)
+        return _with_code(Experiment.model_validate(raw), network_from)
     except ValidationError as error:
         steps, line = explain(Experiment, raw, error.errors(include_url=False))
         where = "--set" if _is_changed(steps, changes) else str(path)
@@ -56,6 +61,25 @@ def shipped() -> dict[str, Path]:
     installed = package / "configs"
     folder = installed if installed.is_dir() else package.parent / "configs"
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def _check_names_no_code(raw: Raw, where: str) -> None:
+    model = raw.get("model")
+    if isinstance(model, Mapping) and "network_from" in model:
+        raise UserError(
+            f"{where}: model.network_from: code is taken only from where the command line says: "
+            "--network-from FILE_OR_FOLDER"
+        )
+
+
+def _with_code(experiment: Experiment, network_from: Path | None) -> Experiment:
+    if network_from is None:
+        return experiment
+    place = _expanded(str(network_from)).absolute()
+    if not place.exists():
+        raise UserError(f"--network-from {network_from}: no such file or folder")
+    model = experiment.model.model_copy(update={"network_from": place})
+    return experiment.model_copy(update={"model": model})
 
 
 def _find(config: str | None) -> Path:

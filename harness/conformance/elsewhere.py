@@ -5,12 +5,14 @@ import importlib
 import importlib.util
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from harness.conformance.cases import CASES
 from harness.conformance.effect import effect
 from harness.conformance.subject import plan_of
 from harness.strategy.base import build
+from harness.strategy.local_code import PREFIX, alone, load
 
 
 def main() -> None:
@@ -34,6 +36,8 @@ def _module(name: str, file: str) -> Any:
     """Import a module by its name, or from its file if it was loaded from there."""
     if name in sys.modules and name != "__main__":
         return sys.modules[name]
+    if name.startswith(PREFIX):
+        return load(alone(Path(file)))
     with contextlib.suppress(ImportError):
         if name != "__main__":
             return importlib.import_module(name)

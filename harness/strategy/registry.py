@@ -17,7 +17,8 @@ from typing import Any
 from harness.errors import UserError, reason, unknown
 from harness.strategy.base import Strategy
 from harness.strategy.contract import broken
-from harness.strategy.plugin_file import BrokenFile, classes
+from harness.strategy.local_code import BrokenFile
+from harness.strategy.plugin_file import classes
 from harness.strategy.stack import Stack, assign
 
 GROUP = "harness.strategies"

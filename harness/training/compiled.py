@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.experiment import Train
+from harness.config.experiment import Model, Train
 from harness.data.examples import Array, Examples, Floats
 from harness.plan.plan import Phase, Plan, Trainable
 from harness.training import networks
@@ -22,7 +22,7 @@ PREDICT_BATCH = 1024
 class Recipe:
     """What a compiled network depends on; two trials with an equal recipe share it."""
 
-    network: str
+    model: Model
     code: str
     input_shape: tuple[int, ...]
     dtype: str
@@ -32,11 +32,11 @@ class Recipe:
     decays: bool
 
     @classmethod
-    def of(cls, network: str, train: Train, examples: Examples) -> "Recipe":
+    def of(cls, model: Model, train: Train, examples: Examples) -> "Recipe":
         """Return the recipe for some examples."""
         return cls(
-            network=network,
-            code=networks.code_digest(network),
+            model=model,
+            code=networks.code_digest(model.name, model.network_from),
             input_shape=tuple(examples.inputs.shape[1:]),
             dtype=str(examples.inputs.dtype),
             n_classes=examples.n_classes,
@@ -74,7 +74,7 @@ class CompiledNetwork:
 
     def head(self) -> Head:
         """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
-        return Head(self.model, self.recipe.network)
+        return Head(self.model, self.recipe.model.name)
 
     def reset(
         self, seed: int, initial_bias: Floats | None = None, weight_decay: float = 0.0
@@ -161,7 +161,8 @@ class CompiledNetwork:
 
     def _fresh(self) -> Any:
         recipe = self.recipe
-        return networks.build(recipe.network, recipe.input_shape, recipe.n_classes)
+        shape, classes = recipe.input_shape, recipe.n_classes
+        return networks.build(recipe.model.name, shape, classes, recipe.model.network_from)
 
     def _logits(self, inputs: Any) -> Any:
         return self.model(scaled(inputs), training=False) * self._scale

@@ -1,14 +1,14 @@
 """Networks by name: functions (input shape, number of classes) -> a Keras model of logits."""
 
-import hashlib
-import importlib
-import inspect
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError, unknown
+from harness.strategy.source import Module, digest_of_source
+from harness.training.network_code import NetworkCode, network_code
 
 Shape = tuple[int, ...]
 Network = Callable[[Shape, int], Any]
@@ -69,60 +69,50 @@ BUILT_IN: dict[str, Network] = {
 }
 
 
-def find(name: str) -> Network:
+def find(name: str, network_from: Path | None = None) -> Network:
     """Return a built-in network, or the function that `module:function` names.
+
+    With `network_from`, a file or a folder, it is a function from there.
 
     Raises:
         UserError: there is none of that name, or the module can't be imported.
 
     """
-    if name in BUILT_IN:
+    if network_from is None and name in BUILT_IN:
         return BUILT_IN[name]
-    module_name, colon, function = name.partition(":")
-    if not colon:
-        raise UserError(unknown("model.name", name, BUILT_IN) + ", or module:function")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        network = getattr(importlib.import_module(module_name), function)
-    except Exception as error:  # a stranger's module may fail in any way
-        raise UserError(f"model.name {name!r}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
-    if not callable(network):
-        raise UserError(f"model.name {name!r}: is no function (input_shape, n_classes) -> model")
-    found: Network = network
-    return found
+    return _code(name, network_from).function
 
 
-def code_digest(name: str) -> str:
-    """Return a fingerprint of the source file in which a network stands.
+def code_digest(name: str, network_from: Path | None = None) -> str:
+    """Return a fingerprint of the source that a network consists of.
 
     Raises:
-        UserError: it has none, so that a change of it could not be told.
+        UserError: it has none, so that a change of it could not be told, or as `find`.
 
     """
-    network = find(name)
-    try:
-        text = Path(inspect.getsourcefile(network) or "").read_bytes()
-    except (TypeError, OSError) as error:
-        raise UserError(
-            f"model.name {name!r} has no Python source file; name a function "
-            "(input_shape, n_classes) -> model that is defined with def in a module"
-        ) from error
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
+    if network_from is None and name in BUILT_IN:
+        return digest_of_source(Module(__name__, Path(__file__)))
+    return _code(name, network_from).digest()
 
 
-def build(name: str, input_shape: Shape, n_classes: int) -> Any:
+def _code(name: str, network_from: Path | None) -> NetworkCode:
+    if network_from is None and ":" not in name:
+        raise UserError(unknown("model.name", name, BUILT_IN) + ", or module:function")
+    return network_code(name, network_from)
+
+
+def build(name: str, input_shape: Shape, n_classes: int, network_from: Path | None = None) -> Any:
     """Build a network and check that it gives one logit for each class.
 
     Raises:
         UserError: the network can't take such inputs, or gives another shape.
 
     """
-    network = find(name)
+    network = find(name, network_from)
     try:
-        model = network(input_shape, n_classes)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):  # standard output may be the place of a JSON document
+            model = network(input_shape, n_classes)
+    except (Exception, SystemExit) as error:  # a stranger's network may fail in any way
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
             f"model.name {name!r} can't be built for inputs of shape {input_shape}: {first}"

@@ -124,7 +124,7 @@ def _write_models(folder: Path, result: TrialResult) -> None:
     They give the logits as recorded: the network's outputs times the loss's scale.
     """
     settings, last_phase = result.trial.experiment, result.plan.phases[-1]
-    network = compiled_network(Recipe.of(settings.model.name, settings.train, result.plan.train))
+    network = compiled_network(Recipe.of(settings.model, settings.train, result.plan.train))
     for name, weights, phase in (
         ("last", result.weights.last, last_phase),
         ("best", result.weights.best, result.phase),

@@ -1,31 +1,22 @@
 """A trial's fingerprint: everything that decides its result, the code included."""
 
-import ast
 import hashlib
 import inspect
 import json
+import sys
 from functools import lru_cache
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from harness.config.experiment import Experiment
+from harness.strategy.local_code import digest_of_loaded
+from harness.strategy.source import Module, Source, digest_of_source
 from harness.strategy.stack import Stack
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
-NOT_DECIDING = (
-    "cli",
-    "comparison",
-    "config",
-    "conformance",
-    "execution",
-    "report",
-    "scaffold",
-    "testing.py",
-    "tracking",
-    "tuning",
-)
+# What trains and tests, and the sources of data, which are imported by computed names.
+DECIDING = ("trial/train.py", "data/sources/*.py")
 NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
@@ -44,12 +35,13 @@ def conditions(experiment: Experiment, network: str, threads: int) -> str:
     for place in ("path", "root", "cache"):  # where the data lie does not decide; their digest does
         settings["data"].pop(place, None)
     settings["train"]["threads"] = threads
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
     return _digest_of(
         {
             "experiment": settings,
             "network": network,
-            "harness code": _harness_code(),
-            "versions": {name: version(name) for name in VERSIONS},
+            "harness code": _engine_code(),
+            "versions": {name: version(name) for name in VERSIONS} | {"python": python},
         }
     )
 
@@ -77,55 +69,30 @@ def _digest_of(facts: dict[str, Any]) -> str:
 
 
 def _code(kind: type) -> str:
-    """Digest the source file of a strategy's class, and what it imports from its own package."""
-    source = inspect.getsourcefile(kind)
-    if source is None:
+    """Digest the source of a strategy's class, and of what it imports that is no library's."""
+    file = inspect.getsourcefile(kind)
+    if file is None:
         return kind.__qualname__
-    package = kind.__module__.partition(".")[0]
-    files, waiting = list[Path](), [Path(source)]
-    while waiting:
-        file = waiting.pop()
-        if file not in files:
-            files.append(file)
-            waiting += _imported(file, package)
-    return _digest(b"".join(file.read_bytes() for file in sorted(files)))
+    loaded = digest_of_loaded(kind.__module__)
+    return loaded or digest_of_source(Module(kind.__module__, Path(file)))
 
 
-def _imported(file: Path, package: str) -> list[Path]:
-    """Return the source files of a package's modules that a file imports."""
-    found = list[Path | None]()
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            folder = file.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            names = [folder, *(folder / alias.name for alias in node.names)]
-            found += [name.with_suffix(".py") for name in names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            found += [_source(module, package) for module in modules]
-        elif isinstance(node, ast.Import):
-            found += [_source(alias.name, package) for alias in node.names]
-    return [path for path in found if path is not None and path.is_file()]
+def engine() -> Source:
+    """Return the modules of the engine that can change a number.
+
+    The configuration's are left out, for its values are in the fingerprint already.
+    """
+    package = Path(__file__).parents[1]
+    files = [file for pattern in DECIDING for file in sorted(package.glob(pattern))]
+    roots = tuple(Module(_name(file.relative_to(package.parent)), file) for file in files)
+    return Source(roots, apart_from=("harness.config",))
 
 
-def _source(module: str, package: str) -> Path | None:
-    if module.partition(".")[0] != package:
-        return None
-    try:
-        spec = find_spec(module)
-    except (ImportError, AttributeError, ValueError):  # a class or function, not a module
-        return None
-    return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+def _name(file: Path) -> str:
+    return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
 
 
 @lru_cache(maxsize=1)
-def _harness_code() -> str:
-    """Digest every module of the engine that can change a number."""
-    root = Path(__file__).parents[1]
-    files = sorted(
-        path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in NOT_DECIDING
-    )
-    return _digest(b"".join(path.read_bytes() for path in files))
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
+def _engine_code() -> str:
+    """Digest the engine once for a process: it is what the process has imported."""
+    return engine().read().digest

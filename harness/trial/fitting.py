@@ -60,7 +60,7 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
     plan = trial.strategy.plan(
         base_plan(splits.train, experiment), generator(trial.seed, "strategy")
     )
-    network = compiled_network(Recipe.of(experiment.model.name, settings, plan.train))
+    network = compiled_network(Recipe.of(experiment.model, settings, plan.train))
     network.check(plan)
     target = target_prior(evaluation, splits.train)
     validation = Validation(network, plan, splits.validation, target, evaluation.metric)

@@ -62,7 +62,8 @@ class Trial:
     @cached_property
     def conditions(self) -> str:
         """What it shares with every trial that it may be compared with."""
-        network = code_digest(self.experiment.model.name)
+        model = self.experiment.model
+        network = code_digest(model.name, model.network_from)
         return conditions(self.experiment, network, self.threads)
 
     @cached_property

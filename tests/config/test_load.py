@@ -1,9 +1,11 @@
+import pickle
 from pathlib import Path
 
 import pytest
 
 from harness.config.experiment import Experiment
-from harness.config.load import load, parameters, shipped
+from harness.config.load import load, parameters, resolved, shipped
+from harness.data import prepare
 from harness.errors import UserError
 
 
@@ -223,3 +225,33 @@ def test_a_limited_validation_set_refuses_metrics_that_go_by_class_shares() -> N
         UserError, match=r"metric f1_macro goes by class shares, which split\.valid"
     ):
         load("digits", [limited, "evaluation.metric=f1_macro"])
+
+
+CODE = "model.network_from: code is taken only from where the command line says: --network-from"
+
+
+def test_no_configuration_says_which_code_runs(tmp_path):
+    config = written(tmp_path, "model: {name: net, network_from: nets.py}\n")
+    assert refusal(config) == f"{config}: {CODE} FILE_OR_FOLDER"
+    assert refusal(None, "model.network_from=nets.py") == f"--set: {CODE} FILE_OR_FOLDER"
+    assert refusal(None, "model={network_from: nets.py}") == f"--set: {CODE} FILE_OR_FOLDER"
+    assert "(known: name)" in refusal(None, "model.nam=x")
+
+
+def test_where_the_code_is_travels_with_the_experiment_but_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").touch()
+    experiment = load(None, ["model.name=net"], Path("nets.py"))
+    place = tmp_path / "nets.py"
+    changed = experiment.model_copy(update={"name": "other"})
+    for each in (experiment, changed, pickle.loads(pickle.dumps(experiment))):
+        assert each.model.network_from == place
+        assert str(place) not in each.model_dump_json()
+        assert each.model.model_dump() == {"name": "net"}
+    assert "network_from" not in resolved(experiment)
+    assert prepare(experiment, 0).digest == prepare(load(None), 0).digest
+
+
+def test_code_that_is_nowhere_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"--network-from .*absent.py: no such file or folder"):
+        load(None, [], tmp_path / "absent.py")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config.experiment import Experiment
+from harness.config.experiment import Experiment, Model
 from harness.data import prepare
 from harness.data.examples import Array
 from harness.data.split import Splits
@@ -41,7 +41,7 @@ def plan_of(splits: Splits, *phases: Phase, **fields: Any) -> Plan:
 
 
 def network_for(plan: Plan) -> CompiledNetwork:
-    return compiled_network(Recipe.of("mlp", SETTINGS.train, plan.train))
+    return compiled_network(Recipe.of(Model(name="mlp"), SETTINGS.train, plan.train))
 
 
 def trained_by(splits: Splits, plan: Plan) -> tuple[CompiledNetwork, list[list[Array]]]:
@@ -222,7 +222,7 @@ def test_a_network_that_ends_otherwise_is_refused_where_the_head_is_treated(
 
     monkeypatch.setitem(networks.BUILT_IN, "convolved", convolved)
     plan = plan_of(splits, initial_bias=np.zeros(10))
-    network = CompiledNetwork(Recipe.of("convolved", SETTINGS.train, plan.train))
+    network = CompiledNetwork(Recipe.of(Model(name="convolved"), SETTINGS.train, plan.train))
     network.check(plan_of(splits))
     with pytest.raises(UserError, match=r"'convolved' ends with the layer 'conv2d.*Dense"):
         network.check(plan)

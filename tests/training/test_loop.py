@@ -40,7 +40,7 @@ def of_strategy(name: str, splits: Splits, settings: Experiment) -> Plan:
 
 
 def network_of(settings: Experiment, plan: Plan) -> CompiledNetwork:
-    return compiled_network(Recipe.of(settings.model.name, settings.train, plan.train))
+    return compiled_network(Recipe.of(settings.model, settings.train, plan.train))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,8 +184,8 @@ def images(examples: Examples) -> set[bytes]:
 def test_a_head_phase_leaves_everything_below_the_head_untouched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("own_normalised.py").write_text(
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_normalised.py").write_text(
         dedent(
             """
             from keras import Input, Model, layers

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
+import harness
+from harness.config.experiment import Experiment
+from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
-from harness.trial.fingerprint import fingerprint
+from harness.trial.fingerprint import conditions, engine, fingerprint
 
 
 def stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
@@ -34,7 +37,9 @@ def test_an_edit_of_a_strategy_or_of_what_it_imports_makes_another_trial(
     before = fingerprint("c", given, 0, "d")
     assert fingerprint("c", given, 0, "d") == before
     path = tmp_path / "stranger" / edited
-    path.write_text(path.read_text() + "\n# edited\n")
+    path.write_text(f'"""Edited."""\n{path.read_text()}\n# edited\n')
+    assert fingerprint("c", given, 0, "d") == before
+    path.write_text(f"{path.read_text()}\nedited = True\n")
     assert fingerprint("c", given, 0, "d") != before
 
 
@@ -45,3 +50,70 @@ def test_what_decides_a_trial_decides_its_fingerprint(
     others = [("other", 0, "d"), ("c", 1, "d"), ("c", 0, "other")]
     found = {fingerprint(conditions, given, seed, data) for conditions, seed, data in others}
     assert len(found | {fingerprint("c", given, 0, "d")}) == 4
+
+
+@pytest.mark.parametrize("edited", ["mine.py", "beside.py", "beyond.py"])
+def test_an_edit_of_what_a_plugin_file_imports_makes_another_trial(
+    edited: str, tmp_path: Path
+) -> None:
+    texts = {
+        "mine.py": "import harness\n\n\nclass Mine(harness.Strategy):\n"
+        "    def plan(self, base, rng):\n        import beside\n\n        return base\n",
+        "beside.py": "from beyond import x\n",
+        "beyond.py": "x = 1\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+
+    def found() -> str:
+        return fingerprint("c", resolve("mine", {}, [tmp_path / "mine.py"]), 0, "d")
+
+    before = found()
+    (tmp_path / edited).write_text(f"# prose\n{texts[edited]}")
+    assert found() == before
+    (tmp_path / edited).write_text(f"{texts[edited]}edited = True\n")
+    assert found() != before
+
+
+def test_a_plugin_file_has_the_fingerprint_that_it_has_when_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "import harness\n\n\nclass Far(harness.Strategy):\n    def plan(self, b, r): return b\n"
+    (tmp_path / "far_off.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    from far_off import Far  # type: ignore[import-not-found]
+
+    by_file = resolve("far", {}, [tmp_path / "far_off.py"])
+    assert fingerprint("c", by_file, 0, "d") == fingerprint("c", Stack((("far", Far()),)), 0, "d")
+
+
+def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
+    found = set(engine().read().files)
+    assert found >= {
+        "harness.data.images.decode",
+        "harness.data.sources.folder",
+        "harness.data.split",
+        "harness.plan.plan",
+        "harness.plan.samplers",
+        "harness.scoring.metrics",
+        "harness.strategy.base",
+        "harness.training.loop",
+        "harness.training.networks",
+        "harness.training.schedule",
+        "harness.training.steps",
+        "harness.trial.evaluation",
+    }
+    rooms = ("cli", "comparison", "config", "execution", "report", "tuning", "tracking.store")
+    assert not [name for name in found if name.startswith(tuple(f"harness.{r}" for r in rooms))]
+
+
+def test_all_that_strategies_can_import_from_the_engine_counts() -> None:
+    homes = {f"harness.{home}" for home in harness._HOMES.values()}
+    assert homes - {"harness.comparison.records"} <= set(engine().read().files)
+
+
+def test_the_version_of_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = conditions(Experiment(), "network", 1)
+    assert conditions(Experiment(), "network", 1) == before
+    monkeypatch.setattr(sys, "version_info", type("V", (), {"major": 3, "minor": 99}))
+    assert conditions(Experiment(), "network", 1) != before
