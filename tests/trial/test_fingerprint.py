@@ -101,7 +101,8 @@ def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
         "harness.training.networks",
         "harness.training.schedule",
         "harness.training.steps",
-        "harness.trial.evaluation",
+        "harness.trial.testing",
+        "harness.trial.train",
     }
     rooms = ("cli", "comparison", "config", "execution", "report", "tuning", "tracking.store")
     assert not [name for name in found if name.startswith(tuple(f"harness.{r}" for r in rooms))]
