@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from harness.trial.running import run as run_trial
 from rich.console import Console
 from rich.table import Table
 from timing import interleaved
@@ -34,7 +35,6 @@ from harness.training.framework import keras, tf
 from harness.training.loop import score_by, train
 from harness.training.threads import VARIABLE, threads_for
 from harness.trial import artifacts
-from harness.trial.running import run as run_trial
 from harness.trial.trial import Trial
 
 Contestant = Callable[[], Any]

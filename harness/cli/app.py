@@ -93,7 +93,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run strategies over seeds and say which help, by how much, and how sure that is."""
-    from harness.cli.comparing import compare_all
+    from harness.cli.comparing import run as run_comparisons
     from harness.comparison.setup import Effort, setup
     from harness.config.load import DEFAULT, load, parameters
 
@@ -110,7 +110,7 @@ def compare(
         for config in configs or [DEFAULT]
     ]
     effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds)
-    document, failed = compare_all(setups, jobs, fresh, not as_json, effort)
+    document, failed = run_comparisons(setups, jobs, fresh, not as_json, effort)
     if as_json:
         _print_json(document)
     raise typer.Exit(1 if failed else 0)
@@ -172,10 +172,10 @@ def report(
     ] = None,
 ) -> None:
     """Write the page of a recorded comparison: one HTML file that needs nothing else."""
-    from harness.cli.comparing import write_report
     from harness.config.load import load
+    from harness.report.publish import write_page
 
-    typer.echo(write_report(experiment or load().name, output))
+    typer.echo(write_page(experiment or load().name, output))
 
 
 @app.command()

@@ -1,17 +1,14 @@
 """The end of `harness compare` in the terminal: one sentence, one table, and where to look."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.report.content import Content
-from harness.report.ranks import Ranking
+from harness.comparison.ranking import Ranking
 from harness.report.ranks import sentence as ranks_sentence
-from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural
 
 LEDGER = (
@@ -21,11 +18,11 @@ LEDGER = (
 WORDS = {"too_few_seeds": "too few seeds"}
 
 
-def show(document: Mapping[str, Any], content: Content | None) -> None:
-    """Print what a comparison shows, at 80 columns or more."""
+def show(document: Mapping[str, Any], sentence: str | None) -> None:
+    """Print what a comparison shows, at 80 columns or more; without a sentence, what failed."""
     out = Console()
-    if content is not None:
-        out.print(sentence(content), markup=False, highlight=False)
+    if sentence is not None:
+        out.print(sentence, markup=False, highlight=False)
         out.print()
         out.print(_table(document))
         out.print(_legend(document), markup=False, highlight=False)
@@ -38,19 +35,18 @@ def show(document: Mapping[str, Any], content: Content | None) -> None:
             line = f"failed: {each['strategy']}, seed {each['seed']}: {each['reason']}"
             out.print(line, markup=False, highlight=False)
         out.print("The same command tries them again; the others are recorded.", highlight=False)
-    if content is not None:
+    if sentence is not None:
         out.print(f"report: {document['report']}", markup=False, highlight=False, soft_wrap=True)
         out.print("browse the runs with: harness ui", highlight=False)
 
 
-def show_no_ranks() -> None:
-    """Say why several experiments are not ranked over."""
-    Console().print("no ranks: the experiments differ in metric or have no strategy in common")
-
-
-def show_ranks(ranking: Ranking, page: Path) -> None:
+def show_ranking(ranking: Ranking | None) -> None:
     """Print the average ranks over several experiments, the best first, and where the page is."""
-    out, ranks = Console(), ranking.ranks
+    out = Console()
+    if ranking is None:
+        out.print("no ranks: the experiments differ in metric or have no strategy in common")
+        return
+    ranks = ranking.ranks
     out.print()
     out.print(ranks_sentence(ranking), markup=False, highlight=False)
     table = Table("strategy", "average rank", box=None, pad_edge=False)
@@ -63,7 +59,7 @@ def show_ranks(ranking: Ranking, page: Path) -> None:
             "(Nemenyi, 5 %)",
             highlight=False,
         )
-    out.print(f"ranks: {page}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"ranks: {ranking.page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(document: Mapping[str, Any]) -> Table:

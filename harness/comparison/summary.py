@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,19 +12,11 @@ from harness.comparison.verdict import Verdict, judge, threshold_only
 from harness.data.classes import rarest
 from harness.scoring.decision import RULES
 from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
+from harness.trial.cost import Cost
 
 OWN = "own"
 MOVED = ("prior_corrected", "tuned_threshold")
 Trials = Mapping[int, RecordedTrial]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one trial takes, mean over seeds."""
-
-    examples_seen: float
-    steps: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -55,12 +46,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All strategies against one baseline on one metric; the baseline's line comes first."""
+    """All strategies against one baseline on one metric; the baseline's line comes first.
+
+    `strategies` are all, `lines` are of those of which a trial has finished.
+    """
 
     metric: str
     baseline: str
     seeds: tuple[int, ...]
     margin: float
+    strategies: tuple[str, ...]
     lines: tuple[Line, ...]
 
     @property
@@ -83,7 +78,7 @@ class Comparison:
 def summarise(
     trials: Mapping[str, Trials], baseline: str, metric: str, margin: float
 ) -> Comparison:
-    """Compare recorded trials, by strategy and seed; strategies without a trial are left out.
+    """Compare recorded trials, by strategy and seed; a strategy without a trial has no line.
 
     Only seeds that both the strategy and the baseline have finished count for an effect. A gain is
     the threshold's alone if it is gone under the moved decision that serves the baseline best.
@@ -117,7 +112,12 @@ def summarise(
 
     seeds = sorted({seed for each in trials.values() for seed in each})
     return Comparison(
-        metric, baseline, tuple(seeds), margin, tuple(line(name) for name in [baseline, *others])
+        metric=metric,
+        baseline=baseline,
+        seeds=tuple(seeds),
+        margin=margin,
+        strategies=(baseline, *(name for name in trials if name != baseline)),
+        lines=tuple(line(name) for name in [baseline, *others]),
     )
 
 
@@ -211,63 +211,3 @@ def _sorted(trials: Trials) -> list[RecordedTrial]:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def document(comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison as JSON-ready data, without the trials themselves."""
-    return {
-        "metric": comparison.metric,
-        "higher_is_better": comparison.higher_is_better,
-        "baseline": comparison.baseline,
-        "seeds": list(comparison.seeds),
-        "margin": comparison.margin,
-        "strategies": [_row(comparison, line) for line in comparison.lines],
-        "budgets_differ": comparison.budgets_differ,
-    }
-
-
-def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
-    """The baseline against itself: no difference, for certain."""
-    own = line.effects.get(OWN, Effect(len(line.seeds), 0.0, interval=(0.0, 0.0), detectable=0.0))
-    verdict = line.verdict or Verdict("equivalent", 1.0)
-    base = comparison.base
-    return {
-        "strategy": line.strategy,
-        "mean": _number(line.mean),
-        "difference": _number(own.difference),
-        "interval": None if own.interval is None else list(own.interval),
-        "p_adjusted": verdict.p_adjusted,
-        "verdict": verdict.word,
-        "detectable": own.detectable,
-        "seeds_needed": own.seeds_needed,
-        "threshold_only": line.threshold_only,
-        "under": {
-            rule: {
-                "mean": _number(line.scores[rule].difference),
-                "difference": _number(line.effects[rule].difference) if line.effects else 0.0,
-                "interval": _interval(line, rule),
-            }
-            for rule in RULES
-        },
-        "optimism": _number(line.optimism.difference),
-        "examples_seen": line.cost.examples_seen,
-        "steps": line.cost.steps,
-        "seconds": line.cost.seconds,
-        "relative_cost": {
-            "examples_seen": line.cost.examples_seen / base.cost.examples_seen,
-            "steps": line.cost.steps / base.cost.steps,
-            "seconds": line.cost.seconds / base.cost.seconds,
-        },
-        "paired_seeds": own.seeds,
-    }
-
-
-def _interval(line: Line, rule: str) -> list[float] | None:
-    if not line.effects:
-        return [0.0, 0.0]
-    found = line.effects[rule].interval
-    return None if found is None else list(found)
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -1,4 +1,4 @@
-"""What the page shows, gathered from a comparison's facts and its recorded trials."""
+"""What the page shows, gathered from a comparison and its recorded trials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.effect import Effect
+from harness.comparison.keep import Kept
+from harness.comparison.records import RecordedTrial, Samples
 from harness.comparison.summary import OWN, Comparison, Line, Trials
 from harness.config.yaml_text import show
 from harness.report import content as page
@@ -17,17 +19,18 @@ Float64s = NDArray[np.float64]
 SHOWN_RULES = ("argmax", "prior-corrected", "tuned threshold")
 
 
-def gather(
-    facts: Mapping[str, Any],
-    comparison: Comparison,
-    trials: Mapping[str, Trials],
-    samples: Sequence[page.Samples],
-    made: Sequence[page.Augmented],
-) -> page.Content:
-    """Return the page's content; `facts` is the document of `harness compare`."""
+def gather(kept: Kept) -> page.Content:
+    """Return the page's content from a comparison and its trials."""
+    facts, comparison, trials = kept.document, kept.comparison, kept.trials
+    samples = _samples(kept.samples, facts["classes"])
+    made = [
+        page.Augmented(line.strategy, shown)
+        for line in comparison.lines
+        if (shown := _samples(_first(trials[line.strategy]).made_examples, facts["classes"]))
+    ]
     lines = comparison.lines
     found = [trials[line.strategy] for line in lines]
-    first = found[0][min(found[0])]
+    first = _first(found[0])
     names = tuple(line.strategy for line in lines)
     return page.Content(
         experiment=facts["experiment"],
@@ -58,6 +61,18 @@ def gather(
         reproduction=_reproduction(facts),
         searches=tuple(_search(row) for row in facts.get("tuning", ())),
     )
+
+
+def _first(trials: Trials) -> RecordedTrial:
+    return trials[min(trials)]
+
+
+def _samples(samples: Samples | None, names: Sequence[str]) -> tuple[page.Samples, ...]:
+    """Return images by class; inputs that are no images of bytes can't be shown."""
+    if samples is None or samples.inputs.ndim != 4 or samples.inputs.dtype != np.uint8:
+        return ()
+    inputs, labels = samples.inputs, samples.labels
+    return tuple(page.Samples(names[index], inputs[labels == index]) for index in np.unique(labels))
 
 
 def _estimate(effect: Effect | None) -> page.Estimate:

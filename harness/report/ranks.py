@@ -1,11 +1,10 @@
 """The page about several experiments: how strategies rank over them, and what that shows."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.effect import LEVEL
+from harness.comparison.ranking import Ranking
 from harness.comparison.ranks import Ranks, rank
 from harness.report.page import Drawing, environment
 from harness.report.rank_diagram import diagram
@@ -14,21 +13,6 @@ from harness.report.tables import Table
 from harness.report.wording import NOTHING, Metric, cut, joined, number, plural, probability
 
 NAMED = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Mean test scores `[E, K]` of strategies that all experiments share, and their ranks.
-
-    `made`: when, in words, or empty (the page then says nothing).
-    """
-
-    experiments: tuple[str, ...]
-    strategies: tuple[str, ...]
-    metric: str
-    scores: NDArray[np.float64]
-    ranks: Ranks
-    made: str = ""
 
 
 def render(ranking: Ranking) -> str:

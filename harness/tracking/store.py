@@ -221,6 +221,17 @@ class Store:
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
         self._client.set_terminated(run_id, "FINISHED")
 
+    def end_comparison(self, run_id: str, metrics: Mapping[str, float], artifacts: Path) -> None:
+        """Record numbers and files of a comparison, and that it ended."""
+        self._client.log_artifacts(run_id, str(artifacts))
+        self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def publish(self, run_id: str, artifacts: Path, note: str) -> None:
+        """Record files and a note that are drawn from what a comparison's run holds."""
+        self._client.log_artifacts(run_id, str(artifacts))
+        self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
+
     def adopt(self, run: RecordedRun, parent: str) -> None:
         """Show a run below `parent`, unless it stands there already."""
         if run.tags.get(PARENT) != parent:

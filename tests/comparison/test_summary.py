@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.comparison.document import results
 from harness.comparison.records import Predictions, RecordedTrial
-from harness.comparison.summary import Comparison, document, summarise
+from harness.comparison.summary import Comparison, summarise
 from harness.scoring.decision import fit
 from harness.tracking.store import RecordedRun
 
@@ -63,7 +64,7 @@ def compared(
 
 
 def row(comparison: Comparison, name: str) -> dict[str, Any]:
-    (found,) = [each for each in document(comparison)["strategies"] if each["strategy"] == name]
+    (found,) = [each for each in results(comparison)["strategies"] if each["strategy"] == name]
     return dict(found)
 
 

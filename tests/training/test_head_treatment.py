@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.training.finishing import finish
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
@@ -18,7 +19,6 @@ from harness.plan.transforms import BatchTransform, HeadTransform
 from harness.scoring.metrics import softmax
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
-from harness.training.finishing import finish
 from harness.training.loop import Trained, train
 
 SETTINGS = Experiment.model_validate(

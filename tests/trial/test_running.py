@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.trial.running import run
 from sklearn import metrics as reference
 
 from harness.config.experiment import Experiment
@@ -18,7 +19,6 @@ from harness.scoring import decision, metrics
 from harness.strategy.registry import resolve
 from harness.tracking.store import Store
 from harness.training.loop import Epoch
-from harness.trial.running import run
 from harness.trial.trial import Result, Trial
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from harness.trial.validating import Spent, validate
 from optuna.trial import TrialState
 from small_study import Make, experiment
 
@@ -14,7 +15,6 @@ from harness.data.examples import Examples
 from harness.data.split import Sealed
 from harness.errors import UserError
 from harness.tracking.store import Store
-from harness.trial.validating import Spent, validate
 from harness.tuning import slots
 from harness.tuning.objective import Objective
 from harness.tuning.pruner import Pruner

@@ -1,0 +1,113 @@
+"""The JSON document of a comparison: what ran on which data, and what it shows."""
+
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from harness.comparison.effect import Effect
+from harness.comparison.running import Ran
+from harness.comparison.summary import OWN, Comparison, Line
+from harness.comparison.verdict import Verdict
+from harness.config.load import resolved
+from harness.data.audit import Duplicates
+from harness.data.split import Splits
+from harness.scoring.decision import RULES
+from harness.trial.fingerprint import VERSIONS
+
+
+def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[str, Any]:
+    """Return a comparison's circumstances as JSON-ready data; `splits` are the first seed's."""
+    setup = ran.setup
+    experiment, evaluation = setup.experiment, setup.experiment.evaluation
+    now = datetime.now().astimezone()
+    return {
+        "experiment": experiment.name,
+        "metric": evaluation.metric,
+        "baseline": setup.baseline,
+        "seeds": list(setup.seeds),
+        "margin": evaluation.margin,
+        "strategies": [],
+        "trials": ran.rows,
+        "failed": ran.failures,
+        "strategy_names": [candidate.name for candidate in setup.candidates],
+        "classes": list(splits.train.class_names),
+        "counts": {
+            "train": splits.train.counts.tolist(),
+            "validation": splits.validation.counts.tolist(),
+            "test": splits.test.counts.tolist(),
+        },
+        "duplicates": asdict(audit),
+        "notes": [*splits.notes, *audit.notes],
+        "costs": {
+            "false_positive": evaluation.false_alarm_cost,
+            "false_negative": evaluation.miss_cost,
+        },
+        "conditions": conditions,
+        "dataset": splits.digest,
+        "versions": {name: version(name) for name in ("imbalance-harness", *VERSIONS)},
+        "configuration": resolved(experiment),
+        "made": f"{now.day} {now:%B %Y, %H:%M}",
+    }
+
+
+def results(comparison: Comparison) -> dict[str, Any]:
+    """Return what the trials show as JSON-ready data."""
+    return {
+        "metric": comparison.metric,
+        "higher_is_better": comparison.higher_is_better,
+        "baseline": comparison.baseline,
+        "seeds": list(comparison.seeds),
+        "margin": comparison.margin,
+        "strategies": [_row(comparison, line) for line in comparison.lines],
+        "budgets_differ": comparison.budgets_differ,
+    }
+
+
+def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
+    """The baseline against itself: no difference, for certain."""
+    own = line.effects.get(OWN, Effect(len(line.seeds), 0.0, interval=(0.0, 0.0), detectable=0.0))
+    verdict = line.verdict or Verdict("equivalent", 1.0)
+    base = comparison.base
+    return {
+        "strategy": line.strategy,
+        "mean": _number(line.mean),
+        "difference": _number(own.difference),
+        "interval": None if own.interval is None else list(own.interval),
+        "p_adjusted": verdict.p_adjusted,
+        "verdict": verdict.word,
+        "detectable": own.detectable,
+        "seeds_needed": own.seeds_needed,
+        "threshold_only": line.threshold_only,
+        "under": {
+            rule: {
+                "mean": _number(line.scores[rule].difference),
+                "difference": _number(line.effects[rule].difference) if line.effects else 0.0,
+                "interval": _interval(line, rule),
+            }
+            for rule in RULES
+        },
+        "optimism": _number(line.optimism.difference),
+        "examples_seen": line.cost.examples_seen,
+        "steps": line.cost.steps,
+        "seconds": line.cost.seconds,
+        "relative_cost": {
+            "examples_seen": line.cost.examples_seen / base.cost.examples_seen,
+            "steps": line.cost.steps / base.cost.steps,
+            "seconds": line.cost.seconds / base.cost.seconds,
+        },
+        "paired_seeds": own.seeds,
+    }
+
+
+def _interval(line: Line, rule: str) -> list[float] | None:
+    if not line.effects:
+        return [0.0, 0.0]
+    found = line.effects[rule].interval
+    return None if found is None else list(found)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
