@@ -167,6 +167,10 @@ def report(
     experiment: Annotated[
         str | None, typer.Argument(help="Its name; default: the default experiment's.")
     ] = None,
+    comparison: Annotated[
+        str | None,
+        typer.Option(help="Its digest or run, or how one begins; default: what ended last."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write.")
     ] = None,
@@ -175,7 +179,7 @@ def report(
     from harness.config.load import load
     from harness.report.publish import write_page
 
-    typer.echo(write_page(experiment or load().name, output))
+    typer.echo(write_page(experiment or load().name, comparison, output))
 
 
 @app.command()

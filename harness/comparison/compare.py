@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.document import facts, results
-from harness.comparison.keep import Kept, keep, page_of
+from harness.comparison.identity import identify, page_of
+from harness.comparison.keep import Kept, keep
 from harness.comparison.observer import Observer, Silent
 from harness.comparison.ranking import Ranking, ranking
 from harness.comparison.running import run
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import summarise
 from harness.data import prepare
-from harness.data.audit import duplicates, identical
+from harness.data.audit import Duplicates, duplicates, identical
+from harness.data.split import Splits
 from harness.errors import UserError
 from harness.execution.schedule import Schedule
 from harness.tracking.store import Store
@@ -152,17 +154,14 @@ def _compare(
     setup: Setup, effort: Effort | None, schedule: Schedule, observer: Observer, command: str
 ) -> Compared:
     searched = None if effort is None else _search(setup, effort, schedule.jobs, observer)
-    setups = [searched.tuned, searched.untuned] if searched else [setup]
-    main = setups[0]
-    experiment = main.experiment
-    store = Store.open(experiment.name)
+    main = searched.tuned if searched else setup
+    store = Store.open(main.experiment.name)
     store.reap()
-    splits = prepare(experiment, main.seeds[0])
-    audit = duplicates(splits)
-    for note in (*splits.notes, *audit.notes, *identical(splits).notes):
-        observer.note(note)
-    first = Trial(experiment, main.candidates[0].stack(), main.seeds[0], splits)
-    run_id = store.comparison(first.conditions, experiment.name)
+    splits, audit = _audited(main, observer)
+    first = Trial(main.experiment, main.candidates[0].stack(), main.seeds[0], splits)
+    identity = identify(replace(setup, experiment=main.experiment), first, effort)
+    run_id = store.comparison(identity.digest, identity.name, main.experiment.name)
+    setups = [main, searched.untuned] if searched else [main]
     ran, *untuned = run(setups, schedule, store, run_id, observer)
     document = facts(ran, splits, audit, first.conditions)
     document |= {"run_id": run_id, "command": command}
@@ -171,16 +170,25 @@ def _compare(
     if not trials[main.baseline]:
         store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
         return Compared(document, None)
-    evaluation = experiment.evaluation
+    evaluation = main.experiment.evaluation
     comparison = summarise(trials, main.baseline, evaluation.metric, evaluation.margin)
     document |= results(comparison)
     if searched:
         from harness.comparison.tuned import ledger
 
         document["tuning"] = ledger(searched, comparison, trials, untuned[0].by_strategy)
-    document["report"] = str(page_of(experiment.name))
-    kept = keep(store, run_id, document, comparison, trials, splits.train)
+    document["report"] = str(page_of(main.experiment.name, identity.digest))
+    kept = keep(store, run_id, identity, document, comparison, trials, splits.train)
     return Compared(document, kept)
+
+
+def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
+    """Return the first seed's data and the copies among them, noting what makes scores flatter."""
+    splits = prepare(setup.experiment, setup.seeds[0])
+    audit = duplicates(splits)
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes):
+        observer.note(note)
+    return splits, audit
 
 
 def _search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> "Searched":

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.identity import ranks_page_of
 from harness.comparison.keep import Kept
 from harness.comparison.ranks import Ranks, rank
-from harness.tracking.place import reports_folder
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """Mean test scores `[E, K]` of strategies that all experiments share, and their ranks.
 
-    `made`: when, in words, or empty.
+    `made`: when, in words, or empty. `digests` are those of the comparisons.
     """
 
     experiments: tuple[str, ...]
@@ -26,11 +26,12 @@ class Ranking:
     scores: NDArray[np.float64]
     ranks: Ranks
     made: str = ""
+    digests: tuple[str, ...] = ()
 
     @property
     def page(self) -> Path:
         """Where the page about it is written."""
-        return reports_folder() / "ranks.html"
+        return ranks_page_of(self.digests)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -65,4 +66,5 @@ def ranking(comparisons: Sequence[Kept]) -> Ranking | None:
         scores=table,
         ranks=rank(table, higher_is_better=first.higher_is_better),
         made=comparisons[-1].document["made"],
+        digests=tuple(kept.digest for kept in comparisons),
     )

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from harness.comparison.keep import Kept, page_of, read
+from harness.comparison.keep import Kept, read
 from harness.comparison.ranking import Ranking
 from harness.errors import UserError
 from harness.report import ranks
@@ -22,7 +22,7 @@ def publish(kept: Kept) -> Content:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / PAGE).write_text(page, "utf-8")
         kept.store.publish(kept.run_id, Path(name), sentence(content))
-    page_of(content.experiment).write_text(page, "utf-8")
+    kept.page.write_text(page, "utf-8")
     return content
 
 
@@ -31,15 +31,17 @@ def publish_ranking(ranking: Ranking) -> None:
     ranking.page.write_text(ranks.render(ranking), "utf-8")
 
 
-def write_page(experiment: str, output: Path | None) -> Path:
-    """Write the page of the newest comparison of an experiment; return where it stands.
+def write_page(experiment: str, comparison: str | None, output: Path | None) -> Path:
+    """Write the page of an experiment's comparison that ended last; return where it stands.
+
+    `comparison`, the beginning of a digest or of a run's id, names another one.
 
     Raises:
-        UserError: nothing is recorded, or the file can't be written.
+        UserError: nothing is recorded, there is no such comparison, or the file can't be written.
 
     """
-    kept = read(experiment)
-    path = output or page_of(experiment)
+    kept = read(experiment, comparison)
+    path = output or kept.page
     try:
         path.write_text(render(gather(kept)), "utf-8")
     except OSError as error:

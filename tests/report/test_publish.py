@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from recorded import Recorded
 
-from harness.comparison.keep import page_of, read
+from harness.comparison.keep import read
 from harness.errors import UserError
 from harness.report.gather import gather
 from harness.report.page import render
@@ -24,7 +24,7 @@ def test_page_read_from_the_record_is_the_published_one_to_the_byte(
     page = render(gather(read("digits")))
     kept = ten_classes.kept
     assert page == kept.store.artifact(kept.run_id, PAGE).read_text("utf-8")
-    assert page == page_of("digits").read_text("utf-8")
+    assert page == kept.page.read_text("utf-8")
 
 
 def test_sentence_is_the_note_of_the_comparisons_run(ten_classes: Recorded) -> None:
@@ -43,5 +43,5 @@ def test_images_are_of_every_class_and_of_what_augmentation_made(ten_classes: Re
 
 def test_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot write .*no such folder") as caught:
-        write_page("digits", tmp_path / "no such folder" / "page.html")
+        write_page("digits", None, tmp_path / "no such folder" / "page.html")
     assert "\n" not in str(caught.value)
