@@ -12,7 +12,6 @@ from harness.cli.progress import Bars
 from harness.comparison.compare import Compared, compare_all
 from harness.comparison.setup import Effort, Setup
 from harness.report.publish import publish, publish_ranking
-from harness.report.verdict import sentence
 
 
 def run(
@@ -23,9 +22,10 @@ def run(
     command = shlex.join(["harness", *sys.argv[1:]])
 
     def on_compared(compared: Compared) -> None:
-        found = sentence(publish(compared.kept)) if compared.kept else None
+        if compared.kept:
+            publish(compared.kept)
         if show:
-            verdicts.show(compared.document, found)
+            verdicts.show(compared)
 
     try:
         done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared)

@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.comparison.compare import Compared
 from harness.comparison.ranking import Ranking
 from harness.report.ranks import sentence as ranks_sentence
+from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural
 
 LEDGER = (
@@ -18,11 +20,12 @@ LEDGER = (
 WORDS = {"too_few_seeds": "too few seeds"}
 
 
-def show(document: Mapping[str, Any], sentence: str | None) -> None:
-    """Print what a comparison shows, at 80 columns or more; without a sentence, what failed."""
-    out = Console()
-    if sentence is not None:
-        out.print(sentence, markup=False, highlight=False)
+def show(compared: Compared) -> None:
+    """Print what a comparison shows, at 80 columns or more; where nothing was kept, what failed."""
+    out, document = Console(), compared.document
+    if kept := compared.kept:
+        found = sentence(document["experiment"], kept.comparison)
+        out.print(found, markup=False, highlight=False)
         out.print()
         out.print(_table(document))
         out.print(_legend(document), markup=False, highlight=False)
@@ -35,7 +38,7 @@ def show(document: Mapping[str, Any], sentence: str | None) -> None:
             line = f"failed: {each['strategy']}, seed {each['seed']}: {each['reason']}"
             out.print(line, markup=False, highlight=False)
         out.print("The same command tries them again; the others are recorded.", highlight=False)
-    if sentence is not None:
+    if kept:
         out.print(f"report: {document['report']}", markup=False, highlight=False, soft_wrap=True)
         out.print("browse the runs with: harness ui", highlight=False)
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.comparison.effect import Effect
 from harness.comparison.running import Ran
-from harness.comparison.summary import OWN, Comparison, Line
-from harness.comparison.verdict import Verdict
+from harness.comparison.summary import Comparison, Line
 from harness.config.load import resolved
 from harness.data.audit import Duplicates
 from harness.data.split import Splits
@@ -62,51 +61,39 @@ def results(comparison: Comparison) -> dict[str, Any]:
         "seeds": list(comparison.seeds),
         "margin": comparison.margin,
         "strategies": [_row(comparison, line) for line in comparison.lines],
-        "budgets_differ": comparison.budgets_differ,
+        "budgets_differ": bool(comparison.other_budgets),
     }
 
 
 def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
-    """The baseline against itself: no difference, for certain."""
-    own = line.effects.get(OWN, Effect(len(line.seeds), 0.0, interval=(0.0, 0.0), detectable=0.0))
-    verdict = line.verdict or Verdict("equivalent", 1.0)
-    base = comparison.base
+    found, cost, base = line.effect, asdict(line.cost), asdict(comparison.base.cost)
     return {
         "strategy": line.strategy,
         "mean": _number(line.mean),
-        "difference": _number(own.difference),
-        "interval": None if own.interval is None else list(own.interval),
-        "p_adjusted": verdict.p_adjusted,
-        "verdict": verdict.word,
-        "detectable": own.detectable,
-        "seeds_needed": own.seeds_needed,
+        "difference": _number(found.difference),
+        "interval": _interval(found),
+        "p_adjusted": line.verdict.p_adjusted,
+        "verdict": line.verdict.word,
+        "detectable": found.detectable,
+        "seeds_needed": found.seeds_needed,
         "threshold_only": line.threshold_only,
         "under": {
             rule: {
                 "mean": _number(line.scores[rule].difference),
-                "difference": _number(line.effects[rule].difference) if line.effects else 0.0,
-                "interval": _interval(line, rule),
+                "difference": _number(line.effects[rule].difference),
+                "interval": _interval(line.effects[rule]),
             }
             for rule in RULES
         },
         "optimism": _number(line.optimism.difference),
-        "examples_seen": line.cost.examples_seen,
-        "steps": line.cost.steps,
-        "seconds": line.cost.seconds,
-        "relative_cost": {
-            "examples_seen": line.cost.examples_seen / base.cost.examples_seen,
-            "steps": line.cost.steps / base.cost.steps,
-            "seconds": line.cost.seconds / base.cost.seconds,
-        },
-        "paired_seeds": own.seeds,
+        **cost,
+        "relative_cost": {name: cost[name] / base[name] for name in cost},
+        "paired_seeds": found.seeds,
     }
 
 
-def _interval(line: Line, rule: str) -> list[float] | None:
-    if not line.effects:
-        return [0.0, 0.0]
-    found = line.effects[rule].interval
-    return None if found is None else list(found)
+def _interval(found: Effect) -> list[float] | None:
+    return None if found.interval is None else list(found.interval)
 
 
 def _number(value: float) -> float | None:

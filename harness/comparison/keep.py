@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_of
 from harness.comparison.records import RecordedTrial, Samples
-from harness.comparison.summary import OWN, Comparison, Trials, summarise
+from harness.comparison.summary import Comparison, Trials, summarise
 from harness.data.classes import few_of_each
 from harness.data.examples import Examples
 from harness.errors import UserError
@@ -121,6 +121,6 @@ def _numbers(comparison: Comparison) -> dict[str, float]:
     numbers = {}
     for name, line in zip(names, comparison.lines, strict=True):
         numbers[f"mean/{name}"] = line.mean
-        if line.effects:
-            numbers[f"difference/{name}"] = line.effects[OWN].difference
+        if line is not comparison.base:
+            numbers[f"difference/{name}"] = line.effect.difference
     return numbers

@@ -118,6 +118,11 @@ class RecordedTrial:
             return None
 
     @property
+    def warnings(self) -> list[str]:
+        """What a reader of its scores should know, a line each."""
+        return self.run.tags.get("warnings", "").splitlines()
+
+    @property
     def own_rule(self) -> str:
         """The decision rule of the strategy itself."""
         return str(self.plan["plan"]["decision"])

@@ -9,7 +9,7 @@ import numpy as np
 from harness.comparison.effect import Effect
 from harness.comparison.observer import Observer
 from harness.comparison.setup import Effort, Setup
-from harness.comparison.summary import OWN, Comparison, Trials, summarise
+from harness.comparison.summary import Comparison, Trials, summarise
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
 from harness.tuning.setup import Tuning, tuning
@@ -135,4 +135,4 @@ def _bought(
         return None, None
     both = {UNTUNED: untuned, TUNED: tuned}
     pair = summarise(both, UNTUNED, comparison.metric, comparison.margin)
-    return pair.lines[1].effects[OWN], pair.base.mean
+    return pair.lines[1].effect, pair.base.mean

@@ -103,9 +103,10 @@ def _curve(
             if not truth.any():
                 continue
             score = metrics.softmax(trial.predictions.test(trial.own_rule).probability)[:, index]
-            said, got, _ = precision_recall_curve(truth, score)
+            precisions, recalls, _ = precision_recall_curve(truth, score)
             # Recall falls along the curve; the first point at or above each of the grid counts.
-            curves.append(said[::-1][np.searchsorted(got[::-1], GRID, side="left")])
+            places = np.searchsorted(recalls[::-1], GRID, side="left")
+            curves.append(precisions[::-1][places])
             areas.append(average_precision_score(truth, score))
         precision.append(_known_mean(np.array(curves)))
         average.append(float(_known_mean(np.array(areas))))
@@ -125,10 +126,10 @@ def reliability(names: tuple[str, ...], found: Sequence[Trials]) -> page.Reliabi
     bins, errors = [], []
     for trials in found:
         labels = np.concatenate([t.predictions.test_labels for t in trials.values()])
-        said = [
+        probabilities = [
             metrics.softmax(t.predictions.test(t.own_rule).probability) for t in trials.values()
         ]
-        bins.append(metrics.reliability(labels, np.concatenate(said)))
+        bins.append(metrics.reliability(labels, np.concatenate(probabilities)))
         errors.append(np.mean([trial.run.metrics["test/ece"] for trial in trials.values()]))
     return page.Reliability(
         strategies=names,
@@ -140,7 +141,7 @@ def reliability(names: tuple[str, ...], found: Sequence[Trials]) -> page.Reliabi
 
 
 def prevalence(
-    facts: Mapping[str, Any],
+    costs: Mapping[str, float],
     first: RecordedTrial,
     names: tuple[str, ...],
     found: Sequence[Trials],
@@ -149,12 +150,12 @@ def prevalence(
     classes = first.predictions.class_names
     if len(classes) != 2:
         return None
-    positive, costs = positive_class(first), Costs(**facts["costs"])
+    positive, per_error = positive_class(first), Costs(**costs)
 
     def rows(trial: RecordedTrial) -> Any:
         prior = np.array(list(trial.plan["effective_prior"]["values"].values()))
         predictions = trial.predictions
-        return table(predictions.test_labels, predictions.test_logits, prior, positive, costs)
+        return table(predictions.test_labels, predictions.test_logits, prior, positive, per_error)
 
     def mean(name: str) -> Float64s:
         return np.array(
@@ -168,8 +169,8 @@ def prevalence(
     return page.Prevalence(
         positive=classes[positive],
         rule="the decision of least expected cost at each ratio",
-        miss_cost=costs.false_negative,
-        false_alarm_cost=costs.false_positive,
+        miss_cost=per_error.false_negative,
+        false_alarm_cost=per_error.false_positive,
         ratios=tuple(f"1:{row.ratio:g}" for row in every[0][0]),
         strategies=names,
         precision=mean("precision"),

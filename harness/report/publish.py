@@ -7,7 +7,6 @@ from harness.comparison.keep import Kept, read
 from harness.comparison.ranking import Ranking
 from harness.errors import UserError
 from harness.report import ranks
-from harness.report.content import Content
 from harness.report.gather import gather
 from harness.report.page import render
 from harness.report.verdict import sentence
@@ -15,15 +14,13 @@ from harness.report.verdict import sentence
 PAGE = "report.html"
 
 
-def publish(kept: Kept) -> Content:
+def publish(kept: Kept) -> None:
     """Write a comparison's page beside the record and with its run, the sentence as its note."""
-    content = gather(kept)
-    page = render(content)
+    page, note = render(gather(kept)), sentence(kept.document["experiment"], kept.comparison)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / PAGE).write_text(page, "utf-8")
-        kept.store.publish(kept.run_id, Path(name), sentence(content))
+        kept.store.publish(kept.run_id, Path(name), note)
     kept.page.write_text(page, "utf-8")
-    return content
 
 
 def publish_ranking(ranking: Ranking) -> None:

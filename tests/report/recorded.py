@@ -13,6 +13,7 @@ from harness.comparison.records import RecordedTrial
 from harness.comparison.setup import setup
 from harness.config.experiment import Experiment
 from harness.report.content import Content
+from harness.report.gather import gather
 from harness.report.publish import publish
 
 STRATEGIES = ("none", "undersampling", "offline_augmentation")
@@ -48,4 +49,5 @@ def record(folder: Path, imbalance: Mapping[str, object]) -> Recorded:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         compared = compare(setup(experiment, STRATEGIES, seeds=SEEDS), jobs=1)
         assert compared.kept is not None
-        return Recorded(uri, compared.kept, publish(compared.kept))
+        publish(compared.kept)
+        return Recorded(uri, compared.kept, gather(compared.kept))

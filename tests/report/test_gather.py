@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, rec
 
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.report import predicted
-from harness.report.gather import _notes
+from harness.report.gather import _warnings
 from harness.report.predicted import MOST_CLASSES
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
@@ -92,15 +92,6 @@ def test_only_two_classes_have_tables_at_other_prevalences(
     assert len(two_classes.content.precision_recall) == 1
 
 
-def test_strategy_and_baseline_come_from_the_document(ten_classes: Recorded) -> None:
-    content, facts = ten_classes.content, ten_classes.document
-    assert [verdict.strategy for verdict in content.verdicts] == list(STRATEGIES[1:])
-    assert content.baseline_mean == facts["strategies"][0]["mean"]
-    assert [verdict.mean for verdict in content.verdicts] == [
-        row["mean"] for row in facts["strategies"][1:]
-    ]
-
-
 def made_up(
     strategy: str = "none", classes: int = 4, warnings: str = "", hole: bool = False
 ) -> RecordedTrial:
@@ -138,19 +129,11 @@ def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() 
 
 
 def test_what_all_strategies_share_is_noted_once() -> None:
-    class Comparison:
-        budgets_differ = False
-
-    trials = {
-        "none": {0: made_up("none", warnings="all said this")},
-        "focal_loss": {0: made_up("focal_loss", warnings="all said this\nonly I")},
+    firsts = {
+        "none": made_up("none", warnings="all warn of this"),
+        "focal_loss": made_up("focal_loss", warnings="all warn of this\nonly I"),
     }
-    facts = {"notes": ["about the data", "about the data"]}
-    assert _notes(facts, trials, Comparison()) == (  # type: ignore[arg-type]
-        "about the data",
-        "all said this",
-        "focal_loss: only I",
-    )
+    assert _warnings(firsts) == ["all warn of this", "focal_loss: only I"]
 
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:
