@@ -45,13 +45,13 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train with one strategy, score it under three decision rules, and record it."""
-    from harness.cli.running import run_one
+    from harness.cli.running import run_trial
     from harness.config.load import load, parameters
     from harness.strategy.registry import resolve
 
     stack = resolve(strategy, parameters(parameter or []), plugin or [])
     experiment = load(config, overrides or [])
-    document = run_one(experiment, stack, seed, fresh, show=not as_json)
+    document = run_trial(experiment, stack, seed, fresh, show=not as_json)
     if as_json:
         _print_json(document)
 
@@ -93,7 +93,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run strategies over seeds and say which help, by how much, and how sure that is."""
-    from harness.cli.comparing import run as run_comparisons
+    from harness.cli.comparing import run_comparisons
     from harness.comparison.setup import Effort, setup
     from harness.config.load import DEFAULT, load, parameters
 

@@ -14,7 +14,7 @@ from harness.comparison.setup import Effort, Setup
 from harness.report.publish import publish, publish_ranking
 
 
-def run(
+def run_comparisons(
     setups: Sequence[Setup], jobs: int | None, fresh: bool, show: bool, effort: Effort | None
 ) -> tuple[dict[str, Any], bool]:
     """Compare, and publish the pages; return the JSON document, and whether a trial failed."""

@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.cli.progress import bar_on
 from harness.config.experiment import Experiment
 from harness.data import prepare
-from harness.execution import single as execution
+from harness.execution.single import run_one
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
 from harness.trial.trial import Trial
@@ -20,7 +20,7 @@ SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_p
 MOST_CLASSES = 12
 
 
-def run_one(
+def run_trial(
     experiment: Experiment, stack: Stack, seed: int, fresh: bool, show: bool
 ) -> dict[str, Any]:
     """Run or look up one trial, with progress on standard error; return the JSON document."""
@@ -28,7 +28,7 @@ def run_one(
     err = Console(stderr=True)
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
-        result = execution.run_one(
+        result = run_one(
             trial,
             fresh,
             lambda epoch: bar.update(

@@ -134,10 +134,10 @@ def _legend(document: Mapping[str, Any]) -> str:
         f"test {metric.heading}, mean over {plural(seeds, 'seed')}, each strategy's own decision "
         "rule; corrected: the difference when strategy and baseline both correct for the prior"
     ]
-    seen = [row for row in document["strategies"] if row["detectable"]]
-    if seen:
+    tested = [row for row in document["strategies"] if row["detectable"]]
+    if tested:
         least, most = (
-            metric.difference(choose(row["detectable"] for row in seen), signed=False)
+            metric.difference(choose(row["detectable"] for row in tested), signed=False)
             for choose in (min, max)
         )
         span = least if least == most else f"{least} to {most}, by strategy,"
@@ -146,7 +146,7 @@ def _legend(document: Mapping[str, Any]) -> str:
             f"a true difference of {span} is found with so many seeds in "
             f"4 of 5 cases; one below {margin} does not matter to you"
         )
-    if wanted := [row["seeds_needed"] for row in seen if row["verdict"] == "undecided"]:
+    if wanted := [row["seeds_needed"] for row in tested if row["verdict"] == "undecided"]:
         known = [seeds for seeds in wanted if seeds is not None]
         lines.append(
             f"undecided: to find {margin}, {plural(max(known), 'seed')} would be needed"

@@ -66,16 +66,16 @@ def results(comparison: Comparison) -> dict[str, Any]:
 
 
 def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
-    found, cost, base = line.effect, asdict(line.cost), asdict(comparison.base.cost)
+    effect, cost, base = line.effect, asdict(line.cost), asdict(comparison.base.cost)
     return {
         "strategy": line.strategy,
         "mean": _number(line.mean),
-        "difference": _number(found.difference),
-        "interval": _interval(found),
+        "difference": _number(effect.difference),
+        "interval": _interval(effect),
         "p_adjusted": line.verdict.p_adjusted,
         "verdict": line.verdict.word,
-        "detectable": found.detectable,
-        "seeds_needed": found.seeds_needed,
+        "detectable": effect.detectable,
+        "seeds_needed": effect.seeds_needed,
         "threshold_only": line.threshold_only,
         "under": {
             rule: {
@@ -88,12 +88,12 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
         "optimism": _number(line.optimism.difference),
         **cost,
         "relative_cost": {name: cost[name] / base[name] for name in cost},
-        "paired_seeds": found.seeds,
+        "paired_seeds": effect.seeds,
     }
 
 
-def _interval(found: Effect) -> list[float] | None:
-    return None if found.interval is None else list(found.interval)
+def _interval(effect: Effect) -> list[float] | None:
+    return None if effect.interval is None else list(effect.interval)
 
 
 def _number(value: float) -> float | None:

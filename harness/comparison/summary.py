@@ -15,7 +15,7 @@ from harness.scoring.decision import RULES
 from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
 from harness.trial.cost import Cost
 
-OWN = "own"
+OWN_RULE = "own"
 TOLERANCE = 0.01
 MOVED = ("prior_corrected", "tuned_threshold")
 Trials = Mapping[int, RecordedTrial]
@@ -43,12 +43,12 @@ class Line:
     @property
     def mean(self) -> float:
         """The mean test score under the strategy's own decision."""
-        return self.scores[OWN].difference
+        return self.scores[OWN_RULE].difference
 
     @property
     def effect(self) -> Effect:
         """The effect under the strategy's own decision."""
-        return self.effects[OWN]
+        return self.effects[OWN_RULE]
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ def summarise(
     higher = HIGHER_IS_BETTER[metric]
     moved = _best_moved(trials[baseline], metric)
     verdicts = {baseline: Verdict("equivalent", 1.0)} | judge(
-        {name: effects[name][OWN] for name in others}, margin, higher_is_better=higher
+        {name: effects[name][OWN_RULE] for name in others}, margin, higher_is_better=higher
     )
 
     def line(name: str) -> Line:
         under, verdict = effects[name], verdicts[name]
-        only = threshold_only(verdict, under[OWN], under[moved], higher_is_better=higher)
+        only = threshold_only(verdict, under[OWN_RULE], under[moved], higher_is_better=higher)
         return _line(name, trials[name], metric, under, verdict, only)
 
     return Comparison(
@@ -131,11 +131,11 @@ def _line(
 ) -> Line:
     in_order = _sorted(trials)
     validation = np.array([_validation(trial, metric) for trial in in_order])
-    tested = np.array([score(trial, metric, OWN) for trial in in_order])
+    tested = np.array([score(trial, metric, OWN_RULE) for trial in in_order])
     return Line(
         strategy=name,
         seeds=tuple(sorted(trials)),
-        scores={rule: _mean_score(trials, metric, rule) for rule in (OWN, *RULES)},
+        scores={rule: _mean_score(trials, metric, rule) for rule in (OWN_RULE, *RULES)},
         effects=effects,
         verdict=verdict,
         threshold_only=only_threshold,
@@ -165,7 +165,8 @@ def _effects_by_rule(
     margin: float,
 ) -> dict[str, dict[str, Effect]]:
     by_rule = {
-        rule: _effects(trials, baseline, others, metric, margin, rule) for rule in (OWN, *RULES)
+        rule: _effects(trials, baseline, others, metric, margin, rule)
+        for rule in (OWN_RULE, *RULES)
     }
     return {name: {rule: found[name] for rule, found in by_rule.items()} for name in others}
 
@@ -209,7 +210,9 @@ def _effects(
 
 
 def _no_difference(seeds: int) -> dict[str, Effect]:
-    return dict.fromkeys((OWN, *RULES), Effect(seeds, 0.0, interval=(0.0, 0.0), detectable=0.0))
+    return dict.fromkeys(
+        (OWN_RULE, *RULES), Effect(seeds, 0.0, interval=(0.0, 0.0), detectable=0.0)
+    )
 
 
 def _best_moved(trials: Trials, metric: str) -> str:
@@ -218,7 +221,7 @@ def _best_moved(trials: Trials, metric: str) -> str:
 
 
 def _logits(trial: RecordedTrial, rule: str) -> Logits:
-    return trial.predictions.test(trial.own_rule if rule == OWN else rule)
+    return trial.predictions.test(trial.own_rule if rule == OWN_RULE else rule)
 
 
 def _mean_score(trials: Trials, metric: str, rule: str) -> Effect:

@@ -12,10 +12,9 @@ from harness.report.content import Content
 def gather(kept: Kept) -> Content:
     """Return the page's content from a comparison and its trials."""
     comparison = kept.comparison
-    names = tuple(line.strategy for line in comparison.lines)
-    trials = {name: kept.trials[name] for name in names}
+    trials = {line.strategy: kept.trials[line.strategy] for line in comparison.lines}
     firsts = {name: each[min(each)] for name, each in trials.items()}
-    first, found = firsts[comparison.baseline], tuple(trials.values())
+    first = firsts[comparison.baseline]
     made = {name: trial.made_examples for name, trial in firsts.items()}
     notes = list(kept.document["notes"])
     if comparison.other_budgets:
@@ -24,10 +23,10 @@ def gather(kept: Kept) -> Content:
         document=kept.document,
         comparison=comparison,
         approximate=frozenset(name for name, each in trials.items() if _is_approximate(each)),
-        recall=predicted.recall(first, names, found),
-        precision_recall=predicted.curves(first, names, found),
-        reliability=predicted.reliability(names, found),
-        prevalence=predicted.prevalence(kept.document["costs"], first, names, found),
+        recall=predicted.recall(first, trials),
+        precision_recall=predicted.curves(first, trials),
+        reliability=predicted.reliability(trials),
+        prevalence=predicted.prevalence(kept.document["costs"], first, trials),
         samples=kept.samples,
         made={name: samples for name, samples in made.items() if samples},
         notes=tuple(dict.fromkeys([*notes, *_warnings(firsts)])),

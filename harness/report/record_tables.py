@@ -1,5 +1,7 @@
 """The tables about the data and the record: what there was, what failed, what ran."""
 
+from dataclasses import astuple
+
 from harness.config.yaml_text import show
 from harness.report.content import Content
 from harness.report.tables import Table
@@ -14,12 +16,9 @@ def class_counts(content: Content) -> Table:
 
 def duplicates(content: Content) -> Table:
     """Return how many exact copies two splits share."""
-    found = content.duplicates
-    rows = (
-        ("train and validation", f"{found.validation_in_train:,}"),
-        ("train and test", f"{found.test_in_train:,}"),
-        ("validation and test", f"{found.test_in_validation:,}"),
-    )
+    pairs = ("train and validation", "train and test", "validation and test")
+    counts = (f"{count:,}" for count in astuple(content.duplicates))
+    rows = tuple(zip(pairs, counts, strict=True))
     return Table("Exact copies between splits", ("Splits", "Copies"), rows)
 
 

@@ -114,18 +114,18 @@ def made_up(
 
 def test_more_classes_than_fit_are_shown_in_three_groups() -> None:
     trial = made_up(classes=MOST_CLASSES + 1)
-    shown = predicted.recall(trial, ("none",), [{0: trial}])
+    shown = predicted.recall(trial, {"none": {0: trial}})
     assert shown.grouped
     assert shown.rows == ("head", "middle", "tail")
     assert shown.recall.tolist() == [[1.0, 1.0, 1.0]]
     assert shown.train_counts.sum() == sum(range(MOST_CLASSES + 2))
     few = made_up(classes=MOST_CLASSES)
-    assert not predicted.recall(few, ("none",), [{0: few}]).grouped
+    assert not predicted.recall(few, {"none": {0: few}}).grouped
 
 
 def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() -> None:
     trial = made_up(classes=MOST_CLASSES + 1, hole=True)
-    assert predicted.recall(trial, ("none",), [{0: trial}]).recall.tolist() == [[1.0, 1.0, 1.0]]
+    assert predicted.recall(trial, {"none": {0: trial}}).recall.tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_what_all_strategies_share_is_noted_once() -> None:
@@ -138,7 +138,7 @@ def test_what_all_strategies_share_is_noted_once() -> None:
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:
     trial = made_up(hole=True)
-    missing, other = predicted.curves(trial, ("none",), [{0: trial}])
+    missing, other = predicted.curves(trial, {"none": {0: trial}})
     assert np.isnan(missing.precision).all()
     assert np.isnan(missing.average_precision).all()
     assert other.average_precision.tolist() == [1.0]
