@@ -14,8 +14,8 @@ from harness.cli.progress import bar_on
 from harness.config.yaml_text import show as yaml_line
 from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tuning.setup import Tuning
-from harness.tuning.study import OnProgress
 from harness.tuning.tune import Tuned, tune
+from harness.tuning.work import OnProgress
 
 
 def tune_one(
@@ -42,15 +42,15 @@ def tune_one(
 
 @contextmanager
 def progress(tuning: Tuning, err: Console) -> Iterator[OnProgress]:
-    """Show a bar of trials with the best score so far; yield what is to be told."""
+    """Show a bar of trials with the best score so far; yield what updates it."""
     with bar_on(err) as bar:
         row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
 
-        def tell(ended: int, best: float | None) -> None:
+        def update(ended: int, best: float | None) -> None:
             score = "" if best is None else f", best {best:.4f}"
             bar.update(row, completed=ended, now=f"{ended}/{tuning.trials} trials{score}")
 
-        yield tell
+        yield update
 
 
 def command(tuned: Tuned, options: Sequence[str] = ()) -> str:
