@@ -13,7 +13,7 @@ from harness.execution.task import Outcome, Task
 
 if TYPE_CHECKING:
     from harness.tuning.setup import Tuning
-    from harness.tuning.study import OnProgress
+    from harness.tuning.work import OnProgress
 
 
 @dataclass

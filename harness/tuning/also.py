@@ -1,22 +1,21 @@
 """Shared training settings that join a search: `--also train.learning_rate=1e-4..1e-1:log`."""
 
-import types
 from collections.abc import Iterable
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 
 from harness.config.experiment import Experiment, Train
 from harness.config.yaml_text import parse
 from harness.errors import UserError, unknown
-from harness.tuning.dimension import Dimension, Number, OneOf
+from harness.tuning.dimension import Dimension, Number, OneOf, plain_types
 
 EXAMPLE = "--also train.learning_rate=1e-4..1e-1:log"
 BUDGET = ("epochs", "examples", "budget", "threads")
 TUNABLE = tuple(name for name in Train.model_fields if name not in BUDGET)
 
 
-def settings(experiment: Experiment, given: Iterable[str]) -> tuple[Dimension, ...]:
+def settings(experiment: Experiment, entries: Iterable[str]) -> tuple[Dimension, ...]:
     """Return the searched settings, each checked against what the configuration accepts.
 
     A setting is `train.FIELD=LOW..HIGH`, with `:log` for a log scale, or `train.FIELD=A,B,C`.
@@ -27,7 +26,7 @@ def settings(experiment: Experiment, given: Iterable[str]) -> tuple[Dimension, .
 
     """
     found: dict[str, Dimension] = {}
-    for text in given:
+    for text in entries:
         dimension = _parsed(text)
         if dimension.name in found:
             raise UserError(f"--also {dimension.name} is given twice; give it once")
@@ -50,11 +49,6 @@ def with_settings(experiment: Experiment, values: dict[str, Any]) -> Experiment:
         ) from error
 
 
-def value_of(experiment: Experiment, name: str) -> Any:
-    """Return a setting's value in an experiment."""
-    return getattr(experiment.train, name.removeprefix("train."))
-
-
 def _parsed(text: str) -> Dimension:
     name, equals, search = text.partition("=")
     name, search = name.strip(), search.strip()
@@ -75,7 +69,7 @@ def _parsed(text: str) -> Dimension:
         if scale not in ("", "log"):
             raise UserError(f"{where}: after the range may stand :log, not :{scale}")
         low, high = (_number(where, end) for end in ends.split("..", 1))
-        kinds = _kinds(Train.model_fields[field].annotation)
+        kinds = plain_types(Train.model_fields[field].annotation)
         if not kinds & {int, float}:
             raise UserError(f"{where}: takes no range; name its values, as in {name}=a,b")
         return Number(name, low, high, scale == "log", whole=float not in kinds)
@@ -87,12 +81,3 @@ def _number(where: str, text: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserError(f"{where}: {text!r} is no number; write low..high, for instance {EXAMPLE}")
     return value
-
-
-def _kinds(annotation: Any) -> set[Any]:
-    """Return the plain types that an annotation allows."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        return {kind for part in get_args(annotation) for kind in _kinds(part)}
-    if hasattr(annotation, "__metadata__"):
-        return _kinds(get_args(annotation)[0])
-    return {annotation}

@@ -1,9 +1,10 @@
 """One searched number or choice, in our own words and in Optuna's."""
 
 import json
+import types
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 from optuna import Trial
 
@@ -104,12 +105,23 @@ class OneOf:
 Dimension = Number | OneOf
 
 
-def suggest(trial: Trial, dimension: Dimension) -> Any:
-    """Return what Optuna stores for a dimension of a trial, drawn if it is not set yet."""
+def suggest(trial: Trial, dimension: Dimension) -> None:
+    """Have Optuna draw a dimension of a trial, unless it is set already."""
     if isinstance(dimension, OneOf):
         options = [dimension.encode(option) for option in dimension.options]
-        return trial.suggest_categorical(dimension.name, options)
+        trial.suggest_categorical(dimension.name, options)
+        return
     name, low, high, log = dimension.name, dimension.low, dimension.high, dimension.log
     if dimension.whole:
-        return trial.suggest_int(name, int(low), int(high), log=log)
-    return trial.suggest_float(name, float(low), float(high), log=log)
+        trial.suggest_int(name, int(low), int(high), log=log)
+    else:
+        trial.suggest_float(name, float(low), float(high), log=log)
+
+
+def plain_types(annotation: Any) -> set[Any]:
+    """Return the types that an annotation allows, apart from what restricts their values."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return {kind for part in get_args(annotation) for kind in plain_types(part)}
+    if hasattr(annotation, "__metadata__"):
+        return plain_types(get_args(annotation)[0])
+    return {annotation}

@@ -15,10 +15,9 @@ from harness.errors import TrialFailed
 from harness.trial.fitting import fit
 from harness.trial.selection import Epoch
 from harness.trial.trial import Trial
-from harness.tuning.dimension import suggest
-from harness.tuning.pruner import Pruner
+from harness.tuning.pruner import is_looked_at
 from harness.tuning.setup import Tuning
-from harness.tuning.slots import REPORT
+from harness.tuning.slots import KNOWN, REPORT
 
 
 @dataclass
@@ -43,33 +42,32 @@ class _Report:
 
 @dataclass
 class Objective:
-    """Trains a point with every inner seed, whose splits are kept, and reports to the pruner."""
+    """Trains the point that a trial has drawn with every inner seed, whose splits are kept."""
 
     tuning: Tuning
-    pruner: Pruner
     _splits: dict[int, Splits] = field(default_factory=dict)
 
     def __call__(self, trial: OptunaTrial) -> float:
         """Return the mean over inner seeds of the finished network's validation score.
 
         Raises:
-            TrialPruned: the pruner finds the point hopeless.
+            TrialPruned: the first inner seed is hopeless beside those of others; no known point is.
             UserError: the parameters don't fit the data.
             TrialFailed: training broke down, or the score is not a number.
 
         """
-        space = self.tuning.space
-        point = space.point({each.name: suggest(trial, each) for each in space.dimensions})
+        point = self.tuning.space.point(trial.params)
         experiment = point.experiment(self.tuning.experiment)
         stack = point.candidate(self.tuning.candidate).stack()
+        epochs, known = experiment.train.epochs, trial.user_attrs.get(KNOWN, False)
         report = _Report()
 
         def on_epoch(epoch: Epoch) -> None:
             report.curves[-1].append(epoch.validation_score)
             report.examples[-1] = epoch.examples_seen
-            if len(report.curves) == 1 and self.pruner.looks_at(epoch.number):
+            if len(report.curves) == 1 and is_looked_at(epoch.number, epochs):
                 trial.report(epoch.validation_score, epoch.number)
-                if trial.should_prune():
+                if not known and trial.should_prune():
                     raise TrialPruned
 
         try:
@@ -78,7 +76,6 @@ class Objective:
                 report.examples.append(0)
                 fitted = fit(Trial(experiment, stack, seed, self.splits(seed)), on_epoch)
                 report.scores.append(fitted.score)
-                self._stop_if_hopeless(trial, report.scores)
         finally:
             trial.set_user_attr(REPORT, report.document())
         mean = fmean(report.scores)
@@ -91,12 +88,3 @@ class Objective:
         if seed not in self._splits:
             self._splits[seed] = prepare(self.tuning.experiment, seed)
         return self._splits[seed]
-
-    def _stop_if_hopeless(self, trial: OptunaTrial, scores: list[float]) -> None:
-        """Report the score of the inner seed that ended last; raises TrialPruned."""
-        ended, seeds = len(scores), len(self.tuning.inner_seeds)
-        trial.report(scores[-1], self.pruner.step_of_seed(ended - 1))
-        if ended < seeds and trial.should_prune():
-            # the last report is what a sampler takes a stopped trial to be worth
-            trial.report(fmean(scores), self.pruner.step_of_seed(seeds))
-            raise TrialPruned

@@ -37,8 +37,7 @@ class Recorder:
             "known_point": trial.user_attrs.get(KNOWN),
             "state": trial.state.name.lower(),
         }
-        names = dict(zip(trial.params, metric_names(tuple(trial.params)), strict=True))
-        params = {names[key]: value for key, value in trial.params.items()}
+        params = dict(zip(metric_names(tuple(trial.params)), trial.params.values(), strict=True))
         title = f"{tuning.candidate.name}, {tags['slot']}"
         run_id = self._store.start(title, tags, params, self.run_id)
         self._store.curves(run_id, self._curves(report.get("curves", [])))

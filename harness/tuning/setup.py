@@ -82,7 +82,8 @@ def tuning(
     stack = made.point(first).candidate(candidate).stack()
     stack.plan(base, generator(FIRST_INNER_SEED, "strategy"))
     digest = Trial(fixed, stack, FIRST_INNER_SEED, splits).fingerprint
-    name = study or f"{_plain(experiment.name)}-{candidate.name}-{digest[:8]}"
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", experiment.name)
+    name = study or f"{plain}-{candidate.name}-{digest[:8]}"
     if not NAMES.fullmatch(name):
         raise UserError(f"--study {name!r}: write at most 200 letters, digits, spaces or _ . + : -")
     return Tuning(
@@ -112,7 +113,3 @@ def fixed_test(experiment: Experiment) -> Experiment:
     return experiment.model_copy(
         update={"split": experiment.split.model_copy(update={"test_seed": TEST_SEED})}
     )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)

@@ -1,97 +1,115 @@
 """Which trials of a study count, so that it ends with exactly as many as were asked for.
 
-A study of `n` trials has the slots `0 .. n - 1`. A trial is created for a free slot, in one
-transaction and with its slot in it. It counts unless it ended without result or error: such a one
-died with its process, or was given back because another process had taken the slot a moment before.
-A slot decides the seed of the sampler, so a slot that is filled again gets the very same point as
-long as what it may learn from is the same.
+A study of `n` trials has the slots `0 .. n - 1`. Whoever wants work queues a trial in the first
+free slot and asks Optuna for one. What tells its slot and its process is in it from the beginning,
+so that it can be found again at whatever moment a process is killed. A trial holds its slot unless
+it failed without a reason: it was lost with its process, or given back. The next one in the slot
+takes what was drawn for it. Where machines queue one slot at the same moment, the first trial
+holds it, and the others are given back.
 """
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from optuna import Study, Trial
+from optuna import Study
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, fail_stale_trials
+from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from harness.tracking import process
 
 SLOT, KNOWN, PROCESS, ERROR, REPORT = "slot", "known", "process", "error", "report"
-GIVEN_BACK = "given_back"
-FIXED = "fixed_params"  # Optuna's own name for values that a trial must take
+MOST_DEATHS = 5
+KILLED = f"its process was killed {MOST_DEATHS} times, as the system does when memory runs out"
 
 
-def counted(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
-    """Return the trial that counts in each slot that has one; of several, the first."""
+def holds(trial: FrozenTrial) -> bool:
+    """Tell whether a trial is in a slot and not lost or given back."""
+    failed = trial.state is TrialState.FAIL and ERROR not in trial.user_attrs
+    return SLOT in trial.user_attrs and not failed
+
+
+def holders(trials: Iterable[FrozenTrial]) -> dict[int, FrozenTrial]:
+    """Return the trial that holds each slot that is taken; of several, the first."""
     found: dict[int, FrozenTrial] = {}
-    for trial in sorted(trials, key=lambda each: each.number):
-        slot = trial.user_attrs.get(SLOT)
-        if slot is None or trial.state is TrialState.WAITING:
-            continue
-        if trial.state is not TrialState.FAIL or ERROR in trial.user_attrs:
-            found.setdefault(slot, trial)
+    for trial in sorted(filter(holds, trials), key=lambda each: each.number):
+        found.setdefault(trial.user_attrs[SLOT], trial)
     return found
 
 
 def finished(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that count and have ended, by slot."""
-    return [each for _, each in sorted(counted(trials).items()) if each.state.is_finished()]
+    return [each for _, each in sorted(holders(trials).items()) if each.state.is_finished()]
 
 
-def free_slot(trials: Iterable[FrozenTrial], wanted: int) -> int | None:
-    """Return the first slot that no trial has, or None."""
-    taken = counted(trials)
-    return next((slot for slot in range(wanted) if slot not in taken), None)
+def queue_next(study: Study, known: Sequence[Mapping[str, Any]], slots: int) -> bool:
+    """Queue a trial in the first free slot unless one is queued; return whether one is now.
+
+    A slot whose trials were killed too often gets a failed one instead.
+    """
+    while True:
+        trials = study.get_trials(deepcopy=False)
+        if any(each.state is TrialState.WAITING for each in trials):
+            return True
+        taken = holders(trials)
+        free = next((slot for slot in range(slots) if slot not in taken), None)
+        if free is None:
+            return False
+        earlier = [each for each in trials if each.user_attrs.get(SLOT) == free]
+        drawn = max(earlier, key=lambda each: (len(each.params), each.number), default=None)
+        attributes = {SLOT: free, KNOWN: free < len(known), PROCESS: process.identity(os.getpid())}
+        if drawn is None or _deaths(study, earlier) < MOST_DEATHS:
+            fixed = dict(known[free]) if free < len(known) else {}
+            study.enqueue_trial(fixed | (drawn.params if drawn else {}), attributes)
+            return True
+        study.add_trial(
+            create_trial(
+                state=TrialState.FAIL,
+                params=drawn.params,
+                distributions=drawn.distributions,
+                user_attrs=attributes | {ERROR: KILLED},
+            )
+        )
 
 
-def deaths(trials: Iterable[FrozenTrial], slot: int) -> int:
-    """Return how many trials of a slot died with their process."""
-    return sum(
-        each.user_attrs.get(SLOT) == slot
-        and each.state is TrialState.FAIL
-        and ERROR not in each.user_attrs
-        and GIVEN_BACK not in each.user_attrs
-        for each in trials
-    )
+def give_back(study: Study, number: int) -> None:
+    """Note of a trial that it does not fail by a fault of its own, before it ends or after."""
+    study.set_user_attr(_given_back(number), True)
 
 
-def create(study: Study, storage: BaseStorage, slot: int, known: dict[str, Any] | None) -> Trial:
-    """Create a running trial in a slot; one at a known point takes its values from there."""
-    template = create_trial(
-        state=TrialState.RUNNING,
-        user_attrs={SLOT: slot, KNOWN: known is not None, PROCESS: process.identity(os.getpid())},
-        system_attrs={} if known is None else {FIXED: known},
-    )
-    study_id = storage.get_study_id_from_name(study.study_name)
-    return Trial(study, storage.create_new_trial(study_id, template))
+def give_back_the_lost(study: Study) -> None:
+    """End the trials of processes that were stopped on purpose."""
+    for number in fail_the_lost(study):
+        give_back(study, number)
 
 
-def keeps(study: Study, trial: Trial, slot: int) -> bool:
-    """Tell whether a trial has its slot; one that came second is given back."""
-    holder = counted(study.get_trials(deepcopy=False))[slot]
-    if holder.number == trial.number:
-        return True
-    give_back(study, trial)
-    return False
+def fail_the_lost(study: Study) -> list[int]:
+    """End the trials of processes that are gone; return the numbers of this machine's.
 
-
-def give_back(study: Study, trial: Trial) -> None:
-    """End a trial without result, so that its slot is free or another's."""
-    trial.set_user_attr(GIVEN_BACK, True)
-    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-
-
-def give_up_the_dead(study: Study) -> None:
-    """End the trials of processes that are gone: this machine's, and those without a heartbeat."""
+    They are known by their process, those of other machines by their heartbeat. A process that
+    calls this has no trial under way, so one that bears its name was lost as well.
+    """
+    lost, here = [], process.identity(os.getpid())
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if process.is_dead(trial.user_attrs.get(PROCESS, "")):
-            try:
-                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-            except (UpdateFinishedTrialError, ValueError):
-                continue  # another process was faster
+        owner = trial.user_attrs.get(PROCESS, "")
+        if owner == here or process.is_dead(owner):
+            with suppress(UpdateFinishedTrialError, ValueError):  # another process was faster
+                study.tell(trial.number, state=TrialState.FAIL)
+                lost.append(trial.number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         fail_stale_trials(study)
+    return lost
+
+
+def _deaths(study: Study, trials: Iterable[FrozenTrial]) -> int:
+    given_back = study.user_attrs
+    return sum(not holds(each) and _given_back(each.number) not in given_back for each in trials)
+
+
+def _given_back(number: int) -> str:
+    """Return where the study notes it: only its own process can note anything in a trial."""
+    return f"given_back_{number}"

@@ -1,11 +1,11 @@
 """The search space of a strategy and of training settings, and its points."""
 
-import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import numpy as np
+from optuna import Trial
 
 from harness.config.experiment import Experiment
 from harness.data.classes import per_class
@@ -14,8 +14,8 @@ from harness.execution.task import Candidate
 from harness.plan.plan import Plan
 from harness.strategy.base import Choice, PerClass, Range, Strategy
 from harness.strategy.registry import kinds
-from harness.tuning.also import value_of, with_settings
-from harness.tuning.dimension import Dimension, Number, OneOf
+from harness.tuning.also import with_settings
+from harness.tuning.dimension import Dimension, Number, OneOf, plain_types, suggest
 
 MARGIN = 3.0  # beyond the balanced weights, and below them
 
@@ -43,6 +43,11 @@ class Field:
     key: str
     dimensions: tuple[tuple[int | None, Dimension], ...]
 
+    def holding(self, values: Mapping[str, Any]) -> "Field":
+        """Return this parameter with dimensions that are widened to hold stored values."""
+        wide = ((index, each.holding(values[each.name])) for index, each in self.dimensions)
+        return Field(self.key, tuple(wide))
+
 
 @dataclass(frozen=True)
 class Space:
@@ -68,12 +73,14 @@ class Space:
 
     def point(self, stored: Mapping[str, Any]) -> Point:
         """Return the point that Optuna's values stand for."""
-        parameters = dict(self.fixed)
-        for field in self.fields:
-            parameters[field.key] = self._value(field, stored)
-        return Point(
-            parameters, {each.name: each.decode(stored[each.name]) for each in self.settings}
-        )
+        searched = {field.key: self._value(field, stored) for field in self.fields}
+        settings = {each.name: each.decode(stored[each.name]) for each in self.settings}
+        return Point({**self.fixed, **searched}, settings)
+
+    def draw(self, trial: Trial) -> None:
+        """Have Optuna draw what a trial does not hold yet."""
+        for each in self.dimensions:
+            suggest(trial, each)
 
     def corner(self) -> dict[str, Any]:
         """Return the point of all first ends, as Optuna stores it."""
@@ -83,36 +90,25 @@ class Space:
         """Return a point as Optuna stores it: the inverse of `point`."""
         values: dict[str, Any] = {}
         for field in self.fields:
-            given = point.parameters[field.key]
+            parameter = point.parameters[field.key]
             for index, each in field.dimensions:
-                value = given if index is None else self._relative(given, index)
+                value = parameter if index is None else self._relative(parameter, index)
                 values[each.name] = each.encode(value)
-        return values | {
-            each.name: each.encode(point.settings[each.name]) for each in self.settings
-        }
+        for each in self.settings:
+            values[each.name] = each.encode(point.settings[each.name])
+        return values
 
     def holding(self, points: Sequence[Point]) -> "Space":
         """Return this space, widened to hold the points, which become its known ones."""
         wide = self
         for point in points:
             values = wide.stored(point)
-            fields = tuple(
-                replace(
-                    field,
-                    dimensions=tuple(
-                        (index, each.holding(values[each.name])) for index, each in field.dimensions
-                    ),
-                )
-                for field in wide.fields
-            )
+            fields = tuple(each.holding(values) for each in wide.fields)
             settings = tuple(each.holding(values[each.name]) for each in wide.settings)
             wide = replace(wide, fields=fields, settings=settings)
-        known: list[Mapping[str, Any]] = []
-        for point in points:
-            values = wide.stored(point)
-            if values not in known:
-                known.append(values)
-        return replace(wide, known=tuple(known))
+        stored = [wide.stored(point) for point in points]
+        known = tuple(each for place, each in enumerate(stored) if each not in stored[:place])
+        return replace(wide, known=known)
 
     def _value(self, field: Field, stored: Mapping[str, Any]) -> Any:
         (index, first), *_ = field.dimensions
@@ -123,8 +119,8 @@ class Space:
             weights[self.class_names[number or 0]] = each.decode(stored[each.name])
         return {name: weights[name] for name in self.class_names}
 
-    def _relative(self, given: Mapping[str | int, float], index: int) -> float:
-        values = per_class("known point", given, self.class_names)
+    def _relative(self, weights: Mapping[str | int, float], index: int) -> float:
+        values = per_class("known point", weights, self.class_names)
         return float(values[index] / values[self.largest])
 
 
@@ -163,8 +159,9 @@ def space(
             "as in --also train.learning_rate=1e-4..1e-1:log"
         )
     made = Space(tuple(fields), tuple(settings), fixed, base.train.class_names, largest)
-    own = {each.name: value_of(experiment, each.name) for each in settings}
-    points = [Point(each, own) for each in _known(made, parts, base)]
+    train = experiment.train
+    current = {each.name: getattr(train, each.name.removeprefix("train.")) for each in settings}
+    points = [Point(each, current) for each in _known(made, parts, base)]
     return made.holding(points)
 
 
@@ -185,7 +182,8 @@ def _searched(
 ) -> tuple[tuple[int | None, Dimension], ...]:
     for mark in info.metadata:
         if isinstance(mark, Range):
-            whole = _takes_whole_numbers_only(info.annotation)
+            accepted = plain_types(info.annotation)
+            whole = int in accepted and float not in accepted
             return ((None, Number(key, mark.low, mark.high, mark.log, whole)),)
         if isinstance(mark, Choice):
             return ((None, OneOf(key, mark.options)),)
@@ -198,12 +196,6 @@ def _searched(
     return ()
 
 
-def _takes_whole_numbers_only(annotation: Any) -> bool:
-    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
-    kinds = set(parts) or {annotation}
-    return int in kinds and float not in kinds
-
-
 def _known(
     made: Space, parts: Sequence[tuple[str, type[Strategy]]], base: Plan
 ) -> list[dict[str, Any]]:
@@ -213,26 +205,27 @@ def _known(
     parameter without a value, or with one that is no number, is left out.
     """
     defaults: dict[str, Any] = {}
-    own: list[list[dict[str, Any]]] = []
+    by_part: list[list[dict[str, Any]]] = []
     for name, kind in parts:
         prefix = "" if len(parts) == 1 else f"{name}."
         for field, info in kind.model_fields.items():
             if not info.is_required():
                 defaults[f"{prefix}{field}"] = info.get_default(call_default_factory=True)
         points = kind.known_points(base)
-        own.append([{f"{prefix}{key}": v for key, v in each.items()} for each in points])
-    stand_in = {key: value for each in own for key, value in (each[0] if each else {}).items()}
+        by_part.append([{f"{prefix}{key}": v for key, v in each.items()} for each in points])
+    stand_in = {
+        key: value for points in by_part for key, value in (points[0] if points else {}).items()
+    }
     start = stand_in | defaults
     wanted = [field.key for field in made.fields]
-    filled = [start, *(start | each for points in own for each in points)]
+    filled = [start, *(start | each for points in by_part for each in points)]
     chosen = [{key: each[key] for key in wanted if key in each} for each in filled]
     return [each for each in chosen if len(each) == len(wanted) and _storable(made, each)]
 
 
 def _storable(made: Space, parameters: Mapping[str, Any]) -> bool:
-    searched = replace(made, settings=())
     try:
-        searched.stored(Point(parameters, {}))
+        replace(made, settings=()).stored(Point(parameters, {}))
     except (TypeError, ValueError):
         return False
     return True

@@ -1,7 +1,8 @@
 """Tuning as a whole: as many processes as wanted work at a study; what it found is recorded."""
 
 import tempfile
-from concurrent.futures import FIRST_EXCEPTION, wait
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from harness.tuning.recording import Recorder
 from harness.tuning.setup import Tuning
 from harness.tuning.space import Point
 from harness.tuning.storage import shown
-from harness.tuning.study import SECONDS_BETWEEN_LOOKS, OnProgress, OpenStudy, work
+from harness.tuning.study import OpenStudy
+from harness.tuning.work import SECONDS_BETWEEN_LOOKS, OnProgress, work
 
-MOST_RESTARTS = 20
+MOST_KILLED = 20
 
 
 @dataclass(frozen=True)
@@ -92,41 +94,58 @@ def tune(
         store.reap()
         on_progress(*opened.so_far())
         if not opened.is_done():
-            if jobs == 1:
-                use(tuning.threads)
-                work(tuning, on_progress)
-            else:
-                _in_workers(tuning, opened, jobs, on_progress)
+            _work(tuning, opened, jobs, on_progress)
         return _conclude(tuning, opened, store)
     except StorageInternalError as error:
         reason = " ".join(str(error.__cause__ or error).split())[:200]
         raise TrialFailed(f"the storage {shown(tuning.storage)} broke down: {reason}") from error
 
 
-def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnProgress) -> None:
-    """Let workers share the study; when one is killed, all begin anew with what is left."""
-    for _ in range(MOST_RESTARTS):
-        workers = Workers(jobs, tuning.threads, lambda *told: None)
-        try:
-            flying = [workers.submit(work, tuning) for _ in range(jobs)]
-            while flying:
-                ended, _ = wait(flying, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
-                on_progress(*opened.so_far())
-                for future in ended:
+def _work(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnProgress) -> None:
+    try:
+        if jobs == 1:
+            use(tuning.threads)
+            work(tuning, on_progress)
+        else:
+            _in_workers(tuning, jobs, lambda: on_progress(*opened.so_far()))
+    except BaseException:
+        slots.give_back_the_lost(opened.study)
+        raise
+
+
+def _in_workers(tuning: Tuning, jobs: int, look: Callable[[], None]) -> None:
+    """Let workers share the study; in place of one that is killed another begins.
+
+    Each is a pool of its own, as a pool takes all its workers down with one that is killed.
+    """
+    crew: dict[Future[None], Workers] = {}
+    killed = 0
+
+    def begin() -> None:
+        worker = Workers(1, tuning.threads, lambda *epoch: None)
+        crew[worker.submit(work, tuning)] = worker
+
+    try:
+        for _ in range(jobs):
+            begin()
+        while crew:
+            ended, _ = wait(crew, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+            look()
+            for future in ended:
+                try:
                     future.result()
-                flying = [each for each in flying if each not in ended]
-            workers.shutdown()
-            return
-        except BrokenProcessPool:
-            workers.kill()
-        except BaseException:
-            workers.kill()
-            slots.give_up_the_dead(opened.study)
-            raise
-    raise TrialFailed(
-        f"workers were killed {MOST_RESTARTS} times, as the system does when memory runs out: "
-        "take fewer --jobs"
-    )
+                except BrokenProcessPool:
+                    killed += 1
+                    begin()
+                crew.pop(future).shutdown()
+            if killed >= MOST_KILLED:
+                raise TrialFailed(
+                    f"{killed} workers were killed, as the system does when memory runs out: "
+                    "take fewer --jobs"
+                )
+    finally:
+        for worker in crew.values():
+            worker.kill()
 
 
 def _found(opened: OpenStudy, trials: list[FrozenTrial], run_id: str) -> Tuned:

@@ -119,7 +119,7 @@ def test_spaces_are_told_apart_by_their_description() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("entry", "message"),
     [
         ("train.learning_rate", "write name=low..high"),
         ("train.learning_rate=", "write name=low..high"),
@@ -141,10 +141,10 @@ def test_spaces_are_told_apart_by_their_description() -> None:
         ("train.threads=1,2", "the budget"),
     ],
 )
-def test_bad_settings_are_refused_in_one_line(given: str, said: str) -> None:
+def test_bad_settings_are_refused_in_one_line(entry: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        also.settings(Experiment(), [given])
-    assert said in str(caught.value)
+        also.settings(Experiment(), [entry])
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

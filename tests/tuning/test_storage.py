@@ -30,7 +30,7 @@ def test_the_default_lies_beside_the_record(make: Make, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("nonsense", "no storage URL"),
         ("redis://somewhere/0", "cannot be opened"),
@@ -40,10 +40,10 @@ def test_the_default_lies_beside_the_record(make: Make, tmp_path: Path) -> None:
         ("postgresql+nosuchdriver://u@h/d", "driver nosuchdriver is not installed"),
     ],
 )
-def test_a_storage_that_cannot_be_opened_is_refused_in_one_line(url: str, said: str) -> None:
+def test_a_storage_that_cannot_be_opened_is_refused_in_one_line(url: str, message: str) -> None:
     with pytest.raises(UserError) as caught:
         open_storage(url)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,121 @@
+"""Working at a study in one process, beside any number of others."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import optuna
+from optuna import TrialPruned
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial
+
+from harness.tracking import process
+from harness.tracking.store import Store
+from harness.tuning import slots
+from harness.tuning.recording import Recorder
+from harness.tuning.sampler import sampler
+from harness.tuning.setup import Tuning
+from harness.tuning.study import OpenStudy
+
+OnProgress = Callable[[int, float | None], None]
+Score = Callable[[optuna.Trial], float]
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def work(tuning: Tuning, on_progress: OnProgress | None = None) -> None:
+    """Work at a study in this process until all its trials have ended; tell what has ended."""
+    from harness.tuning.objective import Objective
+
+    opened = OpenStudy.of(tuning)
+    store = Store.open(tuning.experiment.name)
+    recorder = Recorder(tuning, store)
+    for trial in perform(opened, store, Objective(tuning)):
+        recorder.record(trial)
+        if on_progress is not None:
+            on_progress(*opened.so_far())
+
+
+def perform(opened: OpenStudy, store: Store, score: Score) -> Iterator[FrozenTrial]:
+    """Score one trial after another until all of a study have ended; yield what ended here.
+
+    What others have under way is awaited. Whatever goes wrong in a trial is stored with it, so that
+    others can go on; Ctrl-C gives it back.
+    """
+    while not opened.is_done():
+        with ExitStack() as turn:
+            # processes of one machine ask in turn, so that none of them gets a surplus trial
+            turn.enter_context(store.claim(f"study-{opened.key}"))
+            slots.fail_the_lost(opened.study)
+            asks = slots.queue_next(opened.study, opened.tuning.space.known, opened.tuning.trials)
+            ended = _Attempt(opened, turn, score).run() if asks else None
+        if ended is not None:
+            yield ended
+        elif not asks:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+class _Surplus(Exception):
+    """A trial that was asked for when another process had taken what was queued."""
+
+
+@dataclass
+class _Attempt:
+    """One trial, from the queue to its end; the turn to ask is held until its point is drawn."""
+
+    opened: OpenStudy
+    turn: ExitStack
+    score: Score
+    _ended: list[FrozenTrial] = field(default_factory=list)
+
+    def run(self) -> FrozenTrial | None:
+        """Return the trial that ended, or None if it doesn't count.
+
+        `Study.optimize` keeps the heartbeat, which asking and telling do not.
+        """
+        try:
+            self.opened.study.optimize(
+                self._objective,
+                n_trials=1,
+                catch=Exception,
+                callbacks=[lambda study, trial: self._ended.append(trial)],
+            )
+        except (ValueError, AssertionError):
+            # Optuna's refusals to end a trial twice, after a failure and after a success: this
+            # process was thought dead, and another one has the slot now.
+            return None
+        return next(filter(slots.holds, self._ended), None)
+
+    def _objective(self, trial: optuna.Trial) -> float:
+        try:
+            with self.turn:
+                self._begin(trial)
+            return self.score(trial)
+        except KeyboardInterrupt:
+            slots.give_back(self.opened.study, trial.number)
+            raise
+        except (TrialPruned, _Surplus, UpdateFinishedTrialError):
+            raise
+        except Exception as error:  # a stranger's strategy or network may fail in any way
+            trial.set_user_attr(slots.ERROR, _reason(error))
+            raise
+
+    def _begin(self, trial: optuna.Trial) -> None:
+        """Take hold of a trial's slot and draw its point, or raise _Surplus."""
+        opened, here = self.opened, process.identity(os.getpid())
+        slot = trial.user_attrs.get(slots.SLOT, opened.tuning.trials)
+        if trial.user_attrs.get(slots.PROCESS) != here:  # another process queued it
+            trial.set_user_attr(slots.PROCESS, here)
+        holder = slots.holders(opened.trials()).get(slot)
+        if slot >= opened.tuning.trials or holder is None or holder.number != trial.number:
+            slots.give_back(opened.study, trial.number)
+            raise _Surplus
+        opened.study.sampler = sampler(opened.tuning.seed, slot)
+        opened.tuning.space.draw(trial)
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    plain = type(error).__module__ == "harness.errors"
+    return (text if plain else f"{type(error).__name__}: {text}")[:500]
