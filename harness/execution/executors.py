@@ -1,15 +1,14 @@
 """Where tasks run: in this process or in long-lived worker processes, behind one interface."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
 from harness.execution.task import OnEpoch, Outcome, Task, perform
+from harness.processes import end_with_parent
 from harness.training.threads import use
 
 Given = ParamSpec("Given")
@@ -79,13 +78,6 @@ def _begin(threads: int, epochs: Any) -> None:
     global _epochs  # noqa: PLW0603 (what an initializer leaves for the tasks has no other place)
     _epochs = epochs
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     use(threads)
     import harness.running  # noqa: F401
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
