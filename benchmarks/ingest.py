@@ -9,9 +9,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing, suppress
 from hashlib import blake2b
 from pathlib import Path
 from statistics import median
@@ -26,6 +28,7 @@ from timing import interleaved
 
 from harness.config.data import FolderData, IdxData
 from harness.data.examples import Examples
+from harness.data.images.store import INDEX
 from harness.data.sources import Source, load
 from harness.training.feed import chunks, gathered
 
@@ -135,14 +138,14 @@ def kills(console: Console, folder: Path, cache: Path) -> None:
     rng, before = random.Random(0), 0
     for _ in range(KILLS):
         process = _prepare(folder, broken)
-        while process.poll() is None and _journal(broken) <= before:
+        while process.poll() is None and _committed(broken) <= before:
             sleep(0.01)
         sleep(rng.random() / 3)
         if process.poll() is not None:
             sys.exit("too few images: the ingest ended before it could be killed; try --images")
         process.send_signal(signal.SIGKILL)
         process.wait()
-        before = _journal(broken)
+        before = _committed(broken)
     _prepare(folder, broken).wait()
     same = "the same, byte for byte" if _content(whole) == _content(broken) else "NOT the same"
     console.print(f"the cache of an ingest that was killed {KILLS} times: {same}")
@@ -158,13 +161,26 @@ def _prepare(folder: Path, cache: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def _journal(cache: Path) -> int:
-    return sum(path.stat().st_size for path in cache.rglob("journal"))
+def _committed(cache: Path) -> int:
+    """Return how many images the index tells of."""
+    with suppress(sqlite3.Error):
+        return sum(len(_rows(path, "contents")) for path in cache.rglob(INDEX))
+    return 0
 
 
 def _content(cache: Path) -> dict[str, str]:
-    files = (path for path in cache.rglob("*") if path.is_file())
-    return {path.name: blake2b(path.read_bytes()).hexdigest() for path in files}
+    """Return the digest of each file, that of the index by what is in its tables."""
+    found = {}
+    for path in (path for path in cache.rglob("*") if path.is_file()):
+        tables = [_rows(path, name) for name in ("files", "contents")] if path.name == INDEX else []
+        content = repr(tables).encode() if tables else path.read_bytes()
+        found[path.name] = blake2b(content).hexdigest()
+    return found
+
+
+def _rows(path: Path, table: str) -> list[Any]:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
+        return database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
 
 
 def main() -> None:

@@ -10,7 +10,19 @@ import harness
 
 ROOT = Path(harness.__file__).parent
 FLOORS = (
-    *("errors", "seeds", "config", "data", "plan", "strategy", "scoring", "tracking", "training"),
+    *(
+        "errors",
+        "seeds",
+        "processes",
+        "decoding",
+        "config",
+        "data",
+        "plan",
+        "strategy",
+        "scoring",
+        "tracking",
+        "training",
+    ),
     *("trial", "execution", "tuning", "comparison", "report", "conformance", "scaffold"),
     *("testing", "cli", "__main__"),
 )

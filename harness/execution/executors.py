@@ -1,17 +1,16 @@
 """Where tasks run: in this process or in long-lived worker processes, behind one interface."""
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing.connection import wait
 from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import reason
 from harness.execution.task import OnEpoch, Outcome, Task, perform
+from harness.processes.workers import end_with_parent
 from harness.training.threads import use
 
 Given = ParamSpec("Given")
@@ -45,10 +44,10 @@ class Workers(ProcessPoolExecutor):
     """
 
     def __init__(self, jobs: int, threads: int, on_epoch: OnEpoch) -> None:
-        self._told: Any = _spawn.SimpleQueue()
+        self._queue: Any = _spawn.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, args=(on_epoch,), daemon=True)
         self._listener.start()
-        super().__init__(jobs, _spawn, _begin, (threads, self._told))
+        super().__init__(jobs, _spawn, _begin, (threads, self._queue))
 
     def kill(self) -> None:
         """Stop at once, without waiting for the tasks under way."""
@@ -63,11 +62,11 @@ class Workers(ProcessPoolExecutor):
         """Stop taking tasks; with `wait`, until all that were taken have ended."""
         super().shutdown(wait, cancel_futures=cancel_futures)
         if self._listener.is_alive():
-            self._told.put(None)
+            self._queue.put(None)
             self._listener.join()
 
     def _listen(self, on_epoch: OnEpoch) -> None:
-        while (epoch := self._told.get()) is not None:
+        while (epoch := self._queue.get()) is not None:
             on_epoch(*epoch)
 
 
@@ -87,14 +86,7 @@ def _begin(threads: int, epochs: Any) -> None:
     global _epochs  # noqa: PLW0603 (what an initializer leaves for the tasks has no other place)
     _epochs = epochs
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     use(threads)
     with suppress(Exception):  # each task meets it again, and says why
         import harness.trial.fitting  # noqa: F401
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

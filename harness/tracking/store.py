@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.errors import UserError, unknown
-from harness.tracking import process
+from harness.processes import liveness
 from harness.tracking.names import parameter_names
 from harness.tracking.place import claims_folder, database_of, tracking_uri
 
@@ -154,7 +154,7 @@ class Store:
         from mlflow.entities import Param
 
         texts = {key: _cut(str(value), LONGEST_TAG) for key, value in tags.items()}
-        texts["process"] = process.identity(os.getpid())
+        texts["process"] = liveness.identity(os.getpid())
         if parent is not None:
             texts[PARENT] = parent
         run = self._client.create_run(self._experiment_id, tags=texts, run_name=name)
@@ -204,7 +204,7 @@ class Store:
 
     def resume(self, run_id: str) -> None:
         """Record that a run which had ended goes on in this process."""
-        self._client.set_tag(run_id, "process", process.identity(os.getpid()))
+        self._client.set_tag(run_id, "process", liveness.identity(os.getpid()))
         self._client.update_run(run_id, "RUNNING")
 
     def comparison(self, digest: str, name: str, experiment_name: str) -> str:
@@ -273,7 +273,7 @@ class Store:
     def reap(self) -> None:
         """Mark as killed what this machine's dead processes left running in this experiment."""
         for run in list(self.runs("attributes.status = 'RUNNING'")):
-            if process.is_dead(run.tags.get("process", "")):
+            if liveness.is_dead(run.tags.get("process", "")):
                 self._client.set_terminated(run.run_id, "KILLED")
 
 

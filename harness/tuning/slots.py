@@ -19,7 +19,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from harness.tracking import process
+from harness.processes import liveness
 
 SLOT, KNOWN, PROCESS, ERROR, REPORT = "slot", "known", "process", "error", "report"
 MOST_DEATHS = 5
@@ -60,7 +60,7 @@ def queue_next(study: Study, known: Sequence[Mapping[str, Any]], slots: int) -> 
             return False
         earlier = [each for each in trials if each.user_attrs.get(SLOT) == free]
         drawn = max(earlier, key=lambda each: (len(each.params), each.number), default=None)
-        attributes = {SLOT: free, KNOWN: free < len(known), PROCESS: process.identity(os.getpid())}
+        attributes = {SLOT: free, KNOWN: free < len(known), PROCESS: liveness.identity(os.getpid())}
         if drawn is None or _deaths(study, earlier) < MOST_DEATHS:
             fixed = dict(known[free]) if free < len(known) else {}
             study.enqueue_trial(fixed | (drawn.params if drawn else {}), attributes)
@@ -92,10 +92,10 @@ def fail_the_lost(study: Study) -> list[int]:
     They are known by their process, those of other machines by their heartbeat. A process that
     calls this has no trial under way, so one that bears its name was lost as well.
     """
-    lost, here = [], process.identity(os.getpid())
+    lost, here = [], liveness.identity(os.getpid())
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         owner = trial.user_attrs.get(PROCESS, "")
-        if owner == here or process.is_dead(owner):
+        if owner == here or liveness.is_dead(owner):
             with suppress(UpdateFinishedTrialError, ValueError):  # another process was faster
                 study.tell(trial.number, state=TrialState.FAIL)
                 lost.append(trial.number)

@@ -11,7 +11,8 @@ from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from harness.tracking import process
+from harness.errors import TrialFailed, UserError, reason
+from harness.processes import liveness
 from harness.tracking.store import Store
 from harness.tuning import slots
 from harness.tuning.recording import Recorder
@@ -97,13 +98,15 @@ class _Attempt:
             raise
         except (TrialPruned, _Surplus, UpdateFinishedTrialError):
             raise
-        except Exception as error:  # a stranger's strategy or network may fail in any way
+        except BaseException as error:  # a stranger's strategy or network may fail in any way
             trial.set_user_attr(slots.ERROR, _reason(error))
-            raise
+            if isinstance(error, Exception):
+                raise
+            raise TrialFailed(_reason(error)) from error
 
     def _begin(self, trial: optuna.Trial) -> None:
         """Take hold of a trial's slot and draw its point, or raise _Surplus."""
-        opened, here = self.opened, process.identity(os.getpid())
+        opened, here = self.opened, liveness.identity(os.getpid())
         slot = trial.user_attrs.get(slots.SLOT, opened.tuning.trials)
         if trial.user_attrs.get(slots.PROCESS) != here:  # another process queued it
             trial.set_user_attr(slots.PROCESS, here)
@@ -115,7 +118,6 @@ class _Attempt:
         opened.tuning.space.draw(trial)
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    plain = type(error).__module__ == "harness.errors"
-    return (text if plain else f"{type(error).__name__}: {text}")[:500]
+def _reason(error: BaseException) -> str:
+    plain = isinstance(error, UserError | TrialFailed)
+    return " ".join(str(error).split())[:500] if plain else reason(error)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from harness.data.images import decode
-from harness.data.images.decode import Decoder
+from harness.decoding import png as quick_way
+from harness.decoding.decoder import Decoder
 
 
 def png(mode: str, size: tuple[int, int] = (9, 7), **options: Any) -> bytes:
@@ -82,7 +82,7 @@ def both_ways(
 
     quick = outcome()
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "_plain_png", lambda *_: None)
+        patch.setattr(quick_way, "plain", lambda *_: None)
         return quick, outcome()
 
 
@@ -97,12 +97,12 @@ def test_the_quick_way_gives_what_pillow_gives(
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_files_go_the_quick_way(name: str) -> None:
-    assert decode._plain_png(PLAIN[name], 10**6) is not None
+    assert quick_way.plain(PLAIN[name], 10**6) is not None
 
 
 @pytest.mark.parametrize("name", OTHER)
 def test_other_files_go_the_ordinary_way(name: str) -> None:
-    assert decode._plain_png(OTHER[name], 10**6) is None
+    assert quick_way.plain(OTHER[name], 10**6) is None
 
 
 def test_damage_has_the_same_outcome_either_way(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 import json
+import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,15 @@ from harness.data.examples import Examples, Subset
 from harness.data.images import ingest as ingesting
 from harness.data.images import store as storing
 from harness.data.images import workers as working
-from harness.data.images.decode import Decoder, Examined
+from harness.decoding.decoder import Decoder
+from harness.decoding.files import Examined, File, examine
 from harness.errors import UserError
 from harness.strategy.registry import resolve
 from harness.trial.trial import Trial
 
 COUNT = 30
+INDEX = storing.INDEX
+FULL = sqlite3.OperationalError("database or disk is full")
 Decoded = list[str]
 
 
@@ -56,15 +62,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
     """The names of the files that were read, in any order."""
-    names: Decoded = []
-    original = Decoder.examine
+    found: Decoded = []
 
-    def noting(decoder: Decoder, paths: Sequence[str]) -> Examined:
-        names.extend(Path(path).name for path in paths)
-        return original(decoder, paths)
+    def noting(decoder: Decoder, root: str, names: Sequence[str]) -> list[Examined]:
+        found.extend(names)
+        return examine(decoder, root, names)
 
-    monkeypatch.setattr(Decoder, "examine", noting)
-    return names
+    monkeypatch.setattr(working, "examine", noting)
+    return found
 
 
 def read(root: Path, mode: str = "disk", **options: Any) -> images.Images:
@@ -81,10 +86,18 @@ def pixels(found: images.Images) -> NDArray[Any]:
     return found.inputs[found.readable]
 
 
-def kept(cache: Path) -> dict[str, bytes]:
-    """Every file of the cache, without the name of the folder that it is for."""
+def kept(cache: Path) -> dict[str, bytes | list[Any]]:
+    """What the files of the cache hold, without the name of the folder that it is for."""
     files = (path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock")
-    return {path.name: path.read_bytes() for path in files}
+    return {path.name: tables(path) if path.name == INDEX else path.read_bytes() for path in files}
+
+
+def tables(path: Path) -> list[Any]:
+    with closing(sqlite3.connect(path)) as database:
+        return [
+            database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+            for table in ("files", "contents")
+        ]
 
 
 def one_line(text: str) -> bool:
@@ -191,69 +204,89 @@ def test_two_sizes_and_two_folders_have_caches_of_their_own(root: Path, cache: P
 
 def test_another_pillow_decodes_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read(root)
-    monkeypatch.setattr("harness.data.images.decode.pillow_version", "0.1")
+    monkeypatch.setattr("harness.decoding.decoder.pillow_version", "0.1")
     assert read(root).preparation.decoded == COUNT
 
 
-class Killed(BaseException):
-    """Stands for kill -9: nothing may catch it, and nothing is put in order."""
+KILLS = """
+import os, signal, sys
+from pathlib import Path
+from harness.config.data import FolderData
+from harness.data import images
+from harness.data.images import ingest, store, workers
+
+root, cache = Path(sys.argv[1]), Path(sys.argv[2])
+os.fsync = lambda _: None  # which a kill makes no difference to
+ingest.BYTES_BETWEEN_WRITES, workers.CHUNK = 0, 1
+section = FolderData(
+    source="folder", path=str(root), image_size=[6, 7], channels=1, max_bad_fraction=0.5
+)
+names = sorted(path.name for path in root.iterdir())
 
 
-def interrupted(root: Path, monkeypatch: pytest.MonkeyPatch, after: int, spoil: str) -> None:
-    """Ingest with a write a file, and end amid the `after`-th write."""
-    original, left = storing._write, [after]
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def failing(file: int, content: bytes) -> None:
+
+def after(function):
+    return lambda *arguments: (function(*arguments), die())
+
+
+def half(function):
+    return lambda file, content, place: (function(file, content[: len(content) // 2], place), die())
+
+
+def deadly(where, name, how, at):
+    function, left = getattr(where, name), [at]
+
+    def counted(*arguments):
         left[0] -= 1
-        if left[0] < 0:
-            original(file, content[: len(content) // 2] if spoil == "half" else content)
-            raise Killed
-        original(file, content)
+        return (function if left[0] >= 0 else how(function))(*arguments)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 0)
-        patch.setattr(working, "CHUNK", 1)
-        patch.setattr(storing, "_write", failing)
-        with pytest.raises(Killed):
-            read(root)
+    setattr(where, name, counted)
 
 
-@pytest.mark.parametrize("spoil", ["half", "whole"])
-@pytest.mark.parametrize("after", [0, 1, 2, 7, 8, 31])
-def test_an_interrupted_ingest_goes_on_where_it_was(
-    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, after: int, spoil: str
-) -> None:
+WAYS = {
+    "amid": (store, "_write", half),
+    "written": (store, "_write", after),
+    "committed": (store.Index, "add", after),
+    "ending": (store.Index, "finish", lambda _: die),
+    "ended": (store.Index, "finish", after),
+}
+
+
+def run(place, way=None, at=0):
+    child = os.fork()
+    if not child:
+        os.environ["HARNESS_CACHE"] = str(place)
+        if way:
+            deadly(*WAYS[way], at)
+        found = images.read(root, names, section)
+        os._exit(found.preparation.reused)
+    status = os.waitpid(child, 0)[1]
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+for way in WAYS:
+    for at in range(0, 1 if way.startswith("end") else len(names) - 1, 7):
+        place = cache / f"{way}-{at}"
+        print(way, at, run(place, way, at), run(place, "amid", 3), run(place))
+"""
+
+
+def test_what_was_killed_anywhere_goes_on_where_it_was(root: Path, cache: Path) -> None:
     (root / "05.png").write_bytes(b"no image")
-    read(root)
-    undisturbed = kept(cache)
-    shutil.rmtree(cache)
-    interrupted(root, monkeypatch, after, spoil)
-    interrupted(root, monkeypatch, 3, spoil)
-    found = read(root)
-    assert found.preparation.reused >= after // 2
-    assert kept(cache) == undisturbed
-    assert set(undisturbed) == {"index.npz", "pixels"}
-
-
-def test_what_was_killed_at_the_very_end_is_put_in_order(
-    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, decoded: Decoded
-) -> None:
-    read(root)
-    undisturbed = kept(cache)
-    shutil.rmtree(cache)
-
-    def killing(*_: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storing, "save", killing)
-        with pytest.raises(Killed):
-            read(root)
-    assert set(kept(cache)) == {"journal", "pixels"}
-    decoded.clear()
-    read(root)
-    assert decoded == []
-    assert kept(cache) == undisturbed
+    undisturbed = (read(root), kept(cache))[1]
+    assert set(undisturbed) == {INDEX, "pixels"}
+    words = [sys.executable, "-c", KILLS, str(root), str(cache / "kills")]
+    lines = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n")
+    runs = [line.split() for line in lines if line]
+    assert len(runs) == 3 * 5 + 2
+    for way, at, first, second, last in runs:
+        assert int(first) == -signal.SIGKILL
+        assert int(second) == -signal.SIGKILL or int(at) >= COUNT - 6 or way.startswith("end")
+        assert int(last) >= int(at)
+        assert kept(cache / "kills" / f"{way}-{at}") == undisturbed
 
 
 def test_names_of_any_bytes_are_kept(root: Path) -> None:
@@ -284,22 +317,24 @@ def start(root: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-c", PROGRAM, str(root)], stdout=subprocess.PIPE)
 
 
-def journal_size(cache: Path) -> int:
-    with suppress(OSError):
-        return sum(path.stat().st_size for path in cache.rglob("journal"))
+def committed(cache: Path) -> int:
+    with suppress(OSError, sqlite3.Error, StopIteration):
+        path = next(cache.rglob(INDEX))
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            return int(database.execute("SELECT count(*) FROM contents").fetchone()[0])
     return 0
 
 
 def test_killed_processes_leave_the_cache_of_an_undisturbed_one(root: Path, cache: Path) -> None:
     for at in range(COUNT, 1500):
-        shutil.copy(root / f"{at % COUNT:02}.png", root / f"{at:04}.png")
+        write(root / f"{at:04}.png", at)
     assert start(root).communicate()[0] == b"1500\n"
     undisturbed = kept(cache)
     shutil.rmtree(cache)
     for _ in range(2):
-        done, process = journal_size(cache), start(root)
+        done, process = committed(cache), start(root)
         end = time.monotonic() + 60
-        while journal_size(cache) <= done and process.poll() is None:
+        while committed(cache) <= done and process.poll() is None:
             assert time.monotonic() < end
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
@@ -314,41 +349,39 @@ def test_two_processes_at_once_prepare_a_folder_once(root: Path, cache: Path) ->
     counts = [int(process.communicate()[0]) for process in both]
     assert sorted(counts) == [0, COUNT]
     assert np.array_equal(pixels(read(root)), pixels(read(root, "memory")))
-    assert set(kept(cache)) == {"index.npz", "pixels"}
+    assert set(kept(cache)) == {INDEX, "pixels"}
 
 
-@pytest.mark.parametrize("name", ["index.npz", "pixels"])
-@pytest.mark.parametrize("left", [0, 200])
+@pytest.mark.parametrize("name", ["index.sqlite", "pixels"])
+@pytest.mark.parametrize("left", [0, 200, -5000])
 def test_a_damaged_cache_is_not_taken_for_a_whole_one(
     root: Path, cache: Path, name: str, left: int
 ) -> None:
-    before = read(root)
+    before = pixels(read(root)).copy()
     path = next(cache.rglob(name))
-    mapped = pixels(before).copy()
     path.write_bytes(path.read_bytes()[:left])
     found = read(root)
-    assert found.preparation.decoded == COUNT
-    assert np.array_equal(pixels(found), mapped)
+    assert (found.preparation.decoded, found.notes) == (COUNT, ())
+    assert np.array_equal(pixels(found), before)
+    assert read(root).preparation.decoded == 0
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04 no archive", b"", b"array", b"packed"])
-def test_an_index_that_holds_something_else_is_none(
-    root: Path, cache: Path, content: bytes
-) -> None:
+@pytest.mark.parametrize("content", ["text", "nothing", "another database", "another column"])
+def test_an_index_that_holds_something_else_is_none(root: Path, cache: Path, content: str) -> None:
     before = read(root)
-    path = next(cache.rglob("index.npz"))
-    if content == b"array":
-        with path.open("wb") as file:
-            np.save(file, np.arange(3))
-    elif content == b"packed":
-        whole = path.read_bytes()
-        entry = whole.index(b"PK\x01\x02")
-        path.write_bytes(whole[: entry + 10] + b"\x63\x00" + whole[entry + 12 :])
+    path = next(cache.rglob(INDEX))
+    if content == "another column":
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("ALTER TABLE files RENAME COLUMN digest TO checksum")
     else:
-        path.write_bytes(content)
+        path.write_bytes(b"no database" if content == "text" else b"")
+    if content == "another database":
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE files (path TEXT)")
     found = read(root)
-    assert found.preparation.decoded == COUNT
+    assert (found.preparation.decoded, found.notes) == (COUNT, ())
     assert np.array_equal(pixels(found), pixels(before))
+    assert read(root).preparation.decoded == 0
 
 
 def test_pixels_that_may_not_be_read_are_made_anew(
@@ -367,31 +400,33 @@ def test_a_deleted_cache_is_made_anew(root: Path, cache: Path) -> None:
     assert np.array_equal(pixels(before), pixels(read(root)))
 
 
-@pytest.mark.parametrize("writes", [0, 1, 6, 7])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), FULL])
+@pytest.mark.parametrize("writes", [0, 1, 6])
 def test_a_disk_that_fills_up_costs_nothing_but_a_line(
-    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, writes: int, error: Exception
 ) -> None:
-    original, left = storing._write, [writes]
+    place, name = (storing.Index, "add") if error is FULL else (storing, "_write")
+    original, left = getattr(place, name), [writes]
 
-    def failing(file: int, content: bytes) -> None:
+    def failing(*arguments: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
-            original(file, content[: len(content) // 2])
-            raise OSError(28, "No space left on device")
-        original(file, content)
+            raise error
+        original(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(ingesting, "BYTES_BETWEEN_WRITES", 0)
         patch.setattr(working, "CHUNK", 1)
-        patch.setattr(storing, "_write", failing)
+        patch.setattr(place, name, failing)
         found = read(root)
     assert np.array_equal(pixels(found), pixels(read(root, "memory")))
-    assert found.preparation.stored == writes // 2
-    assert found.preparation.in_memory == COUNT - writes // 2
-    assert "No space left on device" in found.notes[0]
+    assert found.preparation.stored == writes
+    assert found.preparation.in_memory == COUNT - writes
+    assert next(cache.rglob("pixels")).stat().st_size == writes * 6 * 7
+    assert str(error.args[-1]) in found.notes[0]
     assert str(cache) in found.notes[0]
     again = read(root)
-    assert again.preparation.reused == writes // 2
+    assert again.preparation.reused == writes
     assert again.preparation.stored == COUNT
     assert np.array_equal(pixels(again), pixels(found))
 
@@ -418,7 +453,7 @@ def test_the_cache_lies_where_it_is_told_to(root: Path, cache: Path, tmp_path: P
     place = tmp_path / "elsewhere"
     section = FolderData.model_validate(data | {"cache": {"directory": str(place)}})
     images.read(root, ["00.png"], section)
-    assert set(kept(place)) == {"index.npz", "pixels"}
+    assert set(kept(place)) == {INDEX, "pixels"}
     assert not cache.exists()
     with pytest.raises(ValidationError, match="give the whole path"):
         FolderData.model_validate(data | {"cache": {"directory": "elsewhere"}})
@@ -526,31 +561,109 @@ def test_an_image_that_changes_after_it_was_read_is_refused(root: Path) -> None:
         found.inputs[np.array([3])]
 
 
-def together(workers: working.Workers, names: Sequence[str]) -> list[bytes]:
-    batches = list(workers.examine(names))
-    columns = ("sizes", "times", "digests", "pixels", "readable")
-    return [b"".join(getattr(batch, name).tobytes() for batch in batches) for name in columns]
+def together(workers: working.Workers, names: Sequence[str]) -> list[File]:
+    return [file for batch in workers.examine(names) for file in batch]
 
 
 def test_workers_and_threads_see_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "05.png").write_bytes(b"no image")
     names = [path.name for path in sorted(root.iterdir())]
     decoder = Decoder(6, 7, 3, 1000)
-    with working.Workers(root, decoder) as workers:
+    with closing(working.Workers(root, decoder)) as workers:
         expected = together(workers, names)
+    assert [file.name for file in expected] == names
     monkeypatch.setattr(working, "FEW", 1)
-    with working.Workers(root, decoder) as workers:
+    with closing(working.Workers(root, decoder)) as workers:
         assert together(workers, names) == expected
-        assert together(workers, names[:3])[3] == expected[3][: 3 * 6 * 7 * 3]
+        assert together(workers, names[:3]) == expected[:3]
 
 
-def test_a_worker_that_dies_or_cannot_start_is_made_up_for(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("program", ["/nowhere/python", shutil.which("false") or "/bin/false"])
+def test_workers_that_cannot_start_are_made_up_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     monkeypatch.setattr(working, "FEW", 1)
-    for program in ("/nowhere/python", shutil.which("false") or "/bin/false"):
-        monkeypatch.setattr(sys, "executable", program)
+    monkeypatch.setattr(working, "CHUNK", 1)
+    python = spawn.get_executable()
+    spawn.set_executable(program)
+    try:
         assert read(root, "memory").preparation.decoded == COUNT
+    finally:
+        spawn.set_executable(python)
+
+
+@pytest.mark.parametrize("error", [OSError(13, "Permission denied"), NotImplementedError()])
+def test_where_processes_have_no_semaphores_threads_do_the_work(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refused(_: int) -> None:
+        raise error
+
+    monkeypatch.setattr(working, "FEW", 1)
+    monkeypatch.setattr(working, "pool", refused)
+    assert read(root, "memory").preparation.decoded == COUNT
+
+
+def test_a_worker_that_dies_is_made_up_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [path.name for path in sorted(root.iterdir())]
+    monkeypatch.setattr(working, "FEW", 1)
+    monkeypatch.setattr(working, "CHUNK", 1)
+    with closing(working.Workers(root, Decoder(6, 7, 3, 1000))) as workers:
+        expected = together(workers, names)
+        batches = workers.examine(names)
+        found = list(next(batches))
+        multiprocessing.active_children()[0].kill()
+        found += [file for batch in batches for file in batch]
+        assert found == expected
+        assert together(workers, names) == expected
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from harness.config.data import FolderData
+from harness.data import images
+from harness.data.images import workers
+with open(sys.argv[2], "a") as notes:
+    notes.write("run\\n")
+workers.FEW = 1
+root = Path(sys.argv[1])
+section = FolderData(source="folder", path=str(root), image_size=[6, 7], channels=1)
+names = sorted(path.name for path in root.iterdir())
+print(images.read(root, names, section).preparation.decoded)
+"""
+
+
+def test_workers_do_not_run_a_script_again_that_has_no_guard(root: Path, tmp_path: Path) -> None:
+    script, notes = tmp_path / "script.py", tmp_path / "notes"
+    script.write_text(SCRIPT)
+    words = [sys.executable, str(script), str(root), str(notes)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == (f"{COUNT}\n", "")
+    assert notes.read_text() == "run\n"
+
+
+HOLDING = """
+import sys, time
+from pathlib import Path
+from harness.data.images import workers
+from harness.decoding.decoder import Decoder
+workers.FEW = 1
+root = Path(sys.argv[1])
+held = workers.Workers(root, Decoder(6, 7, 1, 1000))
+found = list(held.examine([path.name for path in root.iterdir()]))
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(root: Path) -> None:
+    words = [sys.executable, "-c", HOLDING, str(root)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    assert process.communicate(timeout=60) == (b"", None)  # nobody has it open any more
 
 
 def test_no_file_is_no_error(root: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_trial_that_was_only_queued_when_its_process_was_killed_is_taken_up(ma
     _work(tuning, lambda trial: 0.5)
     assert len(opened.trials()) == len(ended(tuning)) == 2
     owners = {each.user_attrs[slots.PROCESS] for each in opened.trials()}
-    assert owners == {slots.process.identity(os.getpid())}
+    assert owners == {slots.liveness.identity(os.getpid())}
 
 
 def test_a_point_that_kills_its_process_again_and_again_is_recorded_as_failed(make: Make) -> None:
@@ -357,9 +357,9 @@ class _Killed(BaseException):
 @contextmanager
 def _as_another_process(host: str = "") -> Iterator[None]:
     """Bear the name of a process that is gone."""
-    host = host or slots.process.identity(1).split(":")[0]
+    host = host or slots.liveness.identity(1).split(":")[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots.process, "identity", lambda pid: f"{host}:999999999:1")
+        patch.setattr(slots.liveness, "identity", lambda pid: f"{host}:999999999:1")
         yield
 
 

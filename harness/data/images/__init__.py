@@ -9,13 +9,13 @@ import numpy as np
 from harness.config.data import ImageCache, ImageData
 from harness.data.cache import cache_directory
 from harness.data.examples import Inputs, Integers, Joined, Subset
-from harness.data.images.decode import Decoder
-from harness.data.images.index import UNSTORED, Index
-from harness.data.images.ingest import Ingest, Listing, Spill, ingested
+from harness.data.images.index import Known
+from harness.data.images.ingest import Ingest, Spill, ingested, nowhere
 from harness.data.images.lazy import OnTheFly
 from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
+from harness.decoding.decoder import Decoder
 from harness.errors import UserError
 
 SPILL_BYTES = 256 << 20
@@ -92,18 +92,17 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     """
     height, width = section.image_size
     decoder = Decoder(height, width, section.channels, section.max_pixels)
-    listing = Listing.of(root, names)
     workers = Workers(root, decoder)
     try:
-        found, store = _found(listing, decoder, section.cache, workers)
+        found, store = _found(root, names, decoder, section.cache, workers)
     except BaseException:
         workers.close()
         raise
-    inputs, on_the_fly = _inputs(found, store, decoder, workers)
+    inputs, on_the_fly = _inputs(found, root, store, decoder, workers)
     if not on_the_fly:
         workers.close()
     preparation = _preparation(found, store, decoder, on_the_fly)
-    reasons = [found.index.reasons.get(at) for at in range(len(names))]
+    reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     images = Images(root, names, inputs, reasons, preparation, remarks)
     images.refuse_too_many(section.max_bad_fraction)
@@ -111,20 +110,20 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
 
 
 def _found(
-    listing: Listing, decoder: Decoder, cache: ImageCache, workers: Workers
+    root: Path, names: Sequence[str], decoder: Decoder, cache: ImageCache, workers: Workers
 ) -> tuple[Ingest, Store | None]:
     """Return what is in the files, after reading as many of them as the way of keeping needs."""
     capacity = {
-        "disk": min(len(listing), SPILL_BYTES // decoder.image_bytes),
-        "memory": len(listing),
+        "disk": min(len(names), SPILL_BYTES // decoder.image_bytes),
+        "memory": len(names),
         "none": 0,
     }
     spill = Spill(capacity[cache.mode], decoder)
     if cache.mode == "disk":
-        store = Store.of(listing.root, decoder, _directory(cache))
-        return ingested(store, listing, spill, workers, cache.max_gib * 2**30), store
-    found = Ingest(listing, Index.blank([]), 0, spill)
-    found.run(workers, None)
+        store = Store.of(root, decoder, _directory(cache), cache.max_gib * 2**30)
+        return ingested(store, names, spill, workers), store
+    found = Ingest(names, Known.nothing(len(names)), 0, spill)
+    found.run(workers, nowhere)
     return found, None
 
 
@@ -133,24 +132,21 @@ def _directory(cache: ImageCache) -> Path:
 
 
 def _inputs(
-    found: Ingest, store: Store | None, decoder: Decoder, workers: Workers
+    found: Ingest, root: Path, store: Store | None, decoder: Decoder, workers: Workers
 ) -> tuple[Inputs, int]:
     """Return the pixels by position, wherever each lies, and how many are decoded when used."""
-    rows = found.index.rows.copy()
-    unstored = np.flatnonzero(rows == UNSTORED)
+    rows, unstored = found.known.rows.copy(), found.unstored
+    in_memory = len(unstored) == len(found.spill.positions)
     parts: list[Inputs] = []
     if store is not None and found.n_rows:
         parts.append(store.pixels(found.n_rows))
-    in_memory = len(unstored) == len(found.spill.positions)
     if in_memory:
         parts.append(found.spill.images)
-        unstored = np.array(found.spill.positions, np.int64)
     else:
-        names = [found.listing.names[at] for at in unstored.tolist()]
-        digests = found.index.digests[unstored]
-        parts.append(OnTheFly(found.listing.root, names, digests, decoder, workers))
+        names = [found.names[at] for at in unstored.tolist()]
+        parts.append(OnTheFly(root, names, found.known.digests[unstored], decoder, workers))
     rows[unstored] = found.n_rows + np.arange(len(unstored))
-    rows[rows < 0] = 0
+    rows[rows < 0] = 0  # the unreadable, which nobody may use
     used = [part for part in parts if len(part)] or [np.zeros((1, *decoder.shape), np.uint8)]
     inputs = used[0] if len(used) == 1 else Joined(tuple(used))
     straight = len(inputs) == len(rows) and np.array_equal(rows, np.arange(len(rows)))
@@ -160,12 +156,11 @@ def _inputs(
 def _preparation(
     found: Ingest, store: Store | None, decoder: Decoder, on_the_fly: int
 ) -> Preparation:
-    stored = int((found.index.rows >= 0).sum())
     return Preparation(
         decoded=found.decoded,
-        reused=len(found.listing) - found.decoded,
-        unreadable=len(found.index.reasons),
-        stored=stored,
+        reused=len(found.names) - found.decoded,
+        unreadable=len(found.known.reasons),
+        stored=int((found.known.rows >= 0).sum()),
         in_memory=0 if on_the_fly else len(found.spill.positions),
         on_the_fly=on_the_fly,
         bytes=found.n_rows * decoder.image_bytes,
@@ -179,7 +174,7 @@ def _remarks(found: Ingest, store: Store | None, preparation: Preparation) -> tu
     if store is None or not count:
         return ()
     why = (
-        f"cannot be written ({found.failure.strerror or found.failure})"
+        f"cannot be written ({getattr(found.failure, 'strerror', None) or found.failure})"
         if found.failure
         else "has no room left (see data.cache.max_gib, and the free space of the disk)"
     )

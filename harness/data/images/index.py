@@ -1,212 +1,148 @@
-"""What is known of image files: how each was when it was read, and where its pixels lie."""
+"""What is known of image files, in a SQLite database: how each was, and where its pixels lie.
 
-import json
+While it is written it is in WAL mode, so that others can read it. A finished one is a plain file,
+which can be read even where nothing may be written; the mode also tells one from the other.
+"""
+
 import os
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Integers
-from harness.data.images.decode import DIGEST_BYTES
-from harness.data.images.workers import Batch
+from harness.decoding.files import DIGEST_BYTES, File, located, stamp
 
-UNKNOWN, UNREADABLE, UNSTORED = -3, -2, -1
+UNKNOWN, UNREADABLE, NOWHERE = -3, -2, -1
+VALUES = 500
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS contents (row INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS files (
+    name BLOB PRIMARY KEY, size INTEGER NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
+    reason TEXT
+) WITHOUT ROWID;
+"""
+FILES = f"""
+SELECT name, size, time, digest, reason, iif(reason IS NULL, ifnull(row, {NOWHERE}), {UNREADABLE})
+FROM files LEFT JOIN contents USING (digest)
+"""
 
 
 @dataclass(frozen=True, eq=False)
-class Index:
-    """Of `N` files: size, time and content digest, and the row of its pixels in the store.
+class Known:
+    """Of `N` files: digests `[N]` of 16 bytes, and in which of a store's `n_rows` the pixels are.
 
-    Instead of a row there is `UNKNOWN`, `UNREADABLE` (`reasons` says why), or `UNSTORED` for what
-    can be read but found no room. `n_rows` is the number of rows of the store that are whole.
+    Instead of a row there is `UNKNOWN`, `UNREADABLE` (`reasons` says why), or `NOWHERE` for what
+    can be read but has no row. `unlisted` are the names of files that are known besides these.
     """
 
-    names: Sequence[str]
-    sizes: Integers
-    times: Integers
-    digests: NDArray[np.uint8]
+    digests: NDArray[np.void]
     rows: Integers
     reasons: dict[int, str]
     n_rows: int
-
-    def __len__(self) -> int:
-        return len(self.names)
+    unlisted: list[str]
 
     @classmethod
-    def blank(cls, names: Sequence[str], n_rows: int = 0) -> "Index":
-        """Return an index of files of which nothing is known."""
-        count = len(names)
-        return cls(
-            names,
-            sizes=np.full(count, -1, np.int64),
-            times=np.full(count, -1, np.int64),
-            digests=np.zeros((count, DIGEST_BYTES), np.uint8),
-            rows=np.full(count, UNKNOWN, np.int64),
-            reasons={},
-            n_rows=n_rows,
-        )
-
-    def note(self, positions: Integers, batch: Batch, rows: Integers) -> None:
-        """Enter what files held; what couldn't be read at all stays unknown."""
-        for at, position in enumerate(positions.tolist() if self.reasons or batch.reasons else []):
-            if at in batch.reasons:
-                self.reasons[position] = batch.reasons[at]
-            else:
-                self.reasons.pop(position, None)
-        whole = batch.sizes >= 0
-        there = positions[whole]
-        self.sizes[there], self.times[there] = batch.sizes[whole], batch.times[whole]
-        self.digests[there], self.rows[there] = batch.digests[whole], rows[whole]
-
-    def at(self, positions: Integers) -> "Index":
-        """Return the index of some of the files, as a copy."""
-        places = positions.tolist()
-        reasons = {
-            new: self.reasons[old]
-            for new, old in enumerate(places if self.reasons else [])
-            if old in self.reasons
-        }
-        return Index(
-            [self.names[place] for place in places],
-            self.sizes[positions],
-            self.times[positions],
-            self.digests[positions],
-            self.rows[positions],
-            reasons,
-            self.n_rows,
-        )
-
-    def line(self, n_rows: int) -> bytes:
-        """Return a line for the journal: a checksum, what is known of these files, and `n_rows`."""
-        facts = {
-            "names": list(self.names),
-            "sizes": self.sizes.tolist(),
-            "times": self.times.tolist(),
-            "digests": self.digests.tobytes().hex(),
-            "rows": self.rows.tolist(),
-            "reasons": sorted(self.reasons.items()),
-            "n_rows": n_rows,
-        }
-        text = json.dumps(facts).encode()
-        return _checksum(text) + b" " + text + b"\n"
-
-    @classmethod
-    def of_line(cls, text: bytes) -> "Index":
-        """Return what a line without its checksum tells."""
-        facts = json.loads(text)
-        return cls(
-            facts["names"],
-            np.array(facts["sizes"], np.int64),
-            np.array(facts["times"], np.int64),
-            np.frombuffer(bytes.fromhex(facts["digests"]), np.uint8).reshape(-1, DIGEST_BYTES),
-            np.array(facts["rows"], np.int64),
-            dict(facts["reasons"]),
-            facts["n_rows"],
-        )
+    def nothing(cls, count: int, n_rows: int = 0) -> "Known":
+        """Return what is known of `count` files at first."""
+        digests = np.zeros(count, f"V{DIGEST_BYTES}")
+        return cls(digests, np.full(count, UNKNOWN, np.int64), {}, n_rows, [])
 
 
-def latest(told: Sequence[Index]) -> Index:
-    """Return what the last of several indices that knows of a file says of it."""
-    counts = [len(index) for index in told]
-    shifts = np.cumsum([0, *counts[:-1]]).tolist()
-    every = Index(
-        [name for index in told for name in index.names],
-        np.concatenate([index.sizes for index in told]),
-        np.concatenate([index.times for index in told]),
-        np.concatenate([index.digests for index in told]),
-        np.concatenate([index.rows for index in told]),
-        {
-            shift + at: reason
-            for shift, index in zip(shifts, told, strict=True)
-            for at, reason in index.reasons.items()
-        },
-        max(index.n_rows for index in told),
-    )
-    if sum(map(bool, counts)) <= 1:
-        return every
-    last = {name: at for at, name in enumerate(every.names)}
-    return every if len(last) == len(every) else every.at(np.array(list(last.values()), np.int64))
+class Index:
+    """A database of files, and of contents: each has one row of pixels, however many files hold it.
 
-
-def matched(names: Sequence[str], known: Index) -> tuple[Index, Integers]:
-    """Return what is known of the files `names`, and the positions in `known` of all others."""
-    if known.names == list(names):
-        return known.at(np.arange(len(known))), np.zeros(0, np.int64)
-    place = {name: at for at, name in enumerate(known.names)}
-    places = np.array([place.get(name, -1) for name in names], np.int64)
-    found = np.flatnonzero(places >= 0)
-    others = np.ones(len(known), np.bool_)
-    others[places[found]] = False
-    index, theirs = Index.blank(names, known.n_rows), known.at(places[found])
-    index.sizes[found], index.times[found] = theirs.sizes, theirs.times
-    index.digests[found], index.rows[found] = theirs.digests, theirs.rows
-    index.reasons.update({int(found[at]): reason for at, reason in theirs.reasons.items()})
-    return index, np.flatnonzero(others)
-
-
-def save(index: Index, path: Path) -> None:
-    """Write an index, whole or not at all, and the same bytes for the same index."""
-    beside = path.with_suffix(".new")
-    with beside.open("wb") as file:
-        np.savez(
-            file,
-            names=_packed(index.names),
-            sizes=index.sizes,
-            times=index.times,
-            digests=index.digests,
-            rows=index.rows,
-            reasons=np.frombuffer(json.dumps(sorted(index.reasons.items())).encode(), np.uint8),
-            n_rows=np.array(index.n_rows, np.int64),
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def load(path: Path) -> Index | None:
-    """Return the index in a file, or None if there is none or it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Index(
-                _unpacked(arrays["names"]),
-                arrays["sizes"],
-                arrays["times"],
-                arrays["digests"],
-                arrays["rows"],
-                dict(json.loads(arrays["reasons"].tobytes())),
-                int(arrays["n_rows"]),
-            )
-    except Exception:  # what reading a damaged archive raises has no common base
-        return None
-
-
-def replay(lines: Iterable[bytes]) -> tuple[Index, int]:
-    """Return what whole lines of a journal tell, and how many bytes they are.
-
-    The first line that isn't whole ends it: its writer was killed.
+    Names are kept as bytes, since not all of them are text. Every method may raise sqlite3.Error,
+    for whatever is wrong with the file or the disk.
     """
-    told, length = [Index.blank([])], 0
-    for line in lines:
-        checksum, _, text = line.partition(b" ")
-        if not text.endswith(b"\n") or _checksum(text[:-1]) != checksum:
-            break
-        told.append(Index.of_line(text))
-        length += len(line)
-    return latest(told), length
+
+    def __init__(self, path: Path | None, create: bool = False) -> None:
+        """Open an index that is there, or one to `create`; without a path, one in memory."""
+        mode = "rwc" if create else "rw"
+        where = ":memory:" if path is None else f"{path.absolute().as_uri()}?mode={mode}"
+        self._connection = sqlite3.connect(where, uri=True)
+        if path is None:
+            self._connection.executescript(SCHEMA)
+
+    def start(self) -> None:
+        """Make it ready to be written."""
+        self._switch("WAL")
+        self._connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the database; what was committed stays."""
+        self._connection.close()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nobody is writing it, nor was stopped before it was put in order."""
+        return bool(self._one("PRAGMA journal_mode") != "wal")
+
+    def known(self, root: Path, names: Sequence[str]) -> Known:
+        """Return what is known of files that are as they were when they were read."""
+        known = Known.nothing(len(names), self._one("SELECT count(*) FROM contents"))
+        place, base = {name: at for at, name in enumerate(names)}, str(root)
+        for entry, size, time, digest, reason, row in self._connection.execute(FILES):
+            name = os.fsdecode(entry)
+            at = place.get(name)
+            if at is None:
+                known.unlisted.append(name)
+            elif _state(located(base, name)) == (size, time):
+                known.rows[at], known.digests[at] = row, digest
+                if reason is not None:
+                    known.reasons[at] = reason
+        return known
+
+    def rows(self, files: Sequence[File]) -> list[int]:
+        """Return the row of each file's content, or what there is instead."""
+        rows = dict[bytes, int]()
+        for start in range(0, len(files), VALUES):
+            digests = [file.digest for file in files[start : start + VALUES]]
+            places = ", ".join("?" * len(digests))
+            query = f"SELECT digest, row FROM contents WHERE digest IN ({places})"
+            rows.update(self._connection.execute(query, digests))
+        return [
+            rows.get(file.digest, NOWHERE) if file.reason is None else UNREADABLE for file in files
+        ]
+
+    def add(self, files: Iterable[File], rows: dict[bytes, int]) -> None:
+        """Enter what files held, and the new `rows` by content, all or nothing.
+
+        What could not be read at all stays as it was.
+        """
+        with self._connection as connection:
+            connection.executemany("INSERT INTO contents (digest, row) VALUES (?, ?)", rows.items())
+            connection.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+                ((os.fsencode(file.name), *file[1:5]) for file in files if file.size >= 0),
+            )
+
+    def finish(self, gone: Iterable[str]) -> None:
+        """Forget files, and end the WAL mode."""
+        with self._connection as connection:
+            names = ((os.fsencode(name),) for name in gone)
+            connection.executemany("DELETE FROM files WHERE name = ?", names)
+        self._one("PRAGMA wal_checkpoint")
+        self._switch("DELETE")
+
+    def _switch(self, mode: str) -> None:
+        """Change the mode without waiting for the disk, which has all that is of worth by then."""
+        self._one("PRAGMA synchronous = OFF")
+        self._one(f"PRAGMA journal_mode = {mode}")
+        self._one("PRAGMA synchronous = NORMAL")
+
+    def _one(self, query: str) -> Any:
+        found = self._connection.execute(query).fetchone()
+        return None if found is None else found[0]
 
 
-def _checksum(text: bytes) -> bytes:
-    return blake2b(text, digest_size=8).hexdigest().encode()
-
-
-def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
-    return np.frombuffer("\0".join(names).encode("utf-8", "surrogateescape"), np.uint8)
-
-
-def _unpacked(packed: NDArray[np.uint8]) -> list[str]:
-    text = packed.tobytes().decode("utf-8", "surrogateescape")
-    return text.split("\0") if text else []
+def _state(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116  (a million times; pathlib is slow)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, stamp(status)

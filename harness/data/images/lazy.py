@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Array, Integers
-from harness.data.images.decode import Decoder
 from harness.data.images.names import shown
-from harness.data.images.workers import Batch, Workers
+from harness.data.images.workers import Workers
+from harness.decoding.decoder import Decoder
+from harness.decoding.files import File
 from harness.errors import UserError
 
 
@@ -23,7 +24,7 @@ class OnTheFly:
 
     root: Path
     names: Sequence[str]
-    digests: NDArray[np.uint8]
+    digests: NDArray[np.void]
     decoder: Decoder
     workers: Workers
 
@@ -40,19 +41,18 @@ class OnTheFly:
 
     def __getitem__(self, rows: Integers) -> Array:
         wanted, back = np.unique(rows, return_inverse=True)
-        names = [self.names[row] for row in wanted.tolist()]
+        places = wanted.tolist()
         pixels = np.empty((len(wanted), self.decoder.image_bytes), np.uint8)
-        start = 0
-        for batch in self.workers.examine(names):
-            now = wanted[start : start + len(batch)]
-            self._refuse_changed(now, batch)
-            pixels[start : start + len(batch)] = batch.pixels
-            start += len(batch)
+        at = 0
+        for batch in self.workers.examine([self.names[place] for place in places]):
+            for file in batch:
+                self._refuse_changed(file, self.digests[places[at]].tobytes())
+                pixels[at] = np.frombuffer(file.pixels, np.uint8)
+                at += 1
         return pixels[back.reshape(rows.shape)].reshape(*rows.shape, *self.decoder.shape)
 
-    def _refuse_changed(self, rows: Integers, batch: Batch) -> None:
-        same = (self.digests[rows] == batch.digests).all(axis=1)
-        for at in np.flatnonzero(~(same & batch.readable)).tolist():
-            reason = batch.reasons.get(at, "it holds something else")
-            path = shown(str(self.root / self.names[rows[at]]))
+    def _refuse_changed(self, file: File, digest: bytes) -> None:
+        if file.reason is not None or file.digest != digest:
+            path = shown(str(self.root / file.name))
+            reason = file.reason or "it holds something else"
             raise UserError(f"{path} has changed since it was first read ({reason}); run again")

@@ -1,11 +1,4 @@
-"""Names of files: where they are, and how they are told."""
-
-import os
-
-
-def located(root: str, name: str) -> str:
-    """Return the path of a file that is named by an absolute path or by one below `root`."""
-    return os.path.join(root, name)  # noqa: PTH118  (a million times; pathlib is slow)
+"""Names of image files, as they are printed."""
 
 
 def shown(path: str) -> str:

@@ -1,15 +1,16 @@
 """Decoded images on disk: a file of pixels that only grows, and an index that says whose they are.
 
-A row is written and flushed before the journal tells of it, and the journal's lines carry
-checksums: whenever the writer is killed, what was told is whole, and the next one goes on there.
+Rows are written and flushed before the index tells of them: whenever the writer is killed, what
+the index tells of is whole, and the next writer goes on there.
 """
 
 import os
 import re
 import shutil
+import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -18,35 +19,39 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from harness.data.examples import Inputs
-from harness.data.images.decode import Decoder
-from harness.data.images.index import Index, latest, load, replay, save
+from harness.data.images.index import NOWHERE, Index, Known
 from harness.data.stored import StoredRows
+from harness.decoding.decoder import Decoder
+from harness.decoding.files import File, located
 
-LAYOUT = "2"
+LAYOUT = "3"
 KEEP_FREE = 1 << 30
-INDEX, JOURNAL, PIXELS = "index.npz", "journal", "pixels"
+INDEX, PIXELS = "index.sqlite", "pixels"
+FILES = (INDEX, f"{INDEX}-wal", f"{INDEX}-shm", f"{INDEX}-journal", PIXELS)
+FAILURES = (OSError, sqlite3.Error)
 
 
 @dataclass(frozen=True)
 class Store:
-    """The images below one root, as one decoder sees them."""
+    """The images below one root, as one decoder sees them, in a directory of a cache.
+
+    All stores of a cache together have `max_bytes`.
+    """
 
     directory: Path
+    root: Path
     decoder: Decoder
+    max_bytes: float
 
     @classmethod
-    def of(cls, root: Path, decoder: Decoder, cache: Path) -> "Store":
+    def of(cls, root: Path, decoder: Decoder, cache: Path, max_bytes: float) -> "Store":
         """Return the store in the directory `cache`; nothing is read or written yet."""
         whole = root.resolve()
         key = blake2b("\n".join([LAYOUT, decoder.identity, str(whole)]).encode("utf-8", "replace"))
         name = re.sub(r"[^A-Za-z0-9]+", "_", whole.name)[:40]
         size = "x".join(map(str, decoder.shape))
-        return cls(cache / "images" / f"{name}-{size}-{key.hexdigest()[:16]}", decoder)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether a writer is at work, or was killed before it could put all in the index."""
-        return os.path.exists(self.directory / JOURNAL)  # noqa: PTH110  (pathlib's may raise)
+        directory = cache / "images" / f"{name}-{size}-{key.hexdigest()[:16]}"
+        return cls(directory, root, decoder, max_bytes)
 
     @contextmanager
     def lock(self, wait: bool) -> Iterator[None]:
@@ -69,96 +74,109 @@ class Store:
         finally:
             lock.release()
 
-    def load(self) -> Index:
-        """Return what is known of all files; a store that is not whole is as good as empty."""
-        index = load(self.directory / INDEX) or Index.blank([])
-        index = latest([index, self._journal()[0]])
-        pixels = self.directory / PIXELS
-        readable = os.access(pixels, os.R_OK)
-        whole = readable and _size(pixels) >= index.n_rows * self.decoder.image_bytes
-        return index if whole else Index.blank([])
+    @contextmanager
+    def reading(self, names: Sequence[str]) -> Iterator[tuple[Index, Known]]:
+        """Open the index, with what it knows of the files: nothing, if the store is damaged."""
+        index, known = self._whole(names) or (Index(None), Known.nothing(len(names)))
+        with closing(index):
+            yield index, known
 
-    def open(self, known: Index) -> "Writer":
-        """Return a writer that goes on after what is known; to be used under the lock."""
-        if not known.names:  # new files: who has old ones open keeps them as they were
-            for name in (INDEX, JOURNAL, PIXELS):
-                (self.directory / name).unlink(missing_ok=True)
-        return Writer(self, known.n_rows, self._journal()[1])
+    @contextmanager
+    def writing(self, names: Sequence[str]) -> Iterator[tuple["Writer", Known]]:
+        """Open the store to add to it, a damaged one as an empty one; to be used under the lock.
+
+        Raises OSError or sqlite3.Error where nothing can be written.
+        """
+        index, known = self._whole(names) or self._new(names)
+        with closing(index):
+            index.start()
+            pixels = os.open(self.directory / PIXELS, os.O_WRONLY | os.O_CREAT, 0o666)
+            try:
+                yield Writer(self, index, pixels, known.n_rows), known
+            finally:
+                os.close(pixels)
 
     def pixels(self, n_rows: int) -> Inputs:
         """Return the first `n_rows` rows, read when they are asked for, `[n_rows, H, W, C]`."""
         return StoredRows(self.directory / PIXELS, 0, (n_rows, *self.decoder.shape), np.uint8)
 
-    def room(self, max_bytes: float, n_rows: int) -> int:
-        """Return how many rows may still be written after `n_rows`.
-
-        All stores of a cache together have `max_bytes`; a gibibyte of the disk is left free.
-        """
+    def room(self, n_rows: int) -> int:
+        """Return how many rows may be written after `n_rows`; a gibibyte of the disk stays free."""
         mine, used = self.directory / PIXELS, n_rows * self.decoder.image_bytes
-        others = 0
+        elsewhere = 0
         with suppress(OSError):
             found = self.directory.parent.glob(f"*/{PIXELS}")
-            others = sum(_size(path) for path in found if path != mine)
+            elsewhere = sum(_size(path) for path in found if path != mine)
         existing = next(path for path in mine.absolute().parents if os.path.exists(path))  # noqa: PTH110
         free = shutil.disk_usage(existing).free - KEEP_FREE + max(0, _size(mine) - used)
-        allowed = max_bytes - others - used
+        allowed = self.max_bytes - elsewhere - used
         return max(0, int(min(free, allowed) // self.decoder.image_bytes))
 
-    def _journal(self) -> tuple[Index, int]:
-        try:
-            with (self.directory / JOURNAL).open("rb") as lines:
-                return replay(lines)
-        except OSError:
-            return Index.blank([]), 0
+    def _whole(self, names: Sequence[str]) -> tuple[Index, Known] | None:
+        """Return the index if it can be read, and if the pixels are there that it tells of."""
+        pixels = self.directory / PIXELS
+        with ExitStack() as stack:
+            try:
+                index = stack.enter_context(closing(Index(self.directory / INDEX)))
+                known = index.known(self.root, names)
+            except Exception:  # what reading a damaged database raises has no common base
+                return None
+            readable = os.access(pixels, os.R_OK)
+            if not readable or _size(pixels) < known.n_rows * self.decoder.image_bytes:
+                return None
+            stack.pop_all()
+            return index, known
+
+    def _new(self, names: Sequence[str]) -> tuple[Index, Known]:
+        """Return an empty index in new files: who has old ones open keeps them as they were."""
+        for name in FILES:
+            (self.directory / name).unlink(missing_ok=True)
+        return Index(self.directory / INDEX, create=True), Known.nothing(len(names))
 
 
 class Writer:
-    """Adds rows to a store, and to its journal when they are safe."""
+    """Adds rows of pixels to a store, and tells its index of them when they are safe."""
 
-    def __init__(self, store: Store, n_rows: int, journal_length: int) -> None:
-        self._store = store
-        self._pixels = os.open(store.directory / PIXELS, os.O_WRONLY | os.O_CREAT, 0o666)
-        try:
-            self._journal = os.open(store.directory / JOURNAL, os.O_WRONLY | os.O_CREAT, 0o666)
-        except OSError:
-            os.close(self._pixels)
-            raise
-        os.ftruncate(self._journal, journal_length)
-        os.lseek(self._journal, 0, os.SEEK_END)
-        self.n_rows = n_rows
+    def __init__(self, store: Store, index: Index, pixels: int, n_rows: int) -> None:
+        self._store, self._index, self._pixels = store, index, pixels
+        self._n_rows, self._room = n_rows, store.room(n_rows)
 
-    def write(self, rows: bytes, line: bytes) -> None:
-        """Add whole rows, and then the line that tells of them."""
-        size = self._store.decoder.image_bytes
-        os.lseek(self._pixels, self.n_rows * size, os.SEEK_SET)
-        try:
-            _write(self._pixels, rows)
-            os.fsync(self._pixels)
-            _write(self._journal, line)
-            os.fsync(self._journal)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._pixels, self.n_rows * size)
-            raise
-        self.n_rows += len(rows) // size
+    def add(self, files: Sequence[File]) -> list[int]:
+        """Keep what files held, as far as there is room; return their rows, or what is instead.
 
-    def finish(self, index: Index) -> OSError | None:
-        """Replace index and journal by `index`, and cut off what was written but never told of.
-
-        If that fails, the journal still tells all; the error is returned.
+        Raises OSError or sqlite3.Error if that fails; then nothing of it is kept.
         """
+        rows, new, pixels = self._index.rows(files), dict[bytes, int](), list[bytes]()
+        for at, file in enumerate(files):
+            if rows[at] == NOWHERE:
+                if file.digest not in new and len(new) < self._room:
+                    new[file.digest] = self._n_rows + len(new)
+                    pixels.append(file.pixels)
+                rows[at] = new.get(file.digest, NOWHERE)
         try:
-            os.ftruncate(self._pixels, self.n_rows * self._store.decoder.image_bytes)
-            save(index, self._store.directory / INDEX)
-            (self._store.directory / JOURNAL).unlink()
-        except OSError as error:
-            return error
-        return None
+            _write(self._pixels, b"".join(pixels), self._end)
+            os.fsync(self._pixels)
+            self._index.add(files, new)
+        except FAILURES:
+            with suppress(OSError):
+                os.ftruncate(self._pixels, self._end)
+            raise
+        self._n_rows += len(new)
+        self._room -= len(new)
+        return rows
 
-    def close(self) -> None:
-        """Close the files; what was told of stays."""
-        os.close(self._pixels)
-        os.close(self._journal)
+    def finish(self, names: Sequence[str]) -> None:
+        """Cut off what the index doesn't tell of, and let it forget files that are gone.
+
+        Raises OSError or sqlite3.Error if that fails; the store is whole all the same.
+        """
+        os.ftruncate(self._pixels, self._end)
+        root = str(self._store.root)
+        self._index.finish(name for name in names if not os.path.lexists(located(root, name)))
+
+    @property
+    def _end(self) -> int:
+        return self._n_rows * self._store.decoder.image_bytes
 
 
 def _size(path: Path) -> int:
@@ -169,7 +187,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _write(file: int, content: bytes) -> None:
+def _write(file: int, content: bytes, place: int) -> None:
     left = memoryview(content)
     while left:
-        left = left[os.write(file, left) :]
+        count = os.pwrite(file, left, place)
+        left, place = left[count:], place + count

@@ -1,0 +1,75 @@
+"""Reading image files, and decoding what they hold."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from harness.decoding.decoder import Decoder
+
+ATTEMPTS = 3
+DIGEST_BYTES = 16
+Examined = tuple[int, int, bytes, str | None, bytes]  # a `File` without name: quick to send
+
+
+class File(NamedTuple):
+    """What a file held: its size and `stamp` then, the content's digest, and its pixels.
+
+    `reason` says why there are no pixels. If the file could not even be read, its size is -1: that
+    may be otherwise the next time, while a whole file that is no image stays none.
+    """
+
+    name: str
+    size: int
+    time: int
+    digest: bytes
+    reason: str | None
+    pixels: bytes
+
+
+def examine(decoder: Decoder, root: str, names: Sequence[str]) -> list[Examined]:
+    """Read files and decode them; whatever is wrong with one becomes its reason."""
+    return [_examined(decoder, located(root, name)) for name in names]
+
+
+def located(root: str, name: str) -> str:
+    """Return the path of a file that is named by an absolute path or by one below `root`."""
+    return os.path.join(root, name)  # noqa: PTH118  (a million times; pathlib is slow)
+
+
+def stamp(status: os.stat_result) -> int:
+    """Return a number that changes whenever a file does, even if its time is set back."""
+    return (status.st_mtime_ns + status.st_ctime_ns) % (1 << 63)
+
+
+def _examined(decoder: Decoder, path: str) -> Examined:
+    try:
+        content, size, time = _content_of(path)
+    except OSError as error:
+        return -1, -1, bytes(DIGEST_BYTES), error.strerror or str(error), b""
+    digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
+    try:
+        return size, time, digest, None, decoder.pixels(content)
+    except ValueError as error:
+        return size, time, digest, str(error), b""
+    except MemoryError:
+        return -1, -1, digest, "not enough memory to decode it", b""
+
+
+def _content_of(path: str) -> tuple[bytes, int, int]:
+    """Return what a file holds, and its size and stamp of that very state."""
+    for _ in range(ATTEMPTS):
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            before = os.fstat(file)
+            if not stat.S_ISREG(before.st_mode):
+                raise OSError("not a regular file")
+            content = os.read(file, before.st_size + 1)
+            after = os.fstat(file)
+        finally:
+            os.close(file)
+        same = stamp(before) == stamp(after)
+        if same and len(content) == before.st_size == after.st_size:
+            return content, after.st_size, stamp(after)
+    raise OSError("it changes while it is read")
