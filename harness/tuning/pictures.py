@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from optuna import Study
 
@@ -16,9 +16,7 @@ def draw(study: Study, folder: Path) -> None:
     from optuna.importance import FanovaImportanceEvaluator
     from optuna.visualization import matplotlib as figures
 
-    evaluator: Any = FanovaImportanceEvaluator  # it is not typed
-    evaluator = evaluator(seed=0)
-
+    evaluator = cast(Any, FanovaImportanceEvaluator)(seed=0)  # it is not typed
     drawings: dict[str, Callable[[], Any]] = {
         "history": lambda: figures.plot_optimization_history(study),
         "importance": lambda: figures.plot_param_importances(study, evaluator=evaluator),

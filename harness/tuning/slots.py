@@ -95,6 +95,8 @@ def fail_the_lost(study: Study) -> list[int]:
     lost, here = [], liveness.identity(os.getpid())
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         owner = trial.user_attrs.get(PROCESS, "")
+        if owner == here:
+            give_back(study, trial.number)  # its point has not killed this process
         if owner == here or liveness.is_dead(owner):
             with suppress(UpdateFinishedTrialError, ValueError):  # another process was faster
                 study.tell(trial.number, state=TrialState.FAIL)

@@ -82,9 +82,9 @@ class _Attempt:
                 catch=Exception,
                 callbacks=[lambda study, trial: self._ended.append(trial)],
             )
-        except (ValueError, AssertionError):
-            # Optuna's refusals to end a trial twice, after a failure and after a success: this
-            # process was thought dead, and another one has the slot now.
+        except (ValueError, AssertionError, UpdateFinishedTrialError):
+            # Optuna's refusals to end a trial twice: after a failure, after a success, and where
+            # both ends meet. This process was thought dead, and another one has the slot now.
             return None
         return next(filter(slots.holds, self._ended), None)
 
@@ -107,7 +107,7 @@ class _Attempt:
     def _begin(self, trial: optuna.Trial) -> None:
         """Take hold of a trial's slot and draw its point, or raise _Surplus."""
         opened, here = self.opened, liveness.identity(os.getpid())
-        slot = trial.user_attrs.get(slots.SLOT, opened.tuning.trials)
+        slot = trial.user_attrs.get(slots.SLOT, opened.tuning.trials)  # queued by none: surplus
         if trial.user_attrs.get(slots.PROCESS) != here:  # another process queued it
             trial.set_user_attr(slots.PROCESS, here)
         holder = slots.holders(opened.trials()).get(slot)

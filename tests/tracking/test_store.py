@@ -52,7 +52,9 @@ def test_a_trial_is_found_once_it_is_finished(store, tmp_path):
     run_id = store.start("none, seed 0", {"trial": "f00", "seed": 0}, {"gamma": 2.0})
     assert store.finished("f00") is None
     store.curves(run_id, [("validation/mcc", step, step / 10) for step in range(2_500)])
-    store.finish(run_id, {"test/mcc": 0.5, "test/ece": float("nan")}, DATASET, tmp_path)
+    store.finish(
+        run_id, {"test/mcc": 0.5, "test/ece": float("nan")}, DATASET, tmp_path, {"done": "yes"}
+    )
     found = store.finished("f00")
     assert found.run_id == run_id
     assert found.metrics == {"test/mcc": 0.5, "validation/mcc": 249.9}
@@ -65,13 +67,13 @@ def test_a_trial_is_found_once_it_is_finished(store, tmp_path):
 def test_artifacts_lie_beside_the_database(store, fresh, tmp_path):
     (tmp_path / "plan.json").write_text("{}")
     run_id = store.start("x", {}, {})
-    store.finish(run_id, {}, DATASET, tmp_path)
+    store.finish(run_id, {}, DATASET, tmp_path, {"done": "yes"})
     assert list((fresh / "artifacts" / run_id).rglob("plan.json"))
 
 
 def test_the_data_set_is_an_input_of_the_run(store, tmp_path):
     run_id = store.start("x", {}, {})
-    store.finish(run_id, {}, DATASET, tmp_path)
+    store.finish(run_id, {}, DATASET, tmp_path, {"done": "yes"})
     (entry,) = run_of(store, run_id).inputs.dataset_inputs
     assert (entry.dataset.name, entry.dataset.digest) == DATASET[:2]
 
@@ -95,7 +97,7 @@ def test_a_failed_trial_says_why_and_is_not_finished(store):
 def test_an_incomplete_record_is_never_finished(store, tmp_path):
     run_id = store.start("x", {"trial": "half"}, {})
     with pytest.raises(NotADirectoryError):
-        store.finish(run_id, {}, DATASET, tmp_path / "absent")
+        store.finish(run_id, {}, DATASET, tmp_path / "absent", {})
     assert store.finished("half") is None
 
 

@@ -90,7 +90,7 @@ def test_a_plugin_file_has_the_fingerprint_that_it_has_when_installed(
 def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
     found = set(engine().read().files)
     assert found >= {
-        "harness.data.images.decode",
+        "harness.decoding.decoder",
         "harness.data.sources.folder",
         "harness.data.split",
         "harness.plan.plan",

@@ -154,6 +154,7 @@ def test_machines_that_cannot_take_turns_end_with_as_many_trials_as_were_asked_f
             done.result()
     trials = OpenStudy.of(tuning).trials()
     assert [row[0] for row in ended(tuning)] == list(range(20))
+    assert all(row[1] is TrialState.COMPLETE for row in ended(tuning))
     assert sum(each.state is TrialState.COMPLETE for each in trials) == 20
 
 
