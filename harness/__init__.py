@@ -24,35 +24,22 @@ if TYPE_CHECKING:
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-_HOMES = {
-    "Predictions": "comparison.records",
-    "load_predictions": "comparison.records",
-    "load_trials": "comparison.records",
-    "chance_at_least": "data.batches",
-    "per_class": "data.classes",
-    "remembered": "data.cache",
-    "Choice": "strategy.base",
-    "PerClass": "strategy.base",
-    "Range": "strategy.base",
-    "Strategy": "strategy.base",
-    "Examples": "data.examples",
-    "Loss": "plan.losses",
-    "cross_entropy": "plan.losses",
-    "ClassWeights": "plan.plan",
-    "Phase": "plan.plan",
-    "Plan": "plan.plan",
-    "BatchTransform": "plan.transforms",
-    "HeadTransform": "plan.transforms",
-    "Drawn": "plan.samplers",
-    "Repeated": "plan.samplers",
-    "Rotating": "plan.samplers",
-    "Sampler": "plan.samplers",
-    "Selected": "plan.samplers",
-    "Shuffled": "plan.samplers",
-    "Trial": "trial.trial",
-    "TrialResult": "trial.result",
-    "train_trial": "trial.train",
+_PUBLIC = {
+    "comparison.records": "Predictions load_predictions load_trials",
+    "data.batches": "chance_at_least",
+    "data.classes": "per_class",
+    "data.cache": "remembered",
+    "strategy.base": "Choice PerClass Range Strategy",
+    "data.examples": "Examples",
+    "plan.losses": "Loss cross_entropy",
+    "plan.plan": "ClassWeights Phase Plan",
+    "plan.transforms": "BatchTransform HeadTransform",
+    "plan.samplers": "Drawn Repeated Rotating Sampler Selected Shuffled",
+    "trial.trial": "Trial",
+    "trial.result": "TrialResult",
+    "trial.train": "train_trial",
 }
+_HOMES = {name: home for home, names in _PUBLIC.items() for name in names.split()}
 
 __all__ = [
     "BatchTransform",

@@ -15,6 +15,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file with strategies. Repeatable.")
 ]
+Strategy = Annotated[str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", help="A parameter: gamma=2, or focal_loss.gamma=2. Repeatable."),
+]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
+]
+InnerSeeds = Annotated[
+    int, typer.Option(min=1, help="Seeds that a trial of tuning is scored with.")
+]
 NetworkFrom = Annotated[
     Path | None,
     typer.Option(
@@ -24,6 +36,9 @@ NetworkFrom = Annotated[
 ]
 
 LARGEST_SEED = 2**32 - 1  # NumPy's own limit for the generator that Keras seeds
+Seed = Annotated[
+    int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and initial weights.")
+]
 
 app = typer.Typer(
     name="harness",
@@ -35,17 +50,11 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    strategy: Annotated[
-        str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")
-    ],
+    strategy: Strategy,
     config: Config = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="A strategy's parameter: gamma=2. Repeatable.")
-    ] = None,
+    parameter: Parameters = None,
     overrides: Overrides = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and weights.")
-    ] = 0,
+    seed: Seed = 0,
     plugin: Plugins = None,
     network_from: NetworkFrom = None,
     fresh: Annotated[bool, typer.Option(help="Run again even if it is recorded.")] = False,
@@ -81,22 +90,15 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; default: a core each.")
     ] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="A parameter: focal_loss.gamma=1. Repeatable.")
-    ] = None,
+    parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
     network_from: NetworkFrom = None,
     tune: Annotated[
         int | None, typer.Option(min=1, help="Tune every strategy first, with so many trials.")
     ] = None,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
-    ] = None,
-    inner_seeds: Annotated[
-        int, typer.Option(min=1, help="How many seeds a trial of tuning is scored with.")
-    ] = 3,
+    also: Also = None,
+    inner_seeds: InnerSeeds = 3,
     fresh: Annotated[bool, typer.Option(help="Run again what is recorded.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -126,18 +128,11 @@ def compare(
 
 @app.command()
 def tune(
-    strategy: Annotated[
-        str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")
-    ],
+    strategy: Strategy,
     config: Config = None,
     trials: Annotated[int, typer.Option(min=1, help="How many trials in all.")] = 50,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(help="A setting to search too: train.learning_rate=1e-4..1e-1:log."),
-    ] = None,
-    inner_seeds: Annotated[
-        int, typer.Option(min=1, help="How many seeds a trial is scored with.")
-    ] = 3,
+    also: Also = None,
+    inner_seeds: InnerSeeds = 3,
     storage: Annotated[
         str | None, typer.Option(help="Where the study lives; default: beside the record.")
     ] = None,
@@ -145,9 +140,7 @@ def tune(
         str | None, typer.Option(help="The study's name; default: one that fits the conditions.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="A parameter that is not searched. Repeatable.")
-    ] = None,
+    parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
     network_from: NetworkFrom = None,
@@ -216,9 +209,7 @@ def strategies(
 @app.command()
 def check_strategy(
     name: Annotated[str, typer.Argument(help="A strategy, a plugin's too.")],
-    parameter: Annotated[
-        list[str] | None, typer.Option("-p", help="A strategy's parameter: gamma=2. Repeatable.")
-    ] = None,
+    parameter: Parameters = None,
     plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
@@ -255,9 +246,7 @@ def new_strategy(
 def data(
     config: Config = None,
     overrides: Overrides = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split and subset.")
-    ] = 0,
+    seed: Seed = 0,
     ahead: Annotated[
         bool, typer.Option("--prepare", help="Only decode the images, ahead of the first trial.")
     ] = False,

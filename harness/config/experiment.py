@@ -9,6 +9,18 @@ from pydantic.json_schema import SkipJsonSchema
 from harness.config.data import Data, DigitsData
 from harness.config.section import ClassName, Positive, Section, Share
 
+Metric = Literal[
+    "balanced_accuracy",
+    "f1_macro",
+    "f1_weighted",
+    "g_mean",
+    "mcc",
+    "roc_auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "ece",
+]
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
 
 
@@ -91,6 +103,9 @@ class Train(Section):
 
     Without `examples`, an epoch visits as many examples as there are for training. With it, that
     many visits in all are divided among the epochs, which may then be a fraction of the data.
+
+    `select_by` is the validation score by which an epoch is chosen and a threshold is tuned. It is
+    apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
 
     epochs: Positive = 20
@@ -104,6 +119,7 @@ class Train(Section):
     patience: Positive | None = None
     budget: Literal["examples", "passes"] = "examples"
     examples: Positive | None = None
+    select_by: Metric = "balanced_accuracy"
     threads: Positive | Literal["auto"] = "auto"
 
     @field_validator("examples")
@@ -119,18 +135,7 @@ class Train(Section):
 class Evaluation(Section):
     """What decides: the metric, the class distribution to correct for, and what matters."""
 
-    metric: Literal[
-        "balanced_accuracy",
-        "f1_macro",
-        "f1_weighted",
-        "g_mean",
-        "mcc",
-        "roc_auc",
-        "average_precision",
-        "log_loss",
-        "brier",
-        "ece",
-    ] = "balanced_accuracy"
+    metric: Metric = "balanced_accuracy"
     target_prior: Literal["uniform", "train"] | dict[ClassName, Annotated[float, Field(gt=0)]] = (
         "uniform"
     )
@@ -177,17 +182,17 @@ class Experiment(Section):
     comparison: Comparison = Comparison()
     record: Record = Record()
 
-    @field_validator("evaluation")
+    @field_validator("train", "evaluation")
     @classmethod
-    def _does_not_go_by_limited_shares(
-        cls, evaluation: Evaluation, info: ValidationInfo
-    ) -> Evaluation:
+    def _does_not_go_by_limited_shares(cls, section: Section, info: ValidationInfo) -> Section:
         split = info.data.get("split")
         limited = isinstance(split, Split) and split.validation_per_class is not None
-        if limited and evaluation.metric not in SHARES_DO_NOT_MATTER:
+        key = "select_by" if isinstance(section, Train) else "metric"
+        metric = getattr(section, key)
+        if limited and metric not in SHARES_DO_NOT_MATTER:
             raise ValueError(
-                f"metric {evaluation.metric} goes by class shares, which "
+                f"{key} {metric} goes by class shares, which "
                 "split.validation_per_class changes; leave that out, or take "
                 + " or ".join(SHARES_DO_NOT_MATTER)
             )
-        return evaluation
+        return section

@@ -11,15 +11,11 @@ from harness.trial.validation import Validation
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """The weights of the best and of the last epoch, and what was done to the head of both.
-
-    `score` is the metric on validation thereafter; None where nothing was done.
-    """
+    """The weights of the best and of the last epoch, and what was done to the head of both."""
 
     best: list[Array]
     last: list[Array]
     head_transform: str | None = None
-    score: float | None = None
 
 
 def finish(validation: Validation, phase: Phase, best: list[Array], last: list[Array]) -> Finished:
@@ -32,18 +28,13 @@ def finish(validation: Validation, phase: Phase, best: list[Array], last: list[A
     if not transforms:
         return Finished(best, last)
 
-    def scored(transform: HeadTransform) -> float:
+    def rank(transform: HeadTransform) -> float:
         _transformed(network, best, transform)
-        return validation.score(validation.logits(phase), phase)
+        return validation.rank(validation.score(validation.logits(phase), phase))
 
-    scores = [scored(transform) for transform in transforms]
-    place = max(range(len(scores)), key=lambda each: validation.rank(scores[each]))
-    chosen = transforms[place]
+    chosen = max(transforms, key=rank)
     return Finished(
-        _transformed(network, best, chosen),
-        _transformed(network, last, chosen),
-        chosen.name,
-        scores[place],
+        _transformed(network, best, chosen), _transformed(network, last, chosen), chosen.name
     )
 
 

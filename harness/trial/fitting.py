@@ -25,8 +25,9 @@ class Fitted:
     """A trial whose network is trained and finished.
 
     `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions correct
-    for, `[C]`. `score` is the validation score of the finished network, after what `head_transform`
-    names was done to its head, if anything; those in `epochs` are from before that.
+    for, `[C]`. `score` is what the finished network has on validation by `evaluation.metric`, after
+    what `head_transform` names was done to its head, if anything; the scores in `epochs` are by
+    `train.select_by` and from before that.
     """
 
     trial: Trial
@@ -63,7 +64,7 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
     network = compiled_network(Recipe.of(experiment.model, settings, plan.train))
     network.check(plan)
     target = target_prior(evaluation, splits.train)
-    validation = Validation(network, plan, splits.validation, target, evaluation.metric)
+    validation = Validation(network, plan, splits.validation, target, settings.select_by)
     selection = Selection(validation, settings.patience, on_epoch)
     budget = epoch_examples(settings, len(splits.train))
     if on_begin:
@@ -73,6 +74,8 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
     chosen = selection.best
     assert chosen is not None, "the last phase has an epoch, and that is a candidate"
     finished = finish(validation, chosen.phase, chosen.weights, network.weights())
+    network.restore(finished.best)
+    logits = validation.logits(chosen.phase)
     prior = effective_prior(plan, chosen.phase)
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(
@@ -84,7 +87,7 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
         target=target,
         epochs=tuple(selection.epochs),
         best_epoch=chosen.epoch.number,
-        score=chosen.epoch.validation_score if finished.score is None else finished.score,
+        score=validation.score(logits, chosen.phase, evaluation.metric),
         head_transform=finished.head_transform,
         weights=Weights(finished.best, finished.last),
         visits=visits,

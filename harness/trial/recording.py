@@ -115,7 +115,7 @@ class _Recording:
             self._flush()
 
     def _flush(self) -> None:
-        metric = self._trial.experiment.evaluation.metric
+        metric = self._trial.experiment.train.select_by
         self._store.curves(self._run_id, [row for e in self._waiting for row in _rows(e, metric)])
         self._waiting, self._sent = [], monotonic()
 

@@ -50,11 +50,11 @@ class Tested:
 class TrialResult:
     """A trained and tested trial.
 
-    `epochs` hold the validation scores by epoch, `validation_score` is that of the finished
-    network; `phase` is the one that the best epoch is in. `rules` are fitted on validation; `test`
-    has the scores under each, `validation` and `last_test` (the last epoch's network) those under
-    the plan's own. `prior` is the class distribution that the logits reflect; `remarks` are what a
-    reader should know, a line each.
+    `epochs` hold the validation scores by epoch, `validation_score` is what the finished network
+    has by `evaluation.metric`; `phase` is the one that the best epoch is in. `rules` are fitted on
+    validation; `test` has the scores under each, `validation` and `last_test` (the last epoch's
+    network) those under the plan's own. `prior` is the class distribution that the logits reflect;
+    `remarks` are what a reader should know, a line each.
     """
 
     trial: Trial

@@ -13,7 +13,7 @@ from harness.trial.validation import Validation
 class Epoch:
     """What is recorded of an epoch, counted from 0.
 
-    The validation loss is never weighted or adjusted; the score is the metric as it is.
+    The validation loss is never weighted or adjusted; the score is `train.select_by` as it is.
     """
 
     number: int

@@ -18,7 +18,7 @@ def tested(fitted: Fitted) -> TrialResult:
     last = _logits(fitted, fitted.weights.last, last_phase, test)
 
     def rule(name: str, phase: Phase) -> decision.FittedRule:
-        prior, metric = effective_prior(plan, phase).values, trial.experiment.evaluation.metric
+        prior, metric = effective_prior(plan, phase).values, trial.experiment.train.select_by
         return decision.fit(name, best.validation, labels, prior, fitted.target, metric)
 
     def scores(labels: Integers, logits: Array, rule: decision.FittedRule) -> metrics.Scores:

@@ -16,9 +16,10 @@ from harness.training.compiled import CompiledNetwork
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Scores a network on validation examples by a metric, at a plan's own decision rule.
+    """Scores a network on validation examples, at a plan's own decision rule.
 
-    `target` is the prior that the rule corrects for, `[C]`.
+    `target` is the prior that the rule corrects for, `[C]`; `metric` is what a threshold is tuned
+    for, and what decides.
     """
 
     network: CompiledNetwork
@@ -31,13 +32,17 @@ class Validation:
         """Return the logits of the network as it is, trained by a phase, float32 `[n, C]`."""
         return self.network.predict(self.examples, phase.loss.logit_scale)
 
-    def score(self, logits: Array, phase: Phase) -> float:
-        """Return the metric, as it is, of logits whose prior is the phase's."""
+    def score(self, logits: Array, phase: Phase, metric: str = "") -> float:
+        """Return a metric, as it is, of logits whose prior is the phase's; else the deciding one.
+
+        `metric` is one of `scoring.metrics.HIGHER_IS_BETTER`.
+        """
+        metric = metric or self.metric
         labels, prior = self.examples.labels, self._prior(phase)
         rule = decision.fit(self.plan.decision, logits, labels, prior, self.target, self.metric)
         for_labels, for_probabilities = rule.apply(logits)
-        chosen = for_labels if self.metric in metrics.LABEL_BASED else for_probabilities
-        return metrics.one(self.metric, labels, chosen, self._positive)
+        chosen = for_labels if metric in metrics.LABEL_BASED else for_probabilities
+        return metrics.one(metric, labels, chosen, self._positive)
 
     def rank(self, score: float) -> float:
         """Return a score as it is to be compared: more is better."""

@@ -50,6 +50,8 @@ class Objective:
     def __call__(self, trial: OptunaTrial) -> float:
         """Return the mean over inner seeds of the finished network's validation score.
 
+        Epochs are reported where they are scored by the same metric as the finished network.
+
         Raises:
             TrialPruned: the first inner seed is hopeless beside those of others; no known point is.
             UserError: the parameters don't fit the data.
@@ -60,12 +62,13 @@ class Objective:
         experiment = point.experiment(self.tuning.experiment)
         stack = point.candidate(self.tuning.candidate).stack()
         epochs, known = experiment.train.epochs, trial.user_attrs.get(KNOWN, False)
+        by_epoch = experiment.train.select_by == experiment.evaluation.metric
         report = _Report()
 
         def on_epoch(epoch: Epoch) -> None:
             report.curves[-1].append(epoch.validation_score)
             report.examples[-1] = epoch.examples_seen
-            if len(report.curves) == 1 and is_looked_at(epoch.number, epochs):
+            if by_epoch and len(report.curves) == 1 and is_looked_at(epoch.number, epochs):
                 trial.report(epoch.validation_score, epoch.number)
                 if not known and trial.should_prune():
                     raise TrialPruned

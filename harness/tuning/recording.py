@@ -92,7 +92,7 @@ class Recorder:
         return found.run_id
 
     def _curves(self, curves: list[list[float]]) -> list[Row]:
-        name = f"epoch/validation_{self._tuning.experiment.evaluation.metric}"
+        name = f"epoch/validation_{self._tuning.experiment.train.select_by}"
         return [
             (f"{name}/seed_{seed}", epoch + 1, value)
             for seed, scores in zip(self._tuning.inner_seeds, curves, strict=False)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from harness.config.experiment import Experiment
@@ -81,7 +82,9 @@ def tuning(
     first = made.known[0] if made.known else made.corner()
     stack = made.point(first).candidate(candidate).stack()
     stack.plan(base, generator(FIRST_INNER_SEED, "strategy"))
-    digest = Trial(fixed, stack, FIRST_INNER_SEED, splits).fingerprint
+    trial = Trial(fixed, stack, FIRST_INNER_SEED, splits)
+    aim = f"{trial.fingerprint} {fixed.evaluation.metric}"
+    digest = blake2b(aim.encode(), digest_size=16).hexdigest()
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", experiment.name)
     name = study or f"{plain}-{candidate.name}-{digest[:8]}"
     if not NAMES.fullmatch(name):

@@ -120,3 +120,23 @@ def test_another_number_of_threads_than_this_process_computes_with_is_refused() 
 def test_a_loss_that_diverges_fails_the_trial() -> None:
     with pytest.raises(TrialFailed, match="epoch 1"):
         train_trial(trial("none", "train.optimizer=sgd", "train.learning_rate=1000000.0"))
+
+
+def test_another_metric_trains_nothing_else_but_the_one_that_selects_does() -> None:
+    plain, judged, selected = (
+        trial("threshold_moving", *overrides)
+        for overrides in ([], ["evaluation.metric=mcc"], ["train.select_by=log_loss"])
+    )
+    assert plain.fingerprint == judged.fingerprint != selected.fingerprint
+    one, other = train_trial(plain), train_trial(judged)
+    assert np.array_equal(one.best.test, other.best.test)
+    timeless = {name: v for name, v in one.metrics.items() if name != "cost/train_seconds"}
+    assert timeless.items() <= other.metrics.items()
+    assert other.validation_score == other.metrics["validation/mcc"]
+
+
+def test_the_epoch_is_chosen_by_what_is_configured() -> None:
+    result = train_trial(trial("none", "train.select_by=log_loss", "train.epochs=4"))
+    scores = [epoch.validation_score for epoch in result.epochs]
+    assert result.best_epoch == int(np.argmin(scores))
+    assert scores[result.best_epoch] == pytest.approx(result.metrics["validation/log_loss"])
