@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names
 from harness.training.compiled import Recipe, compiled_network
 from harness.trial.result import TrialResult
+from harness.trial.selection import Epoch
+
+EPOCHS = "epochs.csv"
 
 
 def write(folder: Path, result: TrialResult) -> None:
@@ -23,6 +27,7 @@ def write(folder: Path, result: TrialResult) -> None:
     (folder / "config.yaml").write_text(resolved(result.trial.experiment), "utf-8")
     _write_plan(folder, result)
     _write_per_class(folder, result)
+    _write_epochs(folder, result)
     _write_made_examples(folder, result)
     _draw_figures(folder, result)
     if result.trial.experiment.record.save_model:
@@ -88,6 +93,14 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
         table = csv.writer(file)
         table.writerow(columns)
         table.writerows(zip(*columns.values(), strict=True))
+
+
+def _write_epochs(folder: Path, result: TrialResult) -> None:
+    """Write `epochs.csv`: the learning curve, one row an epoch, counted from 1."""
+    with (folder / EPOCHS).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(field.name for field in fields(Epoch))
+        table.writerows(astuple(replace(e, number=e.number + 1)) for e in result.epochs)
 
 
 def _draw_figures(folder: Path, result: TrialResult) -> None:
