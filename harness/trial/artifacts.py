@@ -14,9 +14,8 @@ from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names
-from harness.training.compiled import Recipe, compiled_network
+from harness.trial.epoch import Epoch
 from harness.trial.result import TrialResult
-from harness.trial.selection import Epoch
 
 EPOCHS = "epochs.csv"
 
@@ -136,6 +135,8 @@ def _write_models(folder: Path, result: TrialResult) -> None:
 
     They give the logits as recorded: the network's outputs times the loss's scale.
     """
+    from harness.training.compiled import Recipe, compiled_network
+
     settings, last_phase = result.trial.experiment, result.plan.phases[-1]
     network = compiled_network(Recipe.of(settings.model, settings.train, result.plan.train))
     for name, weights, phase in (

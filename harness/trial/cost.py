@@ -1,4 +1,4 @@
-"""What trials cost; apart from their results, so that reading it loads no framework."""
+"""What trials cost."""
 
 from dataclasses import dataclass
 

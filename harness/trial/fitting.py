@@ -12,10 +12,11 @@ from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import train
 from harness.training.visits import Visits
+from harness.trial.epoch import Epoch, OnBegin, OnEpoch
 from harness.trial.finishing import finish
 from harness.trial.remarks import remarks
 from harness.trial.result import Weights
-from harness.trial.selection import Epoch, OnBegin, OnEpoch, Selection
+from harness.trial.selection import Selection
 from harness.trial.trial import Trial
 from harness.trial.validation import Validation
 

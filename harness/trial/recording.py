@@ -15,8 +15,8 @@ from typing import Any
 from harness.errors import TrialFailed, TrialUnderWay, reason
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.trial import artifacts
+from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
-from harness.trial.selection import Epoch, OnEpoch
 from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 

@@ -15,7 +15,7 @@ from harness.scoring.metrics import Scores
 from harness.tracking.names import metric_names
 from harness.training.visits import Visits
 from harness.trial.cost import Cost
-from harness.trial.selection import Epoch
+from harness.trial.epoch import Epoch
 from harness.trial.trial import Trial
 
 CLASSES_LOGGED_ONE_BY_ONE = 20

@@ -1,31 +1,12 @@
 """Choosing an epoch by validation, as a callback of the training loop."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.data.examples import Array
 from harness.plan.plan import Phase
 from harness.training.loop import EpochEnd
+from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.validation import Validation
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is recorded of an epoch, counted from 0.
-
-    The validation loss is never weighted or adjusted; the score is `train.select_by` as it is.
-    """
-
-    number: int
-    train_loss: float
-    validation_loss: float
-    validation_score: float
-    learning_rate: float
-    examples_seen: int
-
-
-OnEpoch = Callable[[Epoch], None]
-OnBegin = Callable[[], None]
 
 
 @dataclass(frozen=True, eq=False)

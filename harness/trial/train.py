@@ -1,8 +1,8 @@
 """A trial from beginning to end, in memory: nothing is recorded, no file is written."""
 
 from harness.training.threads import use
+from harness.trial.epoch import OnBegin, OnEpoch
 from harness.trial.result import TrialResult
-from harness.trial.selection import OnBegin, OnEpoch
 from harness.trial.trial import Trial
 
 

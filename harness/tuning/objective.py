@@ -12,8 +12,8 @@ from optuna import TrialPruned
 from harness.data import prepare
 from harness.data.split import Splits
 from harness.errors import TrialFailed
+from harness.trial.epoch import Epoch
 from harness.trial.fitting import fit
-from harness.trial.selection import Epoch
 from harness.trial.trial import Trial
 from harness.tuning.pruner import is_looked_at
 from harness.tuning.setup import Tuning

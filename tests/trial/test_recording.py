@@ -18,8 +18,8 @@ from harness.errors import TrialFailed, UserError
 from harness.scoring import decision, metrics
 from harness.strategy.registry import resolve
 from harness.tracking.store import Store
+from harness.trial.epoch import Epoch
 from harness.trial.recording import Recorded, record
-from harness.trial.selection import Epoch
 from harness.trial.trial import Trial
 
 

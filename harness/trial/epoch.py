@@ -1,0 +1,23 @@
+"""An epoch of a trial, as it is recorded and watched."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is recorded of an epoch, counted from 0.
+
+    The validation loss is never weighted or adjusted; the score is `train.select_by` as it is.
+    """
+
+    number: int
+    train_loss: float
+    validation_loss: float
+    validation_score: float
+    learning_rate: float
+    examples_seen: int
+
+
+OnEpoch = Callable[[Epoch], None]
+OnBegin = Callable[[], None]
