@@ -59,7 +59,8 @@ class OfflineAugmentation(Strategy):
         joined = train.joined(made)
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
         often = 1.0 - train.counts / joined.counts
-        warning = giveaways("offline_augmentation", train.class_names, often)
+        moves = (self.rotation, self.translation, self.zoom)
+        warning = giveaways("offline_augmentation", train.class_names, often, moves)
         return replace(base, train=joined, notes=(*base.notes, note, *warning))
 
     def _parents(self, train: Examples, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -68,22 +68,25 @@ class OnlineAugmentation(Strategy):
         flips = ["horizontal" in self.flip, "vertical" in self.flip]
         parameters = {"often": often, "amounts": np.array(amounts), "flips": np.array(flips)}
         changed = base.in_every_phase(batch_transform=BatchTransform(altered, parameters))
-        warning = giveaways("online_augmentation", train.class_names, often)
+        warning = giveaways("online_augmentation", train.class_names, often, amounts[:3])
         return replace(changed, notes=(*changed.notes, *warning))
 
 
-def giveaways(strategy: str, class_names: tuple[str, ...], often: np.ndarray) -> tuple[str, ...]:
-    """Say if nearly all that is visited of one class, and nothing of another, is altered.
+def giveaways(
+    strategy: str, class_names: tuple[str, ...], often: np.ndarray, moves: Sequence[float]
+) -> tuple[str, ...]:
+    """Say if nearly all that is visited of one class, and nothing of another, is interpolated.
 
-    Then a network can tell the classes by the traces of altering, which no test image has.
+    `moves` are the amounts of turning, shifting and zooming, which interpolate between pixels. A
+    network can tell the classes by that trace, which no test image has; flips leave none.
     """
     most, least = int(often.argmax()), int(often.argmin())
-    if often[most] < TRACEABLE or often[least] > 0.0:
+    if not any(moves) or often[most] < TRACEABLE or often[least] > 0.0:
         return ()
     return (
-        f"{strategy} alters {often[most]:.1%} of what is visited of {class_names[most]!r} and "
-        f"nothing of {class_names[least]!r}: the network may learn to tell altered "
-        "images from others; compare online_augmentation with classes=all",
+        f"{strategy} interpolates {often[most]:.1%} of what is visited of {class_names[most]!r} "
+        f"and nothing of {class_names[least]!r}: the network may learn to tell interpolated images "
+        "from others; flip alone, or compare online_augmentation with classes=all",
     )
 
 

@@ -132,7 +132,9 @@ def test_feature_vectors_are_refused_in_one_line() -> None:
 
 def test_a_class_that_is_altered_at_almost_every_visit_is_pointed_out() -> None:
     (note,) = planned().notes
-    assert note.startswith("online_augmentation alters 99.0% of what is visited of 'c' and nothing")
+    assert note.startswith(
+        "online_augmentation interpolates 99.0% of what is visited of 'c' and nothing"
+    )
     assert planned(classes="all").notes == ()
 
 
