@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from harness.data.examples import Floats
+from harness.errors import TrialFailed, reason
 from harness.plan.plan import Phase, Plan, base_plan
 from harness.plan.prior import EffectivePrior, effective_prior
 from harness.scoring.target import target_prior
@@ -54,9 +55,19 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
 
     Raises:
         UserError: the strategy's parameters don't fit the data, or the network can't be built.
-        TrialFailed: the strategy's own code breaks down, or the loss is no longer finite.
+        TrialFailed: the strategy's own code breaks down, code of the trial calls `sys.exit` or the
+            like, or the loss is no longer finite.
 
     """
+    try:
+        return _fit(trial, on_epoch, on_begin)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise TrialFailed(f"code of the trial ended the program: {reason(error)}") from error
+
+
+def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
     experiment, splits = trial.experiment, trial.splits
     settings, evaluation = experiment.train, experiment.evaluation
     plan = trial.strategy.plan(

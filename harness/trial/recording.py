@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from harness.errors import TrialFailed, TrialUnderWay, reason
+from harness.errors import TrialFailed, TrialUnderWay
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.trial import artifacts
 from harness.trial.epoch import Epoch, OnEpoch
@@ -129,8 +129,6 @@ class _Recording:
                 self._store.fail(self._run_id, str(error) or type(error).__name__)
             if type(error).__name__ == "ResourceExhaustedError":
                 raise TrialFailed("out of memory: take a smaller train.batch_size") from error
-            if not isinstance(error, Exception | KeyboardInterrupt):
-                raise TrialFailed(f"its own code ended the program: {reason(error)}") from error
             raise
 
 

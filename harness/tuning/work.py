@@ -98,11 +98,9 @@ class _Attempt:
             raise
         except (TrialPruned, _Surplus, UpdateFinishedTrialError):
             raise
-        except BaseException as error:  # a stranger's strategy or network may fail in any way
+        except Exception as error:  # a stranger's strategy or network may fail in any way
             trial.set_user_attr(slots.ERROR, _reason(error))
-            if isinstance(error, Exception):
-                raise
-            raise TrialFailed(_reason(error)) from error
+            raise
 
     def _begin(self, trial: optuna.Trial) -> None:
         """Take hold of a trial's slot and draw its point, or raise _Surplus."""
@@ -118,6 +116,6 @@ class _Attempt:
         opened.tuning.space.draw(trial)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     plain = isinstance(error, UserError | TrialFailed)
     return " ".join(str(error).split())[:500] if plain else reason(error)

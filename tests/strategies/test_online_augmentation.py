@@ -130,12 +130,16 @@ def test_feature_vectors_are_refused_in_one_line() -> None:
         planned((9,))
 
 
-def test_a_class_that_is_altered_at_almost_every_visit_is_pointed_out() -> None:
+def test_a_class_that_is_interpolated_at_almost_every_visit_is_pointed_out() -> None:
     (note,) = planned().notes
-    assert note.startswith(
-        "online_augmentation interpolates 99.0% of what is visited of 'c' and nothing"
-    )
+    assert note.startswith("online_augmentation interpolates 99.0% of what is visited of 'c' and")
     assert planned(classes="all").notes == ()
+
+
+def test_exact_flips_leave_no_trace_and_are_not_pointed_out() -> None:
+    flipped = planned(**STILL | {"flip": "horizontal"})
+    assert flipped.phases[0].batch_transform.name.endswith(":altered")
+    assert flipped.notes == ()
 
 
 def test_offline_augmentation_points_out_the_same() -> None:

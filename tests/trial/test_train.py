@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness import Trial, train_trial
+from harness.config.load import load
 from harness.errors import TrialFailed, UserError
 from harness.plan.prior import effective_prior
 from harness.scoring import metrics
@@ -141,3 +142,19 @@ def test_the_epoch_is_chosen_by_what_is_configured() -> None:
     scores = [epoch.validation_score for epoch in result.epochs]
     assert result.best_epoch == int(np.argmin(scores))
     assert scores[result.best_epoch] == pytest.approx(result.metrics["validation/log_loss"])
+
+
+def test_a_network_that_ends_the_program_fails_the_trial(tmp_path: Path) -> None:
+    (tmp_path / "leaving.py").write_text(
+        "import sys\nfrom keras import Input, Model, layers\n\n\n"
+        "class Leaving(layers.Dense):\n"
+        "    def call(self, inputs, training=None):\n"
+        "        if training:\n            sys.exit(0)\n"
+        "        return super().call(inputs)\n\n\n"
+        "def net(shape, n_classes):\n"
+        "    inputs = Input(shape)\n"
+        "    return Model(inputs, Leaving(n_classes)(layers.Flatten()(inputs)))\n"
+    )
+    experiment = load("digits", [*QUICK, "model.name=net"], tmp_path / "leaving.py")
+    with pytest.raises(TrialFailed, match="SystemExit"):
+        train_trial(Trial.of("none", experiment))
