@@ -1,3 +1,4 @@
+import itertools
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -355,12 +356,15 @@ class _Killed(BaseException):
     """What Optuna can't store, as little as the end of a process."""
 
 
+_gone = itertools.count(999_999_999)
+
+
 @contextmanager
 def _as_another_process(host: str = "") -> Iterator[None]:
     """Bear the name of a process that is gone."""
-    host = host or slots.liveness.identity(1).split(":")[0]
+    host, number = host or slots.liveness.identity(1).split(":")[0], next(_gone)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots.liveness, "identity", lambda pid: f"{host}:999999999:1")
+        patch.setattr(slots.liveness, "identity", lambda pid: f"{host}:{number}:1")
         yield
 
 
