@@ -44,13 +44,13 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Train with one strategy, score it under three decision rules, and record it."""
-    from harness.cli.running import run_one
+    from harness.cli.running import run_trial
     from harness.config.load import load, parameters
     from harness.strategy.registry import resolve
 
     stack = resolve(strategy, parameters(parameter or []), plugin or [])
     experiment = load(config, overrides or [])
-    document = run_one(experiment, stack, seed, fresh, show=not as_json)
+    document = run_trial(experiment, stack, seed, fresh, show=not as_json)
     if as_json:
         _print_json(document)
 
@@ -92,7 +92,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Run strategies over seeds and say which help, by how much, and how sure that is."""
-    from harness.cli.comparing import compare_all
+    from harness.cli.comparing import run_comparisons
     from harness.comparison.setup import Effort, setup
     from harness.config.load import DEFAULT, load, parameters
 
@@ -109,7 +109,7 @@ def compare(
         for config in configs or [DEFAULT]
     ]
     effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds)
-    document, failed = compare_all(setups, jobs, fresh, not as_json, effort)
+    document, failed = run_comparisons(setups, jobs, fresh, not as_json, effort)
     if as_json:
         _print_json(document)
     raise typer.Exit(1 if failed else 0)
@@ -166,15 +166,19 @@ def report(
     experiment: Annotated[
         str | None, typer.Argument(help="Its name; default: the default experiment's.")
     ] = None,
+    comparison: Annotated[
+        str | None,
+        typer.Option(help="Its digest or run, or how one begins; default: what ended last."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write.")
     ] = None,
 ) -> None:
     """Write the page of a recorded comparison: one HTML file that needs nothing else."""
-    from harness.cli.comparing import write_report
     from harness.config.load import load
+    from harness.report.publish import write_page
 
-    typer.echo(write_report(experiment or load().name, output))
+    typer.echo(write_page(experiment or load().name, comparison, output))
 
 
 @app.command()

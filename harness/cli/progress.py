@@ -1,26 +1,31 @@
-"""The progress of many trials on standard error: how many are done, and what time is left."""
+"""Bars on standard error: over the trials of a comparison, of a search, and epochs of one trial."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from harness.execution.task import Outcome, Task
 
+if TYPE_CHECKING:
+    from harness.tuning.setup import Tuning
+    from harness.tuning.study import OnProgress
+
 
 @dataclass
-class Progressing:
-    """What came of the trials so far, and the bar that shows it."""
+class TrialsBar:
+    """A bar over all epochs of all trials."""
 
     bar: Progress
     row: TaskID
     trials: int
     epochs: int
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
     reached: dict[str, int] = field(default_factory=dict)
+    ended: int = 0
 
     def on_epoch(self, task: Task, epoch: int) -> None:
         """Show that a trial under way has ended an epoch."""
@@ -28,17 +33,46 @@ class Progressing:
         self._show(task.label)
 
     def on_outcome(self, task: Task, outcome: Outcome) -> None:
-        """Keep what came of a trial, and show it."""
-        self.outcomes[task.label] = outcome
+        """Show that a trial has ended, and if it failed, why."""
+        self.ended += 1
         self.reached[task.label] = self.epochs
         if outcome.state == "failed":
             self.bar.console.print(f"failed: {task.label}: {outcome.reason}", markup=False)
         self._show(task.label)
 
     def _show(self, label: str) -> None:
-        done = f"{len(self.outcomes)}/{self.trials} trials"
-        completed = sum(self.reached.values())
-        self.bar.update(self.row, completed=completed, now=f"{done}, {label}"[:48])
+        now = f"{self.ended}/{self.trials} trials, {label}"[:48]
+        self.bar.update(self.row, completed=sum(self.reached.values()), now=now)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Shows notes and bars on the console while a comparison runs."""
+
+    err: Console
+
+    def note(self, line: str) -> None:
+        """Print a line about the data."""
+        self.err.print(f"note: {line}", markup=False, soft_wrap=True)
+
+    @contextmanager
+    def search(self, tuning: "Tuning") -> Iterator["OnProgress"]:
+        """Show a bar of trials with the best score so far; yield what moves it."""
+        with bar_on(self.err) as bar:
+            row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
+
+            def on_progress(ended: int, best: float | None) -> None:
+                score = "" if best is None else f", best {best:.4f}"
+                bar.update(row, completed=ended, now=f"{ended}/{tuning.trials} trials{score}")
+
+            yield on_progress
+
+    @contextmanager
+    def trials(self, count: int, epochs: int) -> Iterator[TrialsBar]:
+        """Show a bar over all trials while the context lasts."""
+        with bar_on(self.err) as bar:
+            row = bar.add_task("", total=count * epochs, now=f"0/{count} trials")
+            yield TrialsBar(bar, row, count, epochs)
 
 
 def bar_on(err: Console) -> Progress:
@@ -52,11 +86,3 @@ def bar_on(err: Console) -> Progress:
         disable=not sys.stderr.isatty(),
         transient=True,
     )
-
-
-@contextmanager
-def progress(err: Console, trials: int, epochs: int) -> Iterator[Progressing]:
-    """Show a bar over all trials while the context lasts."""
-    with bar_on(err) as bar:
-        row = bar.add_task("", total=trials * epochs, now=f"0/{trials} trials")
-        yield Progressing(bar, row, trials, epochs)

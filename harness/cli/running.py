@@ -11,35 +11,31 @@ from rich.table import Table
 from harness.cli.progress import bar_on
 from harness.config.experiment import Experiment
 from harness.data import prepare
+from harness.execution.single import run_one
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
-from harness.tracking.store import Store
-from harness.trial.recording import record
 from harness.trial.trial import Trial
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
 MOST_CLASSES = 12
 
 
-def run_one(
+def run_trial(
     experiment: Experiment, stack: Stack, seed: int, fresh: bool, show: bool
 ) -> dict[str, Any]:
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     trial = Trial(experiment, stack, seed, prepare(experiment, seed))
-    store = Store.open(experiment.name)
-    store.reap()
     err = Console(stderr=True)
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
-        result = record(
+        result = run_one(
             trial,
-            store,
+            fresh,
             lambda epoch: bar.update(
                 task,
                 advance=1,
                 now=f"loss {epoch.train_loss:.3f} score {epoch.validation_score:.3f}",
             ),
-            fresh,
         )
     for remark in result.remarks:
         err.print(f"note: {remark}", markup=False, soft_wrap=True)

@@ -3,18 +3,16 @@
 import json
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.cli.progress import bar_on
+from harness.cli.progress import Bars
 from harness.config.yaml_text import show as yaml_line
 from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tuning.setup import Tuning
-from harness.tuning.study import OnProgress
 from harness.tuning.tune import Tuned, tune
 
 
@@ -27,7 +25,7 @@ def tune_one(
     """
     err = Console(stderr=True)
     try:
-        with progress(tuning, err) as on_progress:
+        with Bars(err).search(tuning) as on_progress:
             tuned = tune(tuning, jobs, on_progress)
     except KeyboardInterrupt:
         err.print("stopped; the trials that ended stay, and the same command goes on from there")
@@ -38,19 +36,6 @@ def tune_one(
     if show:
         _show(tuned, document["command"])
     return document, tuned.best is None
-
-
-@contextmanager
-def progress(tuning: Tuning, err: Console) -> Iterator[OnProgress]:
-    """Show a bar of trials with the best score so far; yield what is to be told."""
-    with bar_on(err) as bar:
-        row = bar.add_task(tuning.candidate.name[:24], total=tuning.trials, now="loading")
-
-        def tell(ended: int, best: float | None) -> None:
-            score = "" if best is None else f", best {best:.4f}"
-            bar.update(row, completed=ended, now=f"{ended}/{tuning.trials} trials{score}")
-
-        yield tell
 
 
 def command(tuned: Tuned, options: Sequence[str] = ()) -> str:

@@ -1,15 +1,14 @@
 """The end of `harness compare` in the terminal: one sentence, one table, and where to look."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.report.content import Content
-from harness.report.ranks import Ranking
+from harness.comparison.compare import Compared
+from harness.comparison.ranking import Ranking
 from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural
@@ -21,11 +20,12 @@ LEDGER = (
 WORDS = {"too_few_seeds": "too few seeds"}
 
 
-def show(document: Mapping[str, Any], content: Content | None) -> None:
-    """Print what a comparison shows, at 80 columns or more."""
-    out = Console()
-    if content is not None:
-        out.print(sentence(content), markup=False, highlight=False)
+def show(compared: Compared) -> None:
+    """Print what a comparison shows, at 80 columns or more; where nothing was kept, what failed."""
+    out, document = Console(), compared.document
+    if kept := compared.kept:
+        found = sentence(document["experiment"], kept.comparison)
+        out.print(found, markup=False, highlight=False)
         out.print()
         out.print(_table(document))
         out.print(_legend(document), markup=False, highlight=False)
@@ -38,19 +38,18 @@ def show(document: Mapping[str, Any], content: Content | None) -> None:
             line = f"failed: {each['strategy']}, seed {each['seed']}: {each['reason']}"
             out.print(line, markup=False, highlight=False)
         out.print("The same command tries them again; the others are recorded.", highlight=False)
-    if content is not None:
+    if kept:
         out.print(f"report: {document['report']}", markup=False, highlight=False, soft_wrap=True)
         out.print("browse the runs with: harness ui", highlight=False)
 
 
-def show_no_ranks() -> None:
-    """Say why several experiments are not ranked over."""
-    Console().print("no ranks: the experiments differ in metric or have no strategy in common")
-
-
-def show_ranks(ranking: Ranking, page: Path) -> None:
+def show_ranking(ranking: Ranking | None) -> None:
     """Print the average ranks over several experiments, the best first, and where the page is."""
-    out, ranks = Console(), ranking.ranks
+    out = Console()
+    if ranking is None:
+        out.print("no ranks: the experiments differ in metric or have no strategy in common")
+        return
+    ranks = ranking.ranks
     out.print()
     out.print(ranks_sentence(ranking), markup=False, highlight=False)
     table = Table("strategy", "average rank", box=None, pad_edge=False)
@@ -63,7 +62,7 @@ def show_ranks(ranking: Ranking, page: Path) -> None:
             "(Nemenyi, 5 %)",
             highlight=False,
         )
-    out.print(f"ranks: {page}", markup=False, highlight=False, soft_wrap=True)
+    out.print(f"ranks: {ranking.page}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(document: Mapping[str, Any]) -> Table:
@@ -135,10 +134,10 @@ def _legend(document: Mapping[str, Any]) -> str:
         f"test {metric.heading}, mean over {plural(seeds, 'seed')}, each strategy's own decision "
         "rule; corrected: the difference when strategy and baseline both correct for the prior"
     ]
-    seen = [row for row in document["strategies"] if row["detectable"]]
-    if seen:
+    tested = [row for row in document["strategies"] if row["detectable"]]
+    if tested:
         least, most = (
-            metric.difference(choose(row["detectable"] for row in seen), signed=False)
+            metric.difference(choose(row["detectable"] for row in tested), signed=False)
             for choose in (min, max)
         )
         span = least if least == most else f"{least} to {most}, by strategy,"
@@ -147,7 +146,7 @@ def _legend(document: Mapping[str, Any]) -> str:
             f"a true difference of {span} is found with so many seeds in "
             f"4 of 5 cases; one below {margin} does not matter to you"
         )
-    if wanted := [row["seeds_needed"] for row in seen if row["verdict"] == "undecided"]:
+    if wanted := [row["seeds_needed"] for row in tested if row["verdict"] == "undecided"]:
         known = [seeds for seeds in wanted if seeds is not None]
         lines.append(
             f"undecided: to find {margin}, {plural(max(known), 'seed')} would be needed"

@@ -67,15 +67,15 @@ def effect(
     `comparisons` is the number of strategies in the family. A seed without a finite difference
     does not count.
     """
-    found = np.asarray(differences, dtype=np.float64)
-    found = found[np.isfinite(found)]
-    seeds = len(found)
-    mean = float(found.mean()) if seeds else float("nan")
+    finite = np.asarray(differences, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    seeds = len(finite)
+    mean = float(finite.mean()) if seeds else float("nan")
     if seeds < 2:
         return Effect(seeds, mean)
     shared = min(between, within)
     least = within - shared
-    variance = Variance(max(float(found.var(ddof=1)), least), least, shared)
+    variance = Variance(max(float(finite.var(ddof=1)), least), least, shared)
     error = variance.error(seeds)
     half = float(_critical(LEVEL, variance.per_seed / seeds, shared, seeds - 1)) * error
     likely = replace(variance, per_seed=variance.per_seed / _c4(seeds) ** 2)
@@ -103,16 +103,16 @@ def detectable(variance: Variance, seeds: int, comparisons: int) -> float:
     if error == 0:
         return 0.0
     estimated = variance.per_seed * gammaincinv(degrees / 2, (POINTS + 1) / 2) / (degrees / 2)
-    own = np.maximum(estimated, variance.least) / seeds
-    hurdles = _critical(LEVEL / comparisons, own, variance.shared, degrees)
-    hurdles = hurdles * np.sqrt(own + variance.shared) / error
+    unshared = np.maximum(estimated, variance.least) / seeds
+    hurdles = _critical(LEVEL / comparisons, unshared, variance.shared, degrees)
+    hurdles = hurdles * np.sqrt(unshared + variance.shared) / error
     most = float(hurdles.max()) + 10
     return error * float(
         brentq(lambda shift: float(SHARES @ ndtr(shift - hurdles)) / 2 - POWER, 0.0, most)
     )
 
 
-def _critical(level: float, own: float | Float64s, shared: float, degrees: int) -> Float64s:
+def _critical(level: float, unshared: float | Float64s, shared: float, degrees: int) -> Float64s:
     """Return how many standard errors are significant, two-sided (Cochran and Cox 1950).
 
     The mean of the values for an estimated and for a known variance, by their share of the whole.
@@ -122,8 +122,8 @@ def _critical(level: float, own: float | Float64s, shared: float, degrees: int) 
     from scipy.special import ndtri, stdtrit
 
     values = -stdtrit(degrees, level / 2), -ndtri(level / 2)
-    whole = np.asarray(own + shared)
-    share = np.divide(own, whole, out=np.ones_like(whole), where=whole > 0)
+    whole = np.asarray(unshared + shared)
+    share = np.divide(unshared, whole, out=np.ones_like(whole), where=whole > 0)
     mean: Float64s = share * values[0] + (1 - share) * values[1]
     return mean
 
@@ -134,19 +134,19 @@ def _p(mean: float, variance: Variance, seeds: int) -> float:
     from scipy.special import ndtr, stdtr
 
     error, degrees = variance.error(seeds), seeds - 1
-    own, shared = variance.per_seed / seeds, variance.shared
+    unshared, shared = variance.per_seed / seeds, variance.shared
     if error == 0:
         return 1.0 if mean == 0 else 0.0
     distance = abs(mean) / error
     high = min(2 * float(stdtr(degrees, -distance)), 1.0)
-    if own == 0:
+    if unshared == 0:
         return 2 * float(ndtr(-distance))
     if shared == 0 or distance == 0 or high < LEAST_P:
         return high
     low = max(2 * float(ndtr(-distance)) * 0.99, LEAST_P)
 
     def beyond(logarithm: float) -> float:
-        return float(_critical(exp(logarithm), own, shared, degrees)) - distance
+        return float(_critical(exp(logarithm), unshared, shared, degrees)) - distance
 
     if beyond(log(low)) <= 0:
         return low

@@ -89,11 +89,11 @@ def table(
 
 
 def _operating(
-    truth: NDArray[np.bool_], said: NDArray[np.bool_], ratio: float, costs: Costs
+    truth: NDArray[np.bool_], called: NDArray[np.bool_], ratio: float, costs: Costs
 ) -> Operating:
     share = 1 / (1 + ratio)
-    recall = float(said[truth].mean())
-    alarms, negatives = int(said[~truth].sum()), int((~truth).sum())
+    recall = float(called[truth].mean())
+    alarms, negatives = int(called[~truth].sum()), int((~truth).sum())
     rate = alarms / negatives
     low, high = _exact_limits(alarms, negatives)
     precision = _precision(share, recall, rate)

@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.resampling import HeldOut, Logits
+from harness.errors import UserError
 from harness.scoring.decision import RULES, FittedRule
 from harness.tracking.store import RecordedRun, Store, experiment_names
 
@@ -42,6 +44,24 @@ class Predictions:
     def test(self, rule: str) -> Logits:
         """Return the test logits under a decision rule."""
         return Logits(*self.rules[rule].apply(self.test_logits))
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """A few inputs `[n, ...]` with their labels `[n]`, to be looked at."""
+
+    inputs: NDArray[Any]
+    labels: NDArray[np.integer[Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> "Samples":
+        """Return what `write` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            return cls(file["inputs"], file["labels"])
+
+    def write(self, path: Path) -> None:
+        """Write them to an `.npz` file."""
+        np.savez_compressed(path, inputs=self.inputs, labels=self.labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +108,19 @@ class RecordedTrial:
                 )
             }
         return Predictions(tuple(self.plan["class_names"]), rules=rules, **arrays)
+
+    @property
+    def made_examples(self) -> Samples | None:
+        """A few of the examples that the strategy made; None if it made none."""
+        try:
+            return Samples.read(self.store.artifact(self.run.run_id, "made_examples.npz"))
+        except UserError:
+            return None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of its scores should know, a line each."""
+        return self.run.tags.get("warnings", "").splitlines()
 
     @property
     def own_rule(self) -> str:

@@ -81,7 +81,7 @@ def noise(
         raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
     contestants = [baseline, *strategies.values()]
     scorers = [
-        [weighted(metric, test.labels, says[index], positive) for says in contestants]
+        [weighted(metric, test.labels, each[index], positive) for each in contestants]
         for index, test in enumerate(tests)
     ]
     pool, places = np.unique(np.concatenate([test.ids for test in tests]), return_inverse=True)
@@ -134,9 +134,9 @@ def weighted(metric: str, labels: Integers, logits: Logits, positive: int) -> We
     return _calibration(labels, probabilities)
 
 
-def _of_labels(metric: str, labels: Integers, said: Integers, n_classes: int) -> Weighted:
-    hit = said == labels
-    predicted, hits = _indicator(said, n_classes), _indicator(said, n_classes, hit)
+def _of_labels(metric: str, labels: Integers, chosen: Integers, n_classes: int) -> Weighted:
+    hit = chosen == labels
+    predicted, hits = _indicator(chosen, n_classes), _indicator(chosen, n_classes, hit)
     support = np.bincount(labels, minlength=n_classes)
     return lambda weights: from_counts(metric, (hits @ weights).T, support, (predicted @ weights).T)
 
@@ -171,16 +171,16 @@ def _area(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
 def _average_precision(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
     """Precision at each distinct score of a positive, weighted with the recall it adds."""
     order = np.argsort(-score, kind="stable")
-    found = np.flatnonzero(truth)[np.argsort(-score[truth], kind="stable")]
-    last = np.append(np.diff(score[found]) != 0, True)
+    positives = np.flatnonzero(truth)[np.argsort(-score[truth], kind="stable")]
+    last = np.append(np.diff(score[positives]) != 0, True)
     ends = np.flatnonzero(last) + 1
-    said = np.searchsorted(-score[order], -score[found][last], side="right")
+    as_high = np.searchsorted(-score[order], -score[positives][last], side="right")
 
     def average(weights: Float64s) -> Float64s:
-        true = _running(weights[found])[ends]
-        all_said = _running(weights[order])[said]
+        true = _running(weights[positives])[ends]
+        called = _running(weights[order])[as_high]
         gained = np.diff(true, axis=0, prepend=0.0)
-        precision = np.divide(true, all_said, out=np.zeros_like(true), where=all_said > 0)
+        precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
         value: Float64s = (gained * precision).sum(axis=0) / true[-1]
         return value
 

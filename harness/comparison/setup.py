@@ -15,14 +15,14 @@ from harness.strategy.registry import Entry, kinds, registry
 class Setup:
     """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`.
 
-    `own` holds the experiment of a strategy whose training settings were tuned; `variant` tells two
-    setups of one comparison apart.
+    `tuned_experiments` has the experiment of each strategy whose training settings were tuned;
+    `variant` tells two setups of one comparison apart.
     """
 
     experiment: Experiment
     candidates: tuple[Candidate, ...]
     seeds: tuple[int, ...]
-    own: Mapping[str, Experiment] = field(default_factory=dict)
+    tuned_experiments: Mapping[str, Experiment] = field(default_factory=dict)
     variant: str = ""
 
     @property
@@ -40,7 +40,7 @@ class Setup:
 
     def of(self, candidate: Candidate) -> Experiment:
         """Return the experiment that a strategy runs on."""
-        return self.own.get(candidate.name, self.experiment)
+        return self.tuned_experiments.get(candidate.name, self.experiment)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Effort:
 
 def setup(
     experiment: Experiment,
-    given: Sequence[str] = (),
+    strategies: Sequence[str] = (),
     parameters: Mapping[str, Any] | None = None,
     plugins: Iterable[Path] = (),
     against: str | None = None,
@@ -75,7 +75,7 @@ def setup(
 
     """
     files = tuple(plugins)
-    chosen = list(given) or experiment.comparison.strategies or _ready(registry(files))
+    chosen = list(strategies) or experiment.comparison.strategies or _ready(registry(files))
     if doubled := sorted({name for name in chosen if chosen.count(name) > 1}):
         raise UserError(f"strategy {doubled[0]!r} is named twice; name each once")
     baseline = against or experiment.comparison.baseline

@@ -2,30 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.comparison.effect import Effect, effect
 from harness.comparison.records import RecordedTrial
-from harness.comparison.resampling import HeldOut, Logits, noise
+from harness.comparison.resampling import Logits, noise
 from harness.comparison.verdict import Verdict, judge, threshold_only
 from harness.data.classes import rarest
 from harness.scoring.decision import RULES
 from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
+from harness.trial.cost import Cost
 
-OWN = "own"
+OWN_RULE = "own"
+TOLERANCE = 0.01
 MOVED = ("prior_corrected", "tuned_threshold")
 Trials = Mapping[int, RecordedTrial]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one trial takes, mean over seeds."""
-
-    examples_seen: float
-    steps: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -34,14 +27,14 @@ class Line:
 
     `effects` are by decision rule: `own`, and each rule used for both strategy and baseline;
     `scores` are means with 95 % intervals over seeds, by rule. `optimism` is validation minus test
-    score at the chosen epoch. The baseline has no effects and no verdict.
+    score at the chosen epoch. The baseline makes no difference from itself, for certain.
     """
 
     strategy: str
     seeds: tuple[int, ...]
     scores: Mapping[str, Effect]
     effects: Mapping[str, Effect]
-    verdict: Verdict | None
+    verdict: Verdict
     threshold_only: bool
     cost: Cost
     validation: float
@@ -50,17 +43,26 @@ class Line:
     @property
     def mean(self) -> float:
         """The mean test score under the strategy's own decision."""
-        return self.scores[OWN].difference
+        return self.scores[OWN_RULE].difference
+
+    @property
+    def effect(self) -> Effect:
+        """The effect under the strategy's own decision."""
+        return self.effects[OWN_RULE]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All strategies against one baseline on one metric; the baseline's line comes first."""
+    """All strategies against one baseline on one metric; the baseline's line comes first.
+
+    `strategies` are all, `lines` are of those of which a trial has finished.
+    """
 
     metric: str
     baseline: str
     seeds: tuple[int, ...]
     margin: float
+    strategies: tuple[str, ...]
     lines: tuple[Line, ...]
 
     @property
@@ -74,50 +76,72 @@ class Comparison:
         return self.lines[0]
 
     @property
-    def budgets_differ(self) -> bool:
-        """Whether some strategy saw over 1 % more or fewer examples than the baseline."""
-        seen = np.array([line.cost.examples_seen for line in self.lines])
-        return bool((np.abs(seen / seen[0] - 1) > 0.01).any())
+    def judged(self) -> tuple[Line, ...]:
+        """The lines of the strategies that have finished a seed which the baseline has as well."""
+        return tuple(line for line in self.lines[1:] if line.effect.seeds)
+
+    @property
+    def other_budgets(self) -> tuple[Line, ...]:
+        """The lines of strategies that saw over 1 % more or fewer examples than the baseline."""
+        seen = self.base.cost.examples_seen
+        return tuple(
+            line for line in self.lines if abs(line.cost.examples_seen / seen - 1) > TOLERANCE
+        )
 
 
 def summarise(
     trials: Mapping[str, Trials], baseline: str, metric: str, margin: float
 ) -> Comparison:
-    """Compare recorded trials, by strategy and seed; strategies without a trial are left out.
+    """Compare recorded trials, by strategy and seed; a strategy without a trial has no line.
 
     Only seeds that both the strategy and the baseline have finished count for an effect. A gain is
     the threshold's alone if it is gone under the moved decision that serves the baseline best.
     """
     others = [name for name in trials if name != baseline and trials[name]]
-    effects: dict[str, dict[str, Effect]] = {name: {} for name in others}
-    for rule in (OWN, *RULES):
-        for name, found in _effects(trials, baseline, others, metric, margin, rule).items():
-            effects[name][rule] = found
+    effects = {baseline: _no_difference(len(trials[baseline]))}
+    effects |= _effects_by_rule(trials, baseline, others, metric, margin)
     higher = HIGHER_IS_BETTER[metric]
     moved = _best_moved(trials[baseline], metric)
-    verdicts = judge({name: effects[name][OWN] for name in others}, margin, higher_is_better=higher)
+    verdicts = {baseline: Verdict("equivalent", 1.0)} | judge(
+        {name: effects[name][OWN_RULE] for name in others}, margin, higher_is_better=higher
+    )
 
     def line(name: str) -> Line:
-        under = effects.get(name, {})
-        verdict = verdicts.get(name)
-        return Line(
-            strategy=name,
-            seeds=tuple(sorted(trials[name])),
-            scores={rule: _mean_score(trials[name], metric, rule) for rule in (OWN, *RULES)},
-            effects=under,
-            verdict=verdict,
-            threshold_only=verdict is not None
-            and threshold_only(verdict, under[OWN], under[moved], higher_is_better=higher),
-            cost=_cost(trials[name]),
-            validation=_mean([_validation(t, metric) for t in _sorted(trials[name])]),
-            optimism=_over_seeds(
-                [_validation(t, metric) - score(t, metric, OWN) for t in _sorted(trials[name])]
-            ),
-        )
+        under, verdict = effects[name], verdicts[name]
+        only = threshold_only(verdict, under[OWN_RULE], under[moved], higher_is_better=higher)
+        return _line(name, trials[name], metric, under, verdict, only)
 
-    seeds = sorted({seed for each in trials.values() for seed in each})
     return Comparison(
-        metric, baseline, tuple(seeds), margin, tuple(line(name) for name in [baseline, *others])
+        metric=metric,
+        baseline=baseline,
+        seeds=tuple(sorted({seed for each in trials.values() for seed in each})),
+        margin=margin,
+        strategies=(baseline, *(name for name in trials if name != baseline)),
+        lines=tuple(line(name) for name in [baseline, *others]),
+    )
+
+
+def _line(
+    name: str,
+    trials: Trials,
+    metric: str,
+    effects: Mapping[str, Effect],
+    verdict: Verdict,
+    only_threshold: bool,
+) -> Line:
+    in_order = _sorted(trials)
+    validation = np.array([_validation(trial, metric) for trial in in_order])
+    tested = np.array([score(trial, metric, OWN_RULE) for trial in in_order])
+    return Line(
+        strategy=name,
+        seeds=tuple(sorted(trials)),
+        scores={rule: _mean_score(trials, metric, rule) for rule in (OWN_RULE, *RULES)},
+        effects=effects,
+        verdict=verdict,
+        threshold_only=only_threshold,
+        cost=_cost(trials),
+        validation=float(validation.mean()),
+        optimism=_over_seeds(validation - tested),
     )
 
 
@@ -131,6 +155,20 @@ def score(trial: RecordedTrial, metric: str, rule: str) -> float:
     logits = _logits(trial, rule)
     chosen = logits.label if metric in LABEL_BASED else logits.probability
     return one(metric, trial.predictions.test_labels, chosen, positive_class(trial))
+
+
+def _effects_by_rule(
+    trials: Mapping[str, Trials],
+    baseline: str,
+    others: Sequence[str],
+    metric: str,
+    margin: float,
+) -> dict[str, dict[str, Effect]]:
+    by_rule = {
+        rule: _effects(trials, baseline, others, metric, margin, rule)
+        for rule in (OWN_RULE, *RULES)
+    }
+    return {name: {rule: found[name] for rule, found in by_rule.items()} for name in others}
 
 
 def _effects(
@@ -152,13 +190,13 @@ def _effects(
             found |= {name: effect(np.zeros(0), 0.0, 0.0, margin) for name in names}
             continue
         base = [trials[baseline][seed] for seed in seeds]
-        tests = [_held_out(trial) for trial in base]
-        said = {name: [_logits(trials[name][seed], rule) for seed in seeds] for name in names}
+        tests = [trial.predictions.held_out for trial in base]
+        strategies = {name: [_logits(trials[name][seed], rule) for seed in seeds] for name in names}
         noises = noise(
             metric,
             tests,
             [_logits(trial, rule) for trial in base],
-            said,
+            strategies,
             positive=positive_class(base[0]),
         )
         base_scores = np.array([score(trial, metric, rule) for trial in base])
@@ -171,26 +209,28 @@ def _effects(
     return found
 
 
+def _no_difference(seeds: int) -> dict[str, Effect]:
+    return dict.fromkeys(
+        (OWN_RULE, *RULES), Effect(seeds, 0.0, interval=(0.0, 0.0), detectable=0.0)
+    )
+
+
 def _best_moved(trials: Trials, metric: str) -> str:
     sign = 1 if HIGHER_IS_BETTER[metric] else -1
     return max(MOVED, key=lambda rule: sign * _mean_score(trials, metric, rule).difference)
 
 
 def _logits(trial: RecordedTrial, rule: str) -> Logits:
-    return trial.predictions.test(trial.own_rule if rule == OWN else rule)
-
-
-def _held_out(trial: RecordedTrial) -> HeldOut:
-    return trial.predictions.held_out
+    return trial.predictions.test(trial.own_rule if rule == OWN_RULE else rule)
 
 
 def _mean_score(trials: Trials, metric: str, rule: str) -> Effect:
     return _over_seeds([score(trial, metric, rule) for trial in _sorted(trials)])
 
 
-def _over_seeds(values: Sequence[float]) -> Effect:
+def _over_seeds(values: Sequence[float] | NDArray[np.float64]) -> Effect:
     """A mean with the interval that the spread over seeds gives it."""
-    return effect(np.array(values), 0.0, 0.0, 0.0)
+    return effect(np.asarray(values), 0.0, 0.0, 0.0)
 
 
 def _validation(trial: RecordedTrial, metric: str) -> float:
@@ -200,74 +240,10 @@ def _validation(trial: RecordedTrial, metric: str) -> float:
 
 def _cost(trials: Trials) -> Cost:
     def mean(name: str) -> float:
-        return _mean([trial.run.metrics[f"cost/{name}"] for trial in trials.values()])
+        return float(np.mean([trial.run.metrics[f"cost/{name}"] for trial in trials.values()]))
 
     return Cost(mean("examples_seen"), mean("steps"), mean("train_seconds"))
 
 
 def _sorted(trials: Trials) -> list[RecordedTrial]:
     return [trials[seed] for seed in sorted(trials)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
-
-
-def document(comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison as JSON-ready data, without the trials themselves."""
-    return {
-        "metric": comparison.metric,
-        "higher_is_better": comparison.higher_is_better,
-        "baseline": comparison.baseline,
-        "seeds": list(comparison.seeds),
-        "margin": comparison.margin,
-        "strategies": [_row(comparison, line) for line in comparison.lines],
-        "budgets_differ": comparison.budgets_differ,
-    }
-
-
-def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
-    """The baseline against itself: no difference, for certain."""
-    own = line.effects.get(OWN, Effect(len(line.seeds), 0.0, interval=(0.0, 0.0), detectable=0.0))
-    verdict = line.verdict or Verdict("equivalent", 1.0)
-    base = comparison.base
-    return {
-        "strategy": line.strategy,
-        "mean": _number(line.mean),
-        "difference": _number(own.difference),
-        "interval": None if own.interval is None else list(own.interval),
-        "p_adjusted": verdict.p_adjusted,
-        "verdict": verdict.word,
-        "detectable": own.detectable,
-        "seeds_needed": own.seeds_needed,
-        "threshold_only": line.threshold_only,
-        "under": {
-            rule: {
-                "mean": _number(line.scores[rule].difference),
-                "difference": _number(line.effects[rule].difference) if line.effects else 0.0,
-                "interval": _interval(line, rule),
-            }
-            for rule in RULES
-        },
-        "optimism": _number(line.optimism.difference),
-        "examples_seen": line.cost.examples_seen,
-        "steps": line.cost.steps,
-        "seconds": line.cost.seconds,
-        "relative_cost": {
-            "examples_seen": line.cost.examples_seen / base.cost.examples_seen,
-            "steps": line.cost.steps / base.cost.steps,
-            "seconds": line.cost.seconds / base.cost.seconds,
-        },
-        "paired_seeds": own.seeds,
-    }
-
-
-def _interval(line: Line, rule: str) -> list[float] | None:
-    if not line.effects:
-        return [0.0, 0.0]
-    found = line.effects[rule].interval
-    return None if found is None else list(found)
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -1,18 +1,19 @@
 """A comparison of tuned strategies: each searched with the same effort, then run on fresh seeds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harness.comparison.effect import Effect
+from harness.comparison.observer import Observer
 from harness.comparison.setup import Effort, Setup
-from harness.comparison.summary import OWN, Comparison, Trials, summarise
+from harness.comparison.summary import Comparison, Trials, summarise
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
 from harness.tuning.setup import Tuning, tuning
-from harness.tuning.tune import Tuned
+from harness.tuning.tune import Tuned, tune
 
 TUNED, UNTUNED = "tuned", "untuned"
 
@@ -26,8 +27,8 @@ class Searched:
     studies: dict[str, Tuned | None]
 
 
-def search(setup: Setup, effort: Effort, run: Callable[[Tuning], Tuned]) -> Searched:
-    """Tune every strategy with the same effort, the baseline too; `run` works at one study.
+def search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> Searched:
+    """Tune every strategy with the same effort, the baseline too, `jobs` trials at a time.
 
     A strategy without parameters has the shared settings searched, or nothing. The test set is the
     same for all seeds, so that no search trains on an example that is tested later. A strategy
@@ -44,16 +45,25 @@ def search(setup: Setup, effort: Effort, run: Callable[[Tuning], Tuned]) -> Sear
             "no strategy has anything to search; --also can add settings, "
             "as in --also train.learning_rate=1e-4..1e-1:log"
         )
-    found = {name: None if study is None else run(study) for name, study in studies.items()}
-    candidates, own = [], {}
+    found = {
+        name: None if study is None else _run(study, jobs, observer)
+        for name, study in studies.items()
+    }
+    candidates, chosen = [], {}
     for candidate in setup.candidates:
         best = (study := found[candidate.name]) and study.best
         candidates.append(best.candidate(candidate) if best else candidate)
         if best and best.settings:
-            own[candidate.name] = best.experiment(experiment)
+            chosen[candidate.name] = best.experiment(experiment)
     plain = tuple(each for each in setup.candidates if _is_complete(each))
     return Searched(
-        replace(setup, experiment=experiment, candidates=tuple(candidates), own=own, variant=TUNED),
+        replace(
+            setup,
+            experiment=experiment,
+            candidates=tuple(candidates),
+            tuned_experiments=chosen,
+            variant=TUNED,
+        ),
         replace(setup, experiment=experiment, candidates=plain, variant=UNTUNED),
         found,
     )
@@ -105,6 +115,11 @@ def _study(setup: Setup, effort: Effort, candidate: Candidate) -> Tuning | None:
         return None
 
 
+def _run(study: Tuning, jobs: int, observer: Observer) -> Tuned:
+    with observer.search(study) as on_progress:
+        return tune(study, jobs, on_progress)
+
+
 def _is_complete(candidate: Candidate) -> bool:
     try:
         candidate.stack()
@@ -120,4 +135,4 @@ def _bought(
         return None, None
     both = {UNTUNED: untuned, TUNED: tuned}
     pair = summarise(both, UNTUNED, comparison.metric, comparison.margin)
-    return pair.lines[1].effects[OWN], pair.base.mean
+    return pair.lines[1].effect, pair.base.mean

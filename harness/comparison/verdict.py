@@ -40,14 +40,16 @@ def judge(
     }
 
 
-def threshold_only(verdict: Verdict, own: Effect, moved: Effect, *, higher_is_better: bool) -> bool:
+def threshold_only(
+    verdict: Verdict, effect: Effect, moved: Effect, *, higher_is_better: bool
+) -> bool:
     """Say whether a strategy is better only as long as the baseline's threshold stays put.
 
     `moved` is its effect when strategy and baseline both use the same moved decision. Its gain
     counts as gone there if it is not told from chance and less than half of what it was.
     """
     sign = 1 if higher_is_better else -1
-    less = sign * moved.difference < sign * own.difference / 2
+    less = sign * moved.difference < sign * effect.difference / 2
     return verdict.word == "better" and less and not _gains(moved, higher_is_better)
 
 

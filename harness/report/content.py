@@ -1,67 +1,23 @@
 """Everything that the page shows, as plain values and arrays: nothing here draws or computes.
 
 Scores and differences are in the metric's own unit (a share is 0 to 1, not percent). A value that
-does not exist is NaN. `S` counts strategies, baseline first; intervals are 95 %.
+does not exist is NaN or None. `S` counts strategies of which a trial has finished, baseline first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.records import Samples
+from harness.comparison.summary import Comparison
+from harness.data.audit import Duplicates
+from harness.report.wording import Metric
+
 Float64s = NDArray[np.float64]
 Counts = NDArray[np.integer[Any]]
-Images = NDArray[np.uint8]
-Word = Literal["better", "worse", "equivalent", "undecided", "too_few_seeds"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds and the ends of its interval, which are NaN with one seed."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One strategy against the baseline.
-
-    `mean`: the strategy's mean score. `difference`: strategy minus baseline, paired over seeds, so
-    negative is a gain where lower is better. `p_adjusted`: after Holm's correction. `detectable`:
-    the smallest difference that this many seeds could have shown, above 0. `threshold_only`: the
-    gain is gone when the baseline uses the same decision rule. `seeds_needed`: the seeds that would
-    settle it, None where it is settled or unknown. `finished`: seeds whose pair of trials finished;
-    0 says that the strategy has no verdict, and the numbers above are NaN.
-    """
-
-    strategy: str
-    mean: float
-    difference: Estimate
-    p_adjusted: float
-    word: Word
-    detectable: float
-    threshold_only: bool
-    seeds_needed: int | None
-    finished: int
-
-
-@dataclass(frozen=True, eq=False)
-class Decisions:
-    """Every strategy under every decision rule; the last axis is value, low, high.
-
-    `rules [R]` as they are shown ("argmax", "prior-corrected", "tuned threshold"); `strategies
-    [S]`; `scores [S, R, 3]`: mean over seeds; `gains [S, R, 3]`: over the baseline under the same
-    rule (the baseline's own row is 0). `approximate [S]`: the effective prior is not exact.
-    """
-
-    rules: tuple[str, ...]
-    strategies: tuple[str, ...]
-    scores: Float64s
-    gains: Float64s
-    approximate: tuple[bool, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,47 +69,6 @@ class Reliability:
     error: Float64s
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one trial of the strategy takes, mean over seeds; the baseline is one of them."""
-
-    strategy: str
-    examples: float
-    steps: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Optimism:
-    """Scores at the chosen epoch, mean over seeds; `gap`: validation minus test."""
-
-    strategy: str
-    validation: float
-    test: float
-    gap: Estimate
-
-
-@dataclass(frozen=True)
-class Search:
-    """What tuning a strategy took and bought; NaN where nothing was searched, or only tuned ran.
-
-    `found`: the chosen parameters and settings in one line; `trials`, `examples` and `seconds` of
-    the search; `untuned` and `tuned`: mean test scores on fresh seeds, `bought` their paired
-    difference; `optimism`: the best validation score of the search minus that of the same
-    parameters on fresh seeds, above 0 where the search flattered.
-    """
-
-    strategy: str
-    found: str
-    trials: int
-    examples: float
-    seconds: float
-    untuned: float
-    tuned: float
-    bought: Estimate
-    optimism: float
-
-
 @dataclass(frozen=True, eq=False)
 class Prevalence:
     """Binary problems at other class ratios, from the stored logits, mean over seeds.
@@ -176,116 +91,47 @@ class Prevalence:
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """One split of the data and its class counts `[C]`, in the order of the class names."""
-
-    name: str
-    counts: Counts
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Exact copies between two splits: `count` examples of `second` that `first` has as well."""
-
-    first: str
-    second: str
-    count: int
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Example images `[n, H, W, channels]` of one class; the page shows at most eight."""
-
-    class_name: str
-    images: Images
-
-
-@dataclass(frozen=True)
-class Augmented:
-    """Example images that a strategy made, by class."""
-
-    strategy: str
-    samples: tuple[Samples, ...]
-
-
-@dataclass(frozen=True)
-class Data:
-    """The data of the first seed, and what the audit found.
-
-    `splits`: train, validation and test. `duplicates`: None where nobody looked, empty or zeros
-    where there are none. `samples` and `augmented` are empty where the inputs are not images.
-    """
-
-    class_names: tuple[str, ...]
-    splits: tuple[Split, ...]
-    duplicates: tuple[Duplicates, ...] | None
-    samples: tuple[Samples, ...] = ()
-    augmented: tuple[Augmented, ...] = ()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A trial that did not finish, and the line that says why."""
-
-    strategy: str
-    seed: int
-    message: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """One recorded trial: the MLflow run and the trial's fingerprint."""
-
-    strategy: str
-    seed: int
-    run_id: str
-    trial: str
-
-
-@dataclass(frozen=True)
-class Reproduction:
-    """What it takes to get the same numbers again.
-
-    `commands`: whole command lines; `versions`: name and version of each library; `config`: the
-    resolved experiment as YAML, or empty; `fingerprint` of the comparison; `dataset`: digest of
-    the data; `made`: when, in words, or empty (the page then says nothing).
-    """
-
-    commands: tuple[str, ...]
-    versions: tuple[tuple[str, str], ...]
-    fingerprint: str
-    dataset: str
-    runs: tuple[Run, ...]
-    config: str = ""
-    made: str = ""
-
-
-@dataclass(frozen=True)
 class Content:
-    """One comparison. Optional parts are None or empty, and their section is left out.
+    """One comparison: the JSON of `harness compare`, what it rests on, and what predictions show.
 
-    `experiment`: its name; `metric`: one of `scoring.metrics.HIGHER_IS_BETTER`; `margin`: the
-    smallest difference that matters; `baseline_mean`: its mean score; `verdicts`: one for every
-    strategy but the baseline; `notes`: lines on what is uncertain; `searches`: one for every
-    strategy where they were tuned first.
+    `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
+    than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
+    lines on what is uncertain; `digest`: the comparison's.
     """
 
-    experiment: str
-    metric: str
-    margin: float
-    baseline: str
-    baseline_mean: float
-    seeds: tuple[int, ...]
-    verdicts: tuple[Verdict, ...]
-    decisions: Decisions | None
-    recall: Recall | None
+    document: Mapping[str, Any]
+    comparison: Comparison
+    approximate: frozenset[str]
+    recall: Recall
     precision_recall: tuple[PrecisionRecall, ...]
-    reliability: Reliability | None
-    costs: tuple[Cost, ...]
-    optimism: tuple[Optimism, ...]
+    reliability: Reliability
     prevalence: Prevalence | None
-    data: Data
-    failures: tuple[Failure, ...]
+    samples: Samples
+    made: Mapping[str, Samples]
     notes: tuple[str, ...]
-    reproduction: Reproduction
-    searches: tuple[Search, ...] = ()
+    digest: str
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return str(self.document["experiment"])
+
+    @property
+    def metric(self) -> Metric:
+        """The metric, in words."""
+        return Metric(self.comparison.metric)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return tuple(self.document["classes"])
+
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """The examples of each class in train, validation and test, of the first seed."""
+        return {name: np.array(counts) for name, counts in self.document["counts"].items()}
+
+    @property
+    def duplicates(self) -> Duplicates:
+        """Exact copies between the splits."""
+        return Duplicates(**self.document["duplicates"])

@@ -1,7 +1,7 @@
 """Figures that compare strategies on one axis, drawn for wide and again for narrow pages."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from markupsafe import Markup
@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from harness.report.content import Content, Decisions, Estimate, Verdict
+from harness.comparison.effect import Effect
+from harness.comparison.summary import Comparison
 from harness.report.svg import BAND, GAIN, INK, LOSS, MUTED, PAPER, Margins, canvas, to_svg
-from harness.report.tables import threshold_only
-from harness.report.wording import Metric, baseline_name, cut, number
+from harness.report.wording import RULE_NAMES, Metric, baseline_name, cut, number
 
 WIDE, NARROW = 720, 340
 # Shape and filling tell the verdicts apart without colour.
@@ -26,43 +26,39 @@ MARKS = {
 RULE_MARKS = (("o", PAPER), ("s", MUTED), ("^", INK))
 
 
-def forest(content: Content, label: str) -> tuple[Markup, Markup] | None:
+def forest(comparison: Comparison, label: str) -> tuple[Markup, Markup] | None:
     """Return the differences with their intervals as (wide, narrow), None where there are none."""
-    verdicts = [v for v in content.verdicts if math.isfinite(v.difference.value)]
-    if not verdicts:
+    names = [line.strategy for line in comparison.judged]
+    if not names:
         return None
-    names = [v.strategy for v in verdicts]
     return (
-        to_svg(_forest(content, verdicts, wide=True), "forest-wide", label, names),
-        to_svg(_forest(content, verdicts, wide=False), "forest-narrow", label, names),
+        to_svg(_forest(comparison, wide=True), "forest-wide", label, names),
+        to_svg(_forest(comparison, wide=False), "forest-narrow", label, names),
     )
 
 
-def decisions(metric: Metric, table: Decisions, label: str) -> tuple[Markup, Markup] | None:
-    """Return every strategy under every rule as (wide, narrow), None where there are no scores."""
-    if not np.isfinite(table.scores[:, :, 0]).any():
-        return None
-    names = table.strategies
+def decisions(comparison: Comparison, label: str) -> tuple[Markup, Markup]:
+    """Return every strategy under every rule as (wide, narrow)."""
+    names = [line.strategy for line in comparison.lines]
     return (
-        to_svg(_decisions(metric, table, wide=True), "decisions-wide", label, names),
-        to_svg(_decisions(metric, table, wide=False), "decisions-narrow", label, names),
+        to_svg(_decisions(comparison, wide=True), "decisions-wide", label, names),
+        to_svg(_decisions(comparison, wide=False), "decisions-narrow", label, names),
     )
 
 
-def _forest(content: Content, verdicts: Sequence[Verdict], *, wide: bool) -> Figure:
-    metric = Metric(content.metric)
+def _forest(comparison: Comparison, *, wide: bool) -> Figure:
+    metric, lines = Metric(comparison.metric), comparison.judged
     row, width = (34, WIDE) if wide else (48, NARROW)
     margins = Margins(190, 200, 28, 46) if wide else Margins(8, 8, 28, 46)
-    figure, axes = canvas(width, row * len(verdicts) + margins.top + margins.bottom, margins)
-    margin = content.margin * metric.scale
+    figure, axes = canvas(width, row * len(lines) + margins.top + margins.bottom, margins)
+    margin = comparison.margin * metric.scale
     axes.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color=INK, linewidth=1)
-    for position, verdict in enumerate(verdicts):
-        difference = _scaled(verdict.difference, metric)
-        marker, color, filled = MARKS[verdict.word]
-        _interval(axes, difference, position, color)
+    for position, line in enumerate(lines):
+        marker, color, filled = MARKS[line.verdict.word]
+        _interval(axes, line.effect, metric, position, color)
         axes.plot(
-            difference.value,
+            line.effect.difference * metric.scale,
             position,
             marker,
             color=color,
@@ -70,55 +66,51 @@ def _forest(content: Content, verdicts: Sequence[Verdict], *, wide: bool) -> Fig
             markersize=8,
             zorder=4,
         )
-        said = verdict.word.replace("_", " ")
-        said += ", threshold only" if wide and threshold_only(verdict) else ""
-        sizes = f"{metric.difference(verdict.difference.value, signed=True)}  {said}"
-        _row_words(axes, position, verdict.strategy, sizes, wide=wide)
-    ends = [_scaled(v.difference, metric) for v in verdicts]
-    _limits(axes, [*(x for e in ends for x in (e.low, e.value, e.high)), 0.0, -margin, margin])
-    _rows(axes, len(verdicts), top=-0.5 if wide else -0.72, bottom=0.5 if wide else 0.38)
+        words = line.verdict.word.replace("_", " ")
+        words += ", threshold only" if wide and line.threshold_only else ""
+        numbers = f"{metric.difference(line.effect.difference, signed=True)}  {words}"
+        _row_words(axes, position, line.strategy, numbers, wide=wide)
+    ends = [x * metric.scale for line in lines for x in _ends(line.effect)]
+    _limits(axes, [*ends, 0.0, -margin, margin])
+    _rows(axes, len(lines), top=-0.5 if wide else -0.72, bottom=0.5 if wide else 0.38)
     unit = "points" if metric.share else metric.label
-    base = baseline_name(content.baseline)
-    axes.set_xlabel(f"difference from {cut(base, 24)} ({unit})")
+    axes.set_xlabel(f"difference from {cut(baseline_name(comparison.baseline), 24)} ({unit})")
     left, right = ("worse", "better") if metric.sign > 0 else ("better", "worse")
     for x, text, side in ((0, f"← {left}", "left"), (1, f"{right} →", "right")):
         axes.annotate(text, (x, 1), (0, 8), "axes fraction", "offset points", ha=side, color=MUTED)
     return figure
 
 
-def _decisions(metric: Metric, table: Decisions, *, wide: bool) -> Figure:
-    n_rules = len(table.rules)
+def _decisions(comparison: Comparison, *, wide: bool) -> Figure:
+    metric, lines, n_rules = Metric(comparison.metric), comparison.lines, len(RULE_NAMES)
     row, width = (30 + 12 * n_rules, WIDE) if wide else (44 + 12 * n_rules, NARROW)
     margins = Margins(190, 24, 40, 46) if wide else Margins(8, 8, 18 + 20 * n_rules, 46)
-    alive = np.flatnonzero(np.isfinite(table.scores[:, :, 0]).any(axis=1))
-    height = row * len(alive) + margins.top + margins.bottom
-    figure, axes = canvas(width, height, margins)
-    scores = table.scores[alive] * metric.scale
-    names = [table.strategies[index] for index in alive]
-    for rule, name in enumerate(table.rules):
-        marker, face = RULE_MARKS[rule % len(RULE_MARKS)]
-        offset = ((rule - (n_rules - 1) / 2) * 14 + (0 if wide else 6)) / row
-        for position in range(len(names)):
-            estimate = Estimate(*(float(end) for end in scores[position, rule]))
-            _interval(axes, estimate, position + offset, MUTED, width=1.2)
+    figure, axes = canvas(width, row * len(lines) + margins.top + margins.bottom, margins)
+    for number_of_rule, (rule, name) in enumerate(RULE_NAMES.items()):
+        marker, face = RULE_MARKS[number_of_rule]
+        offset = ((number_of_rule - (n_rules - 1) / 2) * 14 + (0 if wide else 6)) / row
+        scores = [line.scores[rule] for line in lines]
+        for position, score in enumerate(scores):
+            _interval(axes, score, metric, position + offset, MUTED, width=1.2)
         axes.plot(
-            scores[:, rule, 0],
-            np.arange(len(names)) + offset,
+            [score.difference * metric.scale for score in scores],
+            np.arange(len(lines)) + offset,
             marker,
             color=INK,
             markerfacecolor=face,
             label=name,
             zorder=4,
         )
-    for position, name in enumerate(names):
-        _row_words(axes, position, name, "", wide=wide)
+    for position, line in enumerate(lines):
+        _row_words(axes, position, line.strategy, "", wide=wide)
         if position:
             axes.axhline(position - 0.5, color=BAND, linewidth=1)
-    reference = table.scores[0, 0, 0] * metric.scale
+    reference = comparison.base.scores["argmax"].difference * metric.scale
     if math.isfinite(reference):
         axes.axvline(reference, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
-    _limits(axes, scores.ravel())
-    _rows(axes, len(names), top=-0.5, bottom=0.5)
+    every = [line.scores[rule] for line in lines for rule in RULE_NAMES]
+    _limits(axes, [x * metric.scale for score in every for x in _ends(score)])
+    _rows(axes, len(lines), top=-0.5, bottom=0.5)
     axes.set_xlabel(metric.heading)
     axes.legend(
         loc="lower left",
@@ -145,14 +137,17 @@ def _row_words(axes: Axes, position: int, name: str, numbers: str, *, wide: bool
         axes.text(1, position - 0.32, numbers, ha="right", va="center", transform=along)
 
 
-def _interval(axes: Axes, estimate: Estimate, y: float, color: str, width: float = 2.0) -> None:
-    if math.isfinite(estimate.low) and math.isfinite(estimate.high):
-        axes.plot([estimate.low, estimate.high], [y, y], color=color, linewidth=width, zorder=3)
-        axes.plot([estimate.low, estimate.high], [y, y], "|", color=color, markersize=6, zorder=3)
+def _interval(
+    axes: Axes, effect: Effect, metric: Metric, y: float, color: str, width: float = 2.0
+) -> None:
+    if effect.interval:
+        ends = [end * metric.scale for end in effect.interval]
+        axes.plot(ends, [y, y], color=color, linewidth=width, zorder=3)
+        axes.plot(ends, [y, y], "|", color=color, markersize=6, zorder=3)
 
 
-def _scaled(estimate: Estimate, metric: Metric) -> Estimate:
-    return Estimate(*(x * metric.scale for x in (estimate.value, estimate.low, estimate.high)))
+def _ends(effect: Effect) -> tuple[float, ...]:
+    return effect.difference, *(effect.interval or ())
 
 
 def _limits(axes: Axes, values: Iterable[float]) -> None:

@@ -4,8 +4,9 @@ import base64
 import io
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.report.content import Images
+Images = NDArray[np.uint8]
 
 MOST_IMAGES = 8
 MOST_CLASSES = 20

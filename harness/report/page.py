@@ -4,24 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.comparison.records import Samples
 from harness.report import figures, panels, record_tables, remarks, tables
-from harness.report.content import Content, Decisions, Recall, Reliability, Samples
-from harness.report.images import MOST_CLASSES, strip
+from harness.report.content import Content, Recall, Reliability
+from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
 from harness.report.verdict import sentence
-from harness.report.wording import (
-    Metric,
-    clean,
-    columns,
-    cut,
-    joined,
-    plural,
-    verbatim,
-)
+from harness.report.wording import RULE_NAMES, clean, columns, cut, joined, plural, verbatim
 
 HERE = Path(__file__).parent
 LONGEST_CELL = 40
@@ -50,21 +44,23 @@ def render(content: Content) -> str:
     """Return the page; the same content gives the same text."""
     template = environment().get_template("page.html.j2")
     with page_style():
-        drawings = _drawings(content)
+        drawings, curves = _drawings(content), _curves(content)
     return template.render(
         content=content,
-        metric=Metric(content.metric),
-        sentence=sentence(content),
+        document=content.document,
+        comparison=content.comparison,
+        metric=content.metric,
+        sentence=sentence(content.experiment, content.comparison),
         summary=remarks.summary(content),
         tables=tables,
         records=record_tables,
         drawings=drawings,
-        curves=_curves(content),
-        budgets=remarks.budgets(content),
-        duplicates=remarks.duplicates(content.data),
-        samples=_strips(content.data.samples),
-        augmented=[(made.strategy, _strips(made.samples)) for made in content.data.augmented],
-        hidden_classes=max(0, len(content.data.samples) - MOST_CLASSES),
+        curves=curves,
+        budgets=remarks.budgets(content.comparison),
+        duplicates=remarks.duplicates(content.duplicates),
+        samples=_strips(content.samples, content.class_names),
+        made={name: _strips(made, content.class_names) for name, made in content.made.items()},
+        hidden_classes=max(0, len(content.class_names) - MOST_CLASSES),
     )
 
 
@@ -84,39 +80,38 @@ def environment() -> Environment:
 
 
 def _drawings(content: Content) -> dict[str, Drawing]:
-    """Return the drawings that the content allows, by section."""
-    data, calibration = content.data, content.reliability
-    made = {
-        "forest": _forest(content),
-        "decisions": content.decisions and _decisions(content.decisions, Metric(content.metric)),
-        "recall": content.recall and _recall(content.recall),
-        "reliability": calibration and _reliability(calibration),
+    """Return the drawings by section; where no strategy has a verdict there is no forest."""
+    forest = _forest(content)
+    return ({"forest": forest} if forest else {}) | {
+        "decisions": _decisions(content),
+        "recall": _recall(content.recall),
+        "reliability": _reliability(content.reliability),
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
-            panels.class_counts(data),
-            record_tables.class_counts(data),
+            panels.class_counts(content.class_names, content.counts),
+            record_tables.class_counts(content),
         ),
     }
-    return {name: drawing for name, drawing in made.items() if drawing}
 
 
 def _forest(content: Content) -> Drawing | None:
-    pair = figures.forest(content, f"Forest plot. {sentence(content)}")
+    comparison = content.comparison
+    label = f"Forest plot. {sentence(content.experiment, comparison)}"
+    pair = figures.forest(comparison, label)
     if not pair:
         return None
-    return Drawing(remarks.forest_caption(content), pair, tables.differences(content), True)
+    return Drawing(remarks.forest_caption(comparison), pair, tables.differences(comparison), True)
 
 
-def _decisions(table: Decisions, metric: Metric) -> Drawing | None:
-    best = remarks.best_by_rule(table, metric)
-    pair = figures.decisions(metric, table, f"Scores under {joined(table.rules)}. {best}")
-    if not pair:
-        return None
+def _decisions(content: Content) -> Drawing:
+    best, rules = remarks.best_by_rule(content.comparison), tuple(RULE_NAMES.values())
+    label = f"Scores under {joined(rules)}. {best}"
     caption = (
-        f"Mean {metric.label} of every strategy under every decision rule, with 95 % intervals. "
-        f"{best} The dotted line is the baseline under {table.rules[0]}."
+        f"Mean {content.metric.label} of every strategy under every decision rule, with 95 % "
+        f"intervals. {best} The dotted line is the baseline under {rules[0]}."
     )
-    return Drawing(caption, pair, tables.scores(table, metric), True)
+    pair = figures.decisions(content.comparison, label)
+    return Drawing(caption, pair, tables.scores(content), True)
 
 
 def _reliability(table: Reliability) -> Drawing:
@@ -129,16 +124,15 @@ def _reliability(table: Reliability) -> Drawing:
 
 
 def _curves(content: Content) -> list[Drawing]:
-    with page_style():
-        return [
-            Drawing(
-                f"Precision against recall, {cut(curve.target, 80)}; mean over seeds. The dashed "
-                "line is the baseline, the dotted one the precision of guessing.",
-                panels.precision_recall(curve, f"curve{index}"),
-                tables.precision_recall(curve),
-            )
-            for index, curve in enumerate(content.precision_recall)
-        ]
+    return [
+        Drawing(
+            f"Precision against recall, {cut(curve.target, 80)}; mean over seeds. The dashed "
+            "line is the baseline, the dotted one the precision of guessing.",
+            panels.precision_recall(curve, f"curve{index}"),
+            tables.precision_recall(curve),
+        )
+        for index, curve in enumerate(content.precision_recall)
+    ]
 
 
 def _recall(table: Recall) -> Drawing:
@@ -154,16 +148,16 @@ def _recall(table: Recall) -> Drawing:
     )
 
 
-def _strips(samples: Sequence[Samples]) -> list[Strip]:
-    return [
-        Strip(
-            sample.class_name,
-            strip(sample.images),
-            f"{plural(min(len(sample.images), 8), 'example')} of {clean(sample.class_name)}",
-        )
-        for sample in samples[:MOST_CLASSES]
-        if len(sample.images)
-    ]
+def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
+    """Return a strip a class, of the first ones; inputs that are no images can't be shown."""
+    if samples.inputs.ndim != 4 or samples.inputs.dtype != np.uint8:
+        return []
+    strips = []
+    for index in np.unique(samples.labels)[:MOST_CLASSES]:
+        name, images = class_names[index], samples.inputs[samples.labels == index][:MOST_IMAGES]
+        alt = f"{plural(len(images), 'example')} of {clean(name)}"
+        strips.append(Strip(name, strip(images), alt))
+    return strips
 
 
 def _short(text: str, width: int = LONGEST_CELL) -> Markup:

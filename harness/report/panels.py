@@ -1,6 +1,6 @@
 """Small figures, one a strategy or a split, that the page sets side by side or below."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from harness.report.content import Data, PrecisionRecall, Recall, Reliability
+from harness.report.content import Counts, PrecisionRecall, Recall, Reliability
 from harness.report.svg import INK, MUTED, PAPER, Margins, canvas, to_svg
 from harness.report.wording import columns, cut, number, percent, plural
 
@@ -28,8 +28,6 @@ def recall(table: Recall) -> tuple[Markup, ...]:
     panels = []
     for index, strategy in enumerate(table.strategies):
         values, base = table.recall[index], table.recall[0]
-        if not np.isfinite(values).any():
-            continue
         figure, axes = _rows(counts, strategy, bottom=44)
         if index:
             axes.hlines(positions, base, values, color=MUTED, linewidth=1.4, zorder=3)
@@ -65,8 +63,6 @@ def reliability(table: Reliability) -> tuple[Markup, ...]:
     """Return one panel a strategy: accuracy against confidence, dots as large as their bins."""
     panels = []
     for index, strategy in enumerate(table.strategies):
-        if not table.count[index].any():
-            continue
         figure, axes = _square(strategy, "confidence (%)", "accuracy (%)")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 3)))
         if index:
@@ -84,32 +80,31 @@ def reliability(table: Reliability) -> tuple[Markup, ...]:
     return tuple(panels)
 
 
-def class_counts(data: Data) -> tuple[Markup, ...]:
+def class_counts(class_names: Sequence[str], splits: Mapping[str, Counts]) -> tuple[Markup, ...]:
     """Return one panel a split: a bar a class, or one outline of many, on a common kind of axis."""
-    present = np.concatenate([split.counts[split.counts > 0] for split in data.splits])
+    present = np.concatenate([counts[counts > 0] for counts in splits.values()])
     lopsided = len(present) > 0 and present.max() > LOPSIDED * present.min()
     panels = []
-    for index, split in enumerate(data.splits):
-        many = len(data.class_names) > LABELLED
-        title = f"{split.name} ({plural(int(split.counts.sum()), 'example')})"
-        if many:
+    for index, (split, counts) in enumerate(splits.items()):
+        title = f"{split} ({plural(int(counts.sum()), 'example')})"
+        if len(class_names) > LABELLED:
             figure, axes = _square(title, "classes, most examples first", "examples")
-            order = np.sort(split.counts)[::-1]
+            order = np.sort(counts)[::-1]
             edges = np.arange(len(order) + 1) + 0.5
             floor = 0.5 if lopsided else 0.0
             axes.stairs(np.maximum(order, floor), edges, baseline=floor, fill=True, color=MUTED)
-            _count_axis(axes, int(max(split.counts.max(), 1)), lopsided, vertical=True)
+            _count_axis(axes, int(max(counts.max(), 1)), lopsided, vertical=True)
             axes.set_xlim(0.5, len(order) + 0.5)
             axes.set_xticks([1, len(order)], ["1", str(len(order))])
         else:
-            figure, axes = _rows([cut(name, 14) for name in data.class_names], title, bottom=44)
-            _bars(axes, split.counts, lopsided=lopsided)
-        label = f"Class counts of {split.name}: " + _told(data.class_names, split.counts)
-        panels.append(to_svg(figure, f"counts-{index}", label, data.class_names))
+            figure, axes = _rows([cut(name, 14) for name in class_names], title, bottom=44)
+            _bars(axes, counts, lopsided=lopsided)
+        label = f"Class counts of {split}: " + _counted(class_names, counts)
+        panels.append(to_svg(figure, f"counts-{index}", label, class_names))
     return tuple(panels)
 
 
-def _bars(axes: Axes, counts: NDArray[np.integer[Any]], *, lopsided: bool) -> None:
+def _bars(axes: Axes, counts: Counts, *, lopsided: bool) -> None:
     positions = np.arange(len(counts))
     floor = 0.5 if lopsided else 0.0
     widths = np.maximum(counts, floor) - floor
@@ -184,7 +179,7 @@ def _listed(rows: Sequence[str], values: NDArray[Any]) -> str:
     return ", ".join(f"{row} {number(100 * value, 0)} %" for row, value in _zip(rows, values))
 
 
-def _told(names: Sequence[str], counts: NDArray[np.integer[Any]]) -> str:
+def _counted(names: Sequence[str], counts: Counts) -> str:
     if len(names) <= LABELLED:
         return ", ".join(f"{name} {count}" for name, count in _zip(names, counts))
     return f"{len(names)} classes, {counts.min()} to {counts.max()} examples each"

@@ -1,9 +1,9 @@
 """What the page shows of stored predictions: recall, curves, calibration, other prevalences.
 
-`first` is the baseline's first trial, `names` are the strategies and `found` their trials by seed.
+`first` is the baseline's first trial, `trials` are by strategy and seed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,13 @@ CURVES = 2
 GRID = np.linspace(0, 1, 101)
 
 
-def recall(first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]) -> page.Recall:
+def recall(first: RecordedTrial, trials: Mapping[str, Trials]) -> page.Recall:
     """Return test recall by class, or by thirds of the classes where there are over 20."""
     classes = first.predictions.class_names
     counts = np.array(first.plan["class_counts_before"])
     tested = np.bincount(first.predictions.test_labels, minlength=len(classes))
     order = np.argsort(-counts, kind="stable")
-    recall = np.array([_class_recall(each, len(classes)) for each in found])
+    recall = np.array([_class_recall(each, len(classes)) for each in trials.values()])
     grouped = len(classes) > MOST_CLASSES
     if not grouped:
         return page.Recall(
@@ -35,7 +35,7 @@ def recall(first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]
             rows=tuple(classes[index] for index in order),
             train_counts=counts[order],
             test_counts=tested[order],
-            strategies=names,
+            strategies=tuple(trials),
             recall=recall[:, order],
         )
     groups = np.array_split(order, 3)
@@ -44,7 +44,7 @@ def recall(first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]
         rows=("head", "middle", "tail"),
         train_counts=np.array([counts[group].sum() for group in groups]),
         test_counts=np.array([tested[group].sum() for group in groups]),
-        strategies=names,
+        strategies=tuple(trials),
         recall=np.stack([_known_mean(recall[:, group].T) for group in groups], axis=1),
     )
 
@@ -70,49 +70,43 @@ def _known_mean(values: Float64s) -> Float64s:
     return mean
 
 
-def curves(
-    first: RecordedTrial, names: tuple[str, ...], found: Sequence[Trials]
-) -> tuple[page.PrecisionRecall, ...]:
+def curves(first: RecordedTrial, trials: Mapping[str, Trials]) -> tuple[page.PrecisionRecall, ...]:
     """Return the curves of the rarer of two classes, or of the two rarest of many."""
     classes = first.predictions.class_names
     counts = np.array(first.plan["class_counts_before"])
     if len(classes) == 2:
-        return (_curve(positive_class(first), "the rarer class", first, names, found),)
+        return (_curve(positive_class(first), "the rarer class", first, trials),)
     rarest = np.argsort(counts, kind="stable")[:CURVES]
     ranks = ("the rarest", "the second rarest")
     return tuple(
-        _curve(int(index), rank, first, names, found)
-        for index, rank in zip(rarest, ranks, strict=False)
+        _curve(int(index), rank, first, trials) for index, rank in zip(rarest, ranks, strict=False)
     )
 
 
 def _curve(
-    index: int,
-    rank: str,
-    first: RecordedTrial,
-    names: tuple[str, ...],
-    found: Sequence[Trials],
+    index: int, rank: str, first: RecordedTrial, trials: Mapping[str, Trials]
 ) -> page.PrecisionRecall:
     from sklearn.metrics import average_precision_score, precision_recall_curve
 
     precision, average = [], []
-    for trials in found:
+    for each in trials.values():
         curves, areas = [np.full(len(GRID), np.nan)], [np.nan]
-        for trial in trials.values():
+        for trial in each.values():
             truth = trial.predictions.test_labels == index
             if not truth.any():
                 continue
             score = metrics.softmax(trial.predictions.test(trial.own_rule).probability)[:, index]
-            said, got, _ = precision_recall_curve(truth, score)
+            precisions, recalls, _ = precision_recall_curve(truth, score)
             # Recall falls along the curve; the first point at or above each of the grid counts.
-            curves.append(said[::-1][np.searchsorted(got[::-1], GRID, side="left")])
+            places = np.searchsorted(recalls[::-1], GRID, side="left")
+            curves.append(precisions[::-1][places])
             areas.append(average_precision_score(truth, score))
         precision.append(_known_mean(np.array(curves)))
         average.append(float(_known_mean(np.array(areas))))
     labels = first.predictions.test_labels
     return page.PrecisionRecall(
         target=f"class {first.predictions.class_names[index]}, {rank}",
-        strategies=names,
+        strategies=tuple(trials),
         recall=GRID,
         precision=np.array(precision),
         average_precision=np.array(average),
@@ -120,18 +114,19 @@ def _curve(
     )
 
 
-def reliability(names: tuple[str, ...], found: Sequence[Trials]) -> page.Reliability:
+def reliability(trials: Mapping[str, Trials]) -> page.Reliability:
     """Return confidence against accuracy over all seeds' test examples."""
     bins, errors = [], []
-    for trials in found:
-        labels = np.concatenate([t.predictions.test_labels for t in trials.values()])
-        said = [
-            metrics.softmax(t.predictions.test(t.own_rule).probability) for t in trials.values()
+    for each in trials.values():
+        labels = np.concatenate([trial.predictions.test_labels for trial in each.values()])
+        probabilities = [
+            metrics.softmax(trial.predictions.test(trial.own_rule).probability)
+            for trial in each.values()
         ]
-        bins.append(metrics.reliability(labels, np.concatenate(said)))
-        errors.append(np.mean([trial.run.metrics["test/ece"] for trial in trials.values()]))
+        bins.append(metrics.reliability(labels, np.concatenate(probabilities)))
+        errors.append(np.mean([trial.run.metrics["test/ece"] for trial in each.values()]))
     return page.Reliability(
-        strategies=names,
+        strategies=tuple(trials),
         confidence=np.array([each.confidence for each in bins]),
         accuracy=np.array([each.accuracy for each in bins]),
         count=np.array([each.count for each in bins]),
@@ -140,21 +135,18 @@ def reliability(names: tuple[str, ...], found: Sequence[Trials]) -> page.Reliabi
 
 
 def prevalence(
-    facts: Mapping[str, Any],
-    first: RecordedTrial,
-    names: tuple[str, ...],
-    found: Sequence[Trials],
+    costs: Mapping[str, float], first: RecordedTrial, trials: Mapping[str, Trials]
 ) -> page.Prevalence | None:
     """Return what two classes would score at other ratios; None for more than two."""
     classes = first.predictions.class_names
     if len(classes) != 2:
         return None
-    positive, costs = positive_class(first), Costs(**facts["costs"])
+    positive, per_error = positive_class(first), Costs(**costs)
 
     def rows(trial: RecordedTrial) -> Any:
         prior = np.array(list(trial.plan["effective_prior"]["values"].values()))
         predictions = trial.predictions
-        return table(predictions.test_labels, predictions.test_logits, prior, positive, costs)
+        return table(predictions.test_labels, predictions.test_logits, prior, positive, per_error)
 
     def mean(name: str) -> Float64s:
         return np.array(
@@ -164,14 +156,14 @@ def prevalence(
             ]
         )
 
-    every = [[rows(trial) for trial in trials.values()] for trials in found]
+    every = [[rows(trial) for trial in each.values()] for each in trials.values()]
     return page.Prevalence(
         positive=classes[positive],
         rule="the decision of least expected cost at each ratio",
-        miss_cost=costs.false_negative,
-        false_alarm_cost=costs.false_positive,
+        miss_cost=per_error.false_negative,
+        false_alarm_cost=per_error.false_positive,
         ratios=tuple(f"1:{row.ratio:g}" for row in every[0][0]),
-        strategies=names,
+        strategies=tuple(trials),
         precision=mean("precision"),
         recall=mean("recall"),
         f1=mean("f1"),

@@ -1,11 +1,10 @@
 """The page about several experiments: how strategies rank over them, and what that shows."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.effect import LEVEL
+from harness.comparison.ranking import Ranking
 from harness.comparison.ranks import Ranks, rank
 from harness.report.page import Drawing, environment
 from harness.report.rank_diagram import diagram
@@ -14,21 +13,6 @@ from harness.report.tables import Table
 from harness.report.wording import NOTHING, Metric, cut, joined, number, plural, probability
 
 NAMED = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Mean test scores `[E, K]` of strategies that all experiments share, and their ranks.
-
-    `made`: when, in words, or empty (the page then says nothing).
-    """
-
-    experiments: tuple[str, ...]
-    strategies: tuple[str, ...]
-    metric: str
-    scores: NDArray[np.float64]
-    ranks: Ranks
-    made: str = ""
 
 
 def render(ranking: Ranking) -> str:
@@ -64,9 +48,9 @@ def sentence(ranking: Ranking) -> str:
     if not len(apart):
         return f"{place}, the strategies differ ({chance}), but the best is not told from any."
     rest = len(apart) + len(best) < len(ranks.average)
-    told = f"and {'is' if len(best) == 1 else 'are'} told apart from "
-    told += _names(ranking, apart) if rest else "all others"
-    return f"{place}, {leader} {told} ({chance})."
+    verb = f"and {'is' if len(best) == 1 else 'are'} told apart from"
+    others = _names(ranking, apart) if rest else "all others"
+    return f"{place}, {leader} {verb} {others} ({chance})."
 
 
 def differs(ranks: Ranks) -> bool:
@@ -99,9 +83,9 @@ def neighbours(ranking: Ranking) -> Table:
     for index in _order(ranking):
         groups = [group for group in ranking.ranks.groups if index in group]
         others = dict.fromkeys(other for group in groups for other in group if other != index)
-        said = ", ".join(ranking.strategies[other] for other in others) or NOTHING
+        names = ", ".join(ranking.strategies[other] for other in others) or NOTHING
         average = number(float(ranking.ranks.average[index]), 2)
-        rows.append((ranking.strategies[index], average, said))
+        rows.append((ranking.strategies[index], average, names))
     head = ("Strategy", "Average rank", "Not told apart from")
     return Table("Average ranks and what is not told apart", head, tuple(rows), words=(2,))
 

@@ -1,65 +1,73 @@
 """The tables about the data and the record: what there was, what failed, what ran."""
 
-from harness.report.content import Content, Data
+from dataclasses import astuple
+
+from harness.config.yaml_text import show
+from harness.report.content import Content
 from harness.report.tables import Table
-from harness.report.wording import Metric
 
 
-def class_counts(data: Data) -> Table:
+def class_counts(content: Content) -> Table:
     """Return the examples of every class in every split."""
-    columns = [[f"{count:,}" for count in split.counts] for split in data.splits]
-    rows = tuple(zip(data.class_names, *columns, strict=True))
-    head = ("Class", *(split.name for split in data.splits))
-    return Table("Examples of every class", head, rows)
+    columns = [[f"{count:,}" for count in counts] for counts in content.counts.values()]
+    rows = tuple(zip(content.class_names, *columns, strict=True))
+    return Table("Examples of every class", ("Class", *content.counts), rows)
 
 
-def duplicates(data: Data) -> Table:
+def duplicates(content: Content) -> Table:
     """Return how many exact copies two splits share."""
-    rows = tuple(
-        (f"{found.first} and {found.second}", f"{found.count:,}") for found in data.duplicates or ()
-    )
+    pairs = ("train and validation", "train and test", "validation and test")
+    counts = (f"{count:,}" for count in astuple(content.duplicates))
+    rows = tuple(zip(pairs, counts, strict=True))
     return Table("Exact copies between splits", ("Splits", "Copies"), rows)
 
 
 def searches(content: Content) -> Table:
-    """Return what tuning took and bought."""
-    metric = Metric(content.metric)
-    rows = tuple(
-        (
-            each.strategy,
-            metric.score(each.untuned),
-            metric.score(each.tuned),
-            metric.difference(each.bought.value),
-            metric.interval(each.bought.low, each.bought.high),
-            metric.difference(each.optimism),
-            f"{each.trials:,}",
-            f"{each.examples:,.0f}",
-            f"{each.seconds:,.0f}",
-            each.found,
+    """Return what tuning took and bought; a strategy without a search has no numbers of one."""
+    metric, rows = content.metric, []
+    for row in content.document.get("tuning", ()):
+        found = {**row["params"], **row["settings"]}
+        rows.append(
+            (
+                row["strategy"],
+                metric.score(row["untuned_mean"]),
+                metric.score(row["tuned_mean"]),
+                metric.difference(row["bought"]),
+                metric.interval(row["bought_interval"]),
+                metric.difference(row["optimism"]),
+                f"{row['trials']:,}",
+                f"{row['examples_seen']:,.0f}",
+                f"{row['seconds']:,.0f}",
+                show(found, width=200) if found else "",
+            )
         )
-        for each in content.searches
-    )
     head = (
         *("Strategy", "Untuned", "Tuned", "Bought", "95 % interval", "Optimism"),
         *("Trials", "Examples", "Seconds", "Found"),
     )
     caption = f"Untuned and tuned on fresh seeds, in {metric.heading}, and what the search took"
-    return Table(caption, head, rows, words=(9,))
+    return Table(caption, head, tuple(rows), words=(9,))
 
 
 def failures(content: Content) -> Table:
     """Return the trials that did not finish and why."""
-    rows = tuple((fail.strategy, str(fail.seed), fail.message) for fail in content.failures)
+    rows = tuple(
+        (row["strategy"], str(row["seed"]), row["reason"]) for row in content.document["failed"]
+    )
     return Table("Trials that did not finish", ("Strategy", "Seed", "Why"), rows, words=(2,))
 
 
 def runs(content: Content) -> Table:
     """Return every recorded trial with its run."""
-    rows = tuple((r.strategy, str(r.seed), r.run_id, r.trial) for r in content.reproduction.runs)
+    rows = tuple(
+        (row["strategy"], str(row["seed"]), row["run_id"], row["trial"])
+        for row in content.document["trials"]
+    )
     head = ("Strategy", "Seed", "MLflow run", "Trial")
     return Table("Recorded trials", head, rows, words=(2, 3))
 
 
 def versions(content: Content) -> Table:
     """Return the libraries and their versions."""
-    return Table("Versions", ("Library", "Version"), content.reproduction.versions, words=(1,))
+    rows = tuple(content.document["versions"].items())
+    return Table("Versions", ("Library", "Version"), rows, words=(1,))

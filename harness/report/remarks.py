@@ -1,60 +1,50 @@
 """The sentences beside the figures and tables: what was compared, what stands out, what to mind."""
 
-import numpy as np
+import math
+from dataclasses import astuple
 
-from harness.report.content import Content, Data, Decisions
-from harness.report.wording import Metric, baseline_name, cut, joined, plural
+from harness.comparison.summary import Comparison
+from harness.data.audit import Duplicates
+from harness.report.content import Content
+from harness.report.wording import RULE_NAMES, Metric, baseline_name, cut, joined, plural
 
-TOLERANCE = 0.01
 
-
-def forest_caption(content: Content) -> str:
+def forest_caption(comparison: Comparison) -> str:
     """Say what the forest plot shows."""
-    metric = Metric(content.metric)
-    margin = metric.difference(content.margin, signed=False)
-    unit = " points" if metric.share else ""
+    margin = Metric(comparison.metric).margin(comparison.margin)
     return (
-        f"Difference of every strategy from {baseline_name(content.baseline)}, with 95 % "
-        f"intervals. Inside the shaded band (±{margin}{unit}) a difference does not matter."
+        f"Difference of every strategy from {baseline_name(comparison.baseline)}, with 95 % "
+        f"intervals. Inside the shaded band ({margin}) a difference does not matter."
     )
 
 
-def best_by_rule(table: Decisions, metric: Metric) -> str:
+def best_by_rule(comparison: Comparison) -> str:
     """Name the best strategy under each rule that has scores, or say nothing."""
-    sign = metric.sign
+    sign = Metric(comparison.metric).sign
     best = []
-    for index, rule in enumerate(table.rules):
-        values = sign * table.scores[:, index, 0]
-        if np.isfinite(values).any():
-            best.append(f"{cut(table.strategies[int(np.nanargmax(values))])} under {rule}")
+    for rule, shown in RULE_NAMES.items():
+        means = {line.strategy: sign * line.scores[rule].difference for line in comparison.lines}
+        if known := {name: mean for name, mean in means.items() if math.isfinite(mean)}:
+            best.append(f"{cut(max(known, key=known.__getitem__))} under {shown}")
     if not best:
         return ""
-    return (
-        f"The highest mean has {joined(best)}."
-        if sign > 0
-        else f"The lowest mean has {joined(best)}."
-    )
+    return f"The {'highest' if sign > 0 else 'lowest'} mean has {joined(best)}."
 
 
 def summary(content: Content) -> str:
     """Say what was compared, in one line."""
     parts = [
-        plural(len(content.verdicts) + 1, "strategy", "strategies"),
-        plural(len(content.seeds), "seed"),
-        plural(len(content.data.class_names), "class", "classes"),
+        plural(len(content.comparison.strategies), "strategy", "strategies"),
+        plural(len(content.comparison.seeds), "seed"),
+        plural(len(content.class_names), "class", "classes"),
+        plural(sum(int(counts.sum()) for counts in content.counts.values()), "example"),
     ]
-    examples = sum(int(split.counts.sum()) for split in content.data.splits)
-    return f"{', '.join(parts)}, {plural(examples, 'example')}"
+    return ", ".join(parts)
 
 
-def budgets(content: Content) -> str:
+def budgets(comparison: Comparison) -> str:
     """Warn where some strategy saw more or fewer examples than the baseline, else nothing."""
-    base = next((c.examples for c in content.costs if c.strategy == content.baseline), 0.0)
-    differ = [
-        cut(cost.strategy)
-        for cost in content.costs
-        if base > 0 and abs(cost.examples / base - 1) > TOLERANCE
-    ]
+    differ = [cut(line.strategy) for line in comparison.other_budgets]
     if not differ:
         return ""
     verb = "sees" if len(differ) == 1 else "see"
@@ -64,11 +54,9 @@ def budgets(content: Content) -> str:
     )
 
 
-def duplicates(data: Data) -> str:
+def duplicates(found: Duplicates) -> str:
     """Say in one sentence what the search for copies found."""
-    if data.duplicates is None:
-        return "Nobody looked for copies between the splits."
-    total = sum(found.count for found in data.duplicates)
+    total = sum(astuple(found))
     if not total:
         return "No example of one split is an exact copy of an example of another."
     verb = "is an exact copy" if total == 1 else "are exact copies"

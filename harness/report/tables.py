@@ -1,22 +1,30 @@
 """The tables of the page: a caption, column heads, and rows of text whose first cell names them."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from harness.comparison.effect import Effect
+from harness.comparison.summary import Comparison, Line
 from harness.report.content import (
     Content,
-    Decisions,
     Float64s,
     PrecisionRecall,
     Prevalence,
     Recall,
     Reliability,
-    Verdict,
 )
-from harness.report.wording import NOTHING, Metric, clean, number, percent, probability, times
+from harness.report.wording import (
+    NOTHING,
+    RULE_NAMES,
+    Metric,
+    clean,
+    number,
+    percent,
+    probability,
+    times,
+)
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "too_few_seeds": "…"}
 CURVE_POINTS = np.linspace(0, 1, 6)
@@ -32,100 +40,97 @@ class Table:
     words: tuple[int, ...] = ()
 
 
-def verdicts(content: Content) -> Table:
+def verdicts(comparison: Comparison) -> Table:
     """Return the verdict of every strategy, after the baseline's mean."""
-    metric = Metric(content.metric)
-    n_seeds = len(content.seeds)
+    metric = Metric(comparison.metric)
     head = (
         *("Strategy", "Verdict", "Mean", "Difference", "95 % interval"),
         *("p (Holm)", "Detectable", "Seeds needed"),
     )
-    base = (content.baseline, "baseline", metric.score(content.baseline_mean), *[NOTHING] * 5)
-    rows = tuple(_verdict(verdict, metric, n_seeds) for verdict in content.verdicts)
+    base = metric.score(comparison.base.mean)
+    rows = {
+        name: (name, "✕ no trial finished", *[NOTHING] * 6) for name in comparison.strategies[1:]
+    }
+    for line in comparison.judged:
+        rows[line.strategy] = _verdict(line, metric, len(comparison.seeds))
     points = "; differences in points" if metric.share else ""
     caption = (
-        f"Every strategy against {clean(content.baseline)} in {metric.heading}, paired over "
+        f"Every strategy against {clean(comparison.baseline)} in {metric.heading}, paired over "
         f"seeds{points}"
     )
-    return Table(caption, head, (base, *rows), words=(1,))
+    baseline = (comparison.baseline, "baseline", base, *[NOTHING] * 5)
+    return Table(caption, head, (baseline, *rows.values()), words=(1,))
 
 
-def _verdict(verdict: Verdict, metric: Metric, n_seeds: int) -> tuple[str, ...]:
-    difference = verdict.difference
-    if not verdict.finished:
-        return (verdict.strategy, "✕ no trial finished", *[NOTHING] * 6)
+def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
+    effect, verdict = line.effect, line.verdict
     word = f"{MARKS[verdict.word]} {verdict.word.replace('_', ' ')}"
-    if threshold_only(verdict):
+    if line.threshold_only:
         word += " (threshold only)"
-    if verdict.finished < n_seeds:
-        word += f" ({verdict.finished} of {n_seeds} seeds)"
-    needed = verdict.seeds_needed
+    if effect.seeds < n_seeds:
+        word += f" ({effect.seeds} of {n_seeds} seeds)"
+    needed = effect.seeds_needed if verdict.word == "undecided" else None
     return (
-        verdict.strategy,
+        line.strategy,
         word,
-        metric.score(verdict.mean),
-        metric.difference(difference.value),
-        metric.interval(difference.low, difference.high),
+        metric.score(line.mean),
+        metric.difference(effect.difference),
+        metric.interval(effect.interval),
         probability(verdict.p_adjusted),
-        metric.difference(verdict.detectable, signed=False),
+        metric.difference(effect.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
     )
 
 
-def threshold_only(verdict: Verdict) -> bool:
-    """Return whether there is a gain that is only the threshold's."""
-    return verdict.threshold_only and verdict.word == "better"
-
-
-def differences(content: Content) -> Table:
+def differences(comparison: Comparison) -> Table:
     """Return the numbers of the forest plot."""
-    metric = Metric(content.metric)
-    rows = tuple(
-        (
-            v.strategy,
-            *(metric.difference(x) for x in (v.difference.low, v.difference.value)),
-            metric.difference(v.difference.high),
-        )
-        for v in content.verdicts
-    )
+    metric = Metric(comparison.metric)
+    rows = []
+    for line in comparison.judged:
+        low, high = line.effect.interval or (None, None)
+        values = (low, line.effect.difference, high)
+        rows.append((line.strategy, *(metric.difference(value) for value in values)))
     return Table(
         f"Differences in {metric.label}{' in points' if metric.share else ''}",
         ("Strategy", "Low", "Difference", "High"),
-        rows,
+        tuple(rows),
     )
 
 
-def scores(decisions: Decisions, metric: Metric) -> Table:
+def scores(content: Content) -> Table:
     """Return the score of every strategy under every rule, with its interval."""
-    return Table(
-        f"Mean {metric.heading} under every decision rule, with 95 % interval",
-        ("Strategy", *decisions.rules),
-        _by_rule(decisions, decisions.scores, metric.score),
-    )
+    metric = content.metric
+    rows = {line.strategy: line.scores for line in content.comparison.lines}
+    caption = f"Mean {metric.heading} under every decision rule, with 95 % interval"
+    return _by_rule(caption, content, rows, signed=False)
 
 
-def gains(decisions: Decisions, metric: Metric) -> Table:
+def gains(content: Content) -> Table:
     """Return the difference from the baseline under the same rule, with its interval."""
-    unit = " in points" if metric.share else ""
-    return Table(
-        f"Difference from the baseline under the same rule{unit}, with 95 % interval",
-        ("Strategy", *decisions.rules),
-        _by_rule(decisions, decisions.gains, metric.difference)[1:],
-    )
+    unit = " in points" if content.metric.share else ""
+    rows = {line.strategy: line.effects for line in content.comparison.lines[1:]}
+    caption = f"Difference from the baseline under the same rule{unit}, with 95 % interval"
+    return _by_rule(caption, content, rows, signed=True)
 
 
 def _by_rule(
-    decisions: Decisions, values: Float64s, write: Callable[[float], str]
-) -> tuple[tuple[str, ...], ...]:
-    def cell(estimate: Float64s) -> str:
-        value, low, high = (write(float(end)) for end in estimate)
-        return value if low == NOTHING else f"{value} ({low} to {high})"
+    caption: str, content: Content, effects: Mapping[str, Mapping[str, Effect]], *, signed: bool
+) -> Table:
+    metric = content.metric
 
-    marks = (" (approximate prior)" if inexact else "" for inexact in decisions.approximate)
-    return tuple(
-        (name + mark, *(cell(estimate) for estimate in row))
-        for name, mark, row in zip(decisions.strategies, marks, values, strict=True)
+    def cell(effect: Effect) -> str:
+        value = metric.difference(effect.difference, signed=signed)
+        ends = metric.interval(effect.interval, signed=signed)
+        return value if ends == NOTHING else f"{value} ({ends})"
+
+    rows = tuple(
+        (
+            name + (" (approximate prior)" if name in content.approximate else ""),
+            *(cell(by_rule[rule]) for rule in RULE_NAMES),
+        )
+        for name, by_rule in effects.items()
     )
+    return Table(caption, ("Strategy", *RULE_NAMES.values()), rows)
 
 
 def recall(table: Recall) -> Table:
@@ -175,33 +180,30 @@ def reliability(table: Reliability) -> Table:
     return Table("Calibration of every strategy", head, rows, words=(2,))
 
 
-def costs(content: Content) -> Table:
+def costs(comparison: Comparison) -> Table:
     """Return what a trial of every strategy takes, and how that compares to the baseline's."""
-    base = next((cost for cost in content.costs if cost.strategy == content.baseline), None)
-    nothing = (math.nan, math.nan, math.nan)
-    reference = (base.examples, base.steps, base.seconds) if base else nothing
+    reference = astuple(comparison.base.cost)
     rows = []
-    for cost in content.costs:
-        taken = (cost.examples, cost.steps, cost.seconds)
-        digits = (0, 0, 1 if cost.seconds < 100 else 0)
-        cells = zip(taken, reference, digits, strict=True)
-        rows.append((cost.strategy, *(x for v, r, d in cells for x in (number(v, d), times(v, r)))))
+    for line in comparison.lines:
+        digits = (0, 0, 1 if line.cost.seconds < 100 else 0)
+        cells = zip(astuple(line.cost), reference, digits, strict=True)
+        rows.append((line.strategy, *(x for v, r, d in cells for x in (number(v, d), times(v, r)))))
     head = ("Strategy", "Examples seen", "relative", "Steps", "relative", "Seconds", "relative")
     return Table("Cost of one trial, mean over seeds", head, tuple(rows))
 
 
-def optimism(content: Content) -> Table:
+def optimism(comparison: Comparison) -> Table:
     """Return validation and test scores at the chosen epoch, and their gap."""
-    metric = Metric(content.metric)
+    metric = Metric(comparison.metric)
     rows = tuple(
         (
-            row.strategy,
-            metric.score(row.validation),
-            metric.score(row.test),
-            metric.difference(row.gap.value),
-            metric.interval(row.gap.low, row.gap.high),
+            line.strategy,
+            metric.score(line.validation),
+            metric.score(line.mean),
+            metric.difference(line.optimism.difference),
+            metric.interval(line.optimism.interval),
         )
-        for row in content.optimism
+        for line in comparison.lines
     )
     head = ("Strategy", "Validation", "Test", "Validation minus test", "95 % interval")
     return Table(f"Optimism in {metric.heading}", head, rows)

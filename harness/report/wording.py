@@ -28,6 +28,11 @@ WORDS = {
     "brier": "Brier score",
     "ece": "expected calibration error",
 }
+RULE_NAMES = {
+    "argmax": "argmax",
+    "prior_corrected": "prior-corrected",
+    "tuned_threshold": "tuned threshold",
+}
 NOTHING = "–"  # noqa: RUF001
 
 
@@ -65,22 +70,28 @@ class Metric:
         """Return what stands behind a difference: "points of macro F1"."""
         return f"points of {self.label}" if self.share else f"of {self.label}"
 
-    def score(self, value: float) -> str:
-        return number(value * self.scale, 1 if self.share else 3)
+    def margin(self, value: float) -> str:
+        """Return both ends of a band round zero with their unit: "±1.0 points"."""
+        return f"±{self.difference(value, signed=False)}{' points' if self.share else ''}"
 
-    def difference(self, value: float, *, signed: bool = True) -> str:
-        return number(value * self.scale, 1 if self.share else 3, signed=signed)
+    def score(self, value: float | None) -> str:
+        return self.difference(value, signed=False)
 
-    def interval(self, low: float, high: float, *, signed: bool = True) -> str:
-        if not (math.isfinite(low) and math.isfinite(high)):
-            return NOTHING
-        ends = (self.difference(end, signed=signed) for end in (low, high))
-        return " to ".join(ends)
+    def difference(self, value: float | None, *, signed: bool = True) -> str:
+        digits = 1 if self.share else 3
+        return NOTHING if value is None else number(value * self.scale, digits, signed=signed)
+
+    def interval(self, ends: Sequence[float] | None, *, signed: bool = True) -> str:
+        return (
+            NOTHING
+            if ends is None
+            else " to ".join(self.difference(end, signed=signed) for end in ends)
+        )
 
 
-def number(value: float, digits: int, *, signed: bool = False) -> str:
+def number(value: float | None, digits: int, *, signed: bool = False) -> str:
     """Return the rounded number with a true minus sign, and a dash where there is none."""
-    if not math.isfinite(value):
+    if value is None or not math.isfinite(value):
         return NOTHING
     text = f"{value:{'+' if signed else ''},.{digits}f}"
     if not text.strip("+-0.,"):
@@ -93,9 +104,9 @@ def percent(value: float) -> str:
     return number(100 * value, 1)
 
 
-def probability(value: float) -> str:
+def probability(value: float | None) -> str:
     """Return a p-value; what is tiny is said to be below 0.001."""
-    if math.isfinite(value) and value < 0.001:
+    if value is not None and value < 0.001:
         return "< 0.001"
     return number(value, 3)
 

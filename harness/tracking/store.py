@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
 from time import time
@@ -25,18 +26,24 @@ LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 PARENT = "mlflow.parentRunId"
+COMPARISON, COMPARISON_ENDED = "comparison", "comparison_ended"
 KIND = "mlflow.experimentKind"  # without it the UI opens on pages for language models
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """What the record holds of one run; a metric's value is its latest."""
+    """What the record holds of one run; a metric's value is its latest.
+
+    `ended` is when it last finished: a comparison that was resumed since keeps it.
+    """
 
     run_id: str
     status: str
     metrics: dict[str, float]
     params: dict[str, str]
     tags: dict[str, str]
+    name: str = ""
+    ended: datetime | None = None
 
 
 def experiment_names() -> list[str]:
@@ -200,19 +207,23 @@ class Store:
         self._client.set_tag(run_id, "process", process.identity(os.getpid()))
         self._client.update_run(run_id, "RUNNING")
 
-    def comparison(self, conditions: str, experiment_name: str) -> str:
-        """Return the run above all trials of these conditions, which is made if missing."""
-        with self.claim(f"comparison-{conditions}"):
-            found = next(self.runs(f"tags.comparison = '{conditions}'"), None)
+    def comparison(self, digest: str, name: str, experiment_name: str) -> str:
+        """Return the run of the comparison with this digest, which is made if missing."""
+        with self.claim(f"comparison-{digest}"):
+            found = next(self.runs(f"tags.{COMPARISON} = '{digest}'"), None)
             if found is None:
-                tags = {"comparison": conditions, "experiment": experiment_name}
-                return self.start(f"comparison of {experiment_name}", tags, {})
+                tags = {COMPARISON: digest, "experiment": experiment_name}
+                return self.start(name, tags, {})
         self.resume(found.run_id)
         return found.run_id
 
-    def newest_comparison(self) -> RecordedRun | None:
-        """Return the comparison of this experiment that was begun last, or None."""
-        return next(self.runs("tags.comparison != ''"), None)
+    def ended_comparisons(self) -> list[RecordedRun]:
+        """Return the comparisons of this experiment that have ended, the one that did last first.
+
+        One that was resumed and interrupted since still counts, for what it held is there.
+        """
+        ended = [(run.ended, run) for run in self.runs(f"tags.{COMPARISON} != ''") if run.ended]
+        return [run for _, run in sorted(ended, key=lambda pair: pair[0], reverse=True)]
 
     def close(self, run_id: str, metrics: Mapping[str, float], artifacts: Path, note: str) -> None:
         """Record numbers, files and a note of a run without data of its own, and that it ended."""
@@ -220,6 +231,22 @@ class Store:
         self._client.log_artifacts(run_id, str(artifacts))
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
         self._client.set_terminated(run_id, "FINISHED")
+
+    def end_comparison(
+        self, run_id: str, name: str, metrics: Mapping[str, float], artifacts: Path
+    ) -> None:
+        """Record numbers and files of a comparison, what it is called now, and that it ended."""
+        self._client.log_artifacts(run_id, str(artifacts))
+        self.curves(run_id, [(metric, 0, value) for metric, value in metrics.items()])
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        self._client.set_tag(run_id, COMPARISON_ENDED, now)
+        self._client.update_run(run_id, name=name)
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def publish(self, run_id: str, artifacts: Path, note: str) -> None:
+        """Record files and a note that are drawn from what a comparison's run holds."""
+        self._client.log_artifacts(run_id, str(artifacts))
+        self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
 
     def adopt(self, run: RecordedRun, parent: str) -> None:
         """Show a run below `parent`, unless it stands there already."""
@@ -279,8 +306,22 @@ def _client(uri: str) -> Any:
 def _recorded(run: Any) -> RecordedRun:
     info, data = run.info, run.data
     return RecordedRun(
-        info.run_id, info.status, dict(data.metrics), dict(data.params), dict(data.tags)
+        run_id=info.run_id,
+        status=info.status,
+        metrics=dict(data.metrics),
+        params=dict(data.params),
+        tags=dict(data.tags),
+        name=info.run_name,
+        ended=_ended(info, data.tags),
     )
+
+
+def _ended(info: Any, tags: Mapping[str, str]) -> datetime | None:
+    if text := tags.get(COMPARISON_ENDED):
+        return datetime.fromisoformat(text)
+    if info.status == "FINISHED" and info.end_time:
+        return datetime.fromtimestamp(info.end_time / 1000, UTC)
+    return None
 
 
 def _experiment(client: Any, name: str, database: Path | None) -> str:

@@ -14,6 +14,7 @@ from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import Scores
 from harness.tracking.names import metric_names
 from harness.training.visits import Visits
+from harness.trial.cost import Cost
 from harness.trial.selection import Epoch
 from harness.trial.trial import Trial
 
@@ -43,15 +44,6 @@ class Tested:
     labels: Integers
     ids: Identities
     groups: Groups | None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a trial takes, or several on average."""
-
-    examples_seen: float
-    steps: float
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,9 @@ from harness.data.examples import Array, Examples, Integers
 from harness.plan.plan import Phase
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
+from harness.trial.cost import Cost
 from harness.trial.fitting import Fitted
-from harness.trial.result import Cost, Logits, Tested, TrialResult
+from harness.trial.result import Logits, Tested, TrialResult
 
 
 def tested(fitted: Fitted) -> TrialResult:

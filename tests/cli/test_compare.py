@@ -93,7 +93,9 @@ def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Pa
     low, high = row["interval"]
     assert low < row["difference"] < high
     assert row["verdict"] in {"better", "worse", "equivalent", "undecided"}
-    assert (record / "reports" / "digits.html").read_text().startswith("<!")
+    (published,) = (record / "reports").glob("digits-*.html")
+    assert document["report"] == str(published)
+    assert published.read_text().startswith("<!")
 
     again = compared()
     assert all(each["cached"] for each in again["trials"])
@@ -102,6 +104,14 @@ def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Pa
     page = record / "page.html"
     assert end(begin("report", "-o", str(page))).strip() == str(page)
     assert "balanced_class_weight" in page.read_text()
+    older = ("report", "--comparison", published.stem.removeprefix("digits-")[:6])
+    assert end(begin(*older)).strip() == str(published)
+    assert end(begin("report", "--comparison", document["run_id"])).strip() == str(published)
+    process = begin("report", "--comparison", "nonesuch")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.count("\n") == 1
+    assert published.stem.removeprefix("digits-") in err
 
 
 def test_runs_stand_below_one_run_that_holds_the_page(record: Path) -> None:
@@ -208,6 +218,6 @@ def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(record:
     assert balanced["optimism"] == pytest.approx(
         balanced["best_validation"] - balanced["fresh_validation"]
     )
-    assert "What tuning bought" in (record / "reports" / "digits.html").read_text()
+    assert "What tuning bought" in Path(document["report"]).read_text()
     again = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
     assert all(each["cached"] for each in again["trials"])

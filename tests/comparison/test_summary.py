@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.comparison.document import results
 from harness.comparison.records import Predictions, RecordedTrial
-from harness.comparison.summary import Comparison, document, summarise
+from harness.comparison.summary import Comparison, summarise
 from harness.scoring.decision import fit
 from harness.tracking.store import RecordedRun
 
@@ -63,7 +64,7 @@ def compared(
 
 
 def row(comparison: Comparison, name: str) -> dict[str, Any]:
-    (found,) = [each for each in document(comparison)["strategies"] if each["strategy"] == name]
+    (found,) = [each for each in results(comparison)["strategies"] if each["strategy"] == name]
     return dict(found)
 
 
@@ -113,5 +114,17 @@ def test_differing_budgets_are_told() -> None:
     for each in trials["longer"].values():
         each.run.metrics["cost/examples_seen"] = 1500.0
     comparison = summarise(trials, "none", "balanced_accuracy", 0.01)
-    assert comparison.budgets_differ
+    assert [line.strategy for line in comparison.other_budgets] == ["longer"]
     assert row(comparison, "longer")["relative_cost"]["examples_seen"] == 1.5
+
+
+def test_a_strategy_without_a_trial_has_no_line_and_one_without_a_pair_no_verdict() -> None:
+    trials = {
+        "none": {seed: trial("none", seed) for seed in range(3)},
+        "gone": {},
+        "apart": {9: trial("apart", 9)},
+    }
+    comparison = summarise(trials, "none", "balanced_accuracy", 0.01)
+    assert comparison.strategies == ("none", "gone", "apart")
+    assert [line.strategy for line in comparison.lines] == ["none", "apart"]
+    assert comparison.judged == ()

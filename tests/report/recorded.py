@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from harness.cli.comparing import compare
+from harness.comparison.compare import compare
+from harness.comparison.keep import Kept
 from harness.comparison.records import RecordedTrial
 from harness.comparison.setup import setup
 from harness.config.experiment import Experiment
-from harness.execution.schedule import Schedule
 from harness.report.content import Content
-from harness.tracking.store import Store
+from harness.report.gather import gather
+from harness.report.publish import publish
 
 STRATEGIES = ("none", "undersampling", "offline_augmentation")
 SEEDS = 2
@@ -22,12 +22,18 @@ SEEDS = 2
 
 @dataclass(frozen=True)
 class Recorded:
-    """A comparison: where it is recorded, its document, its page's content and its trials."""
+    """A comparison: where it is recorded, what was kept, and what its page shows."""
 
     uri: str
-    facts: dict[str, Any]
+    kept: Kept
     content: Content
-    trials: dict[str, list[RecordedTrial]]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        return self.kept.document
+
+    def trials(self, strategy: str) -> list[RecordedTrial]:
+        return [trial for _, trial in sorted(self.kept.trials[strategy].items())]
 
 
 def record(folder: Path, imbalance: Mapping[str, object]) -> Recorded:
@@ -41,13 +47,7 @@ def record(folder: Path, imbalance: Mapping[str, object]) -> Recorded:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
-        schedule = Schedule(1, False)
-        given = setup(experiment, STRATEGIES, seeds=SEEDS)
-        done = compare(given, schedule, Console(quiet=True), None)
-        schedule.close()
-        store = Store.open(experiment.name)
-    assert done.content is not None
-    trials: dict[str, list[RecordedTrial]] = {name: [] for name in STRATEGIES}
-    for each in done.document["trials"]:
-        trials[each["strategy"]].append(RecordedTrial(store, store.run(each["run_id"])))
-    return Recorded(uri, done.document, done.content, trials)
+        compared = compare(setup(experiment, STRATEGIES, seeds=SEEDS), jobs=1)
+        assert compared.kept is not None
+        publish(compared.kept)
+        return Recorded(uri, compared.kept, gather(compared.kept))

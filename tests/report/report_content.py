@@ -5,59 +5,79 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.content import (
-    Augmented,
-    Content,
-    Cost,
-    Data,
-    Decisions,
-    Duplicates,
-    Estimate,
-    Failure,
-    Optimism,
-    PrecisionRecall,
-    Prevalence,
-    Recall,
-    Reliability,
-    Reproduction,
-    Run,
-    Samples,
-    Split,
-    Verdict,
-    Word,
-)
+from harness.comparison.effect import Effect
+from harness.comparison.records import Samples
+from harness.comparison.summary import Comparison, Line
+from harness.comparison.verdict import Verdict, Word
+from harness.report.content import Content, PrecisionRecall, Prevalence, Recall, Reliability
+from harness.trial.cost import Cost
 
-NAN = float("nan")
 STRATEGIES = ("none", "class_weight", "focal_loss", "undersampling", "batch_size_scaling")
 WORDS: tuple[Word, ...] = ("better", "undecided", "worse", "equivalent")
 GAINS = (0.031, 0.006, -0.042, 0.001)
 WIDTHS = (0.019, 0.030, 0.021, 0.006)
+RULES = ("own", "argmax", "prior_corrected", "tuned_threshold")
 
 
-def verdict(
+def effect(value: float, half: float | None, seeds: int = 5, **values: float | None) -> Effect:
+    interval = None if half is None else (value - half, value + half)
+    return Effect(seeds, value, interval=interval, **values)  # type: ignore[arg-type]
+
+
+def line(
     strategy: str = "class_weight",
     word: Word = "better",
     difference: float = 0.031,
-    half: float = 0.019,
-    **changes: object,
-) -> Verdict:
-    values: dict[str, object] = {
-        "strategy": strategy,
-        "mean": 0.74 + difference,
-        "difference": Estimate(difference, difference - half, difference + half),
-        "p_adjusted": 0.012 if word in ("better", "worse") else 0.4,
-        "word": word,
-        "detectable": 0.042,
-        "threshold_only": False,
-        "seeds_needed": 14 if word == "undecided" else None,
-        "finished": 5,
-    }
-    return Verdict(**{**values, **changes})  # type: ignore[arg-type]
+    half: float | None = 0.019,
+    *,
+    seeds: int = 5,
+    threshold_only: bool = False,
+    place: int = 0,
+) -> Line:
+    """Build a strategy's line; its `place` moves what the verdict doesn't say."""
+    known = half is not None
+    found = effect(
+        difference,
+        half,
+        seeds,
+        detectable=0.042 if known else None,
+        seeds_needed=14 if known else None,
+    )
+    spread = 0.018 if known else None
+    shift = 0.01 * place
+    base = dict(zip(RULES, (0.742, 0.742, 0.801, 0.795), strict=True))
+    return Line(
+        strategy=strategy,
+        seeds=tuple(range(seeds)),
+        scores={
+            rule: effect(base[rule] + (difference if rule == "own" else shift), spread, seeds)
+            for rule in RULES
+        },
+        effects={rule: found if rule == "own" else effect(shift, half, seeds) for rule in RULES},
+        verdict=Verdict(word, 0.012 if word in ("better", "worse") else 0.4),
+        threshold_only=threshold_only,
+        cost=Cost(12_000 * (1 if place < 3 else 0.4), 94 / (1 + 3 * (place == 4)), 1.2 + place),
+        validation=0.77 + shift,
+        optimism=effect(0.02 + shift, 0.012 if known else None, seeds),
+    )
 
 
-def failed(strategy: str) -> Verdict:
-    nothing = Estimate(NAN, NAN, NAN)
-    return Verdict(strategy, NAN, nothing, NAN, "too_few_seeds", NAN, False, None, 0)
+def comparison(
+    *others: Line,
+    strategies: Sequence[str] = (),
+    seeds: int = 5,
+    metric: str = "balanced_accuracy",
+    margin: float = 0.01,
+) -> Comparison:
+    """Build a comparison with `none`; `strategies` are all if some have no line."""
+    return Comparison(
+        metric=metric,
+        baseline="none",
+        seeds=tuple(range(seeds)),
+        margin=margin,
+        strategies=tuple(strategies) or ("none", *(each.strategy for each in others)),
+        lines=(line("none", "equivalent", 0.0, 0.0 if seeds > 1 else None, seeds=seeds), *others),
+    )
 
 
 def content(
@@ -65,7 +85,7 @@ def content(
     strategies: Sequence[str] = STRATEGIES,
     class_names: Sequence[str] = tuple("0123456789"),
     seeds: int = 5,
-    verdicts: Sequence[Verdict] | None = None,
+    lines: Sequence[Line] | None = None,
     images: bool = True,
     dead: str = "",
     experiment: str = "digits",
@@ -74,91 +94,89 @@ def content(
 ) -> Content:
     """Build the content; `dead` names a strategy none of whose trials finished."""
     rng = np.random.default_rng(0)
-    strategies, class_names = tuple(strategies), tuple(class_names)
-    alive = np.array([name != dead for name in strategies])
-    told = tuple(verdicts if verdicts is not None else _verdicts(strategies, dead, seeds))
+    class_names = tuple(class_names)
+    others = [each for each in lines or _lines(strategies, seeds) if each.strategy != dead]
     counts = _long_tail(len(class_names))
-    binary = len(class_names) == 2
+    compared = comparison(*others, strategies=strategies, seeds=seeds, metric=metric, margin=margin)
+    alive = tuple(each.strategy for each in compared.lines)
+    samples = _samples(len(class_names)) if images else Samples(np.zeros((1, 3)), np.zeros(1, int))
+    shifted = Samples(np.roll(samples.inputs, 1, axis=-1), samples.labels)
     return Content(
-        experiment=experiment,
-        metric=metric,
-        margin=margin,
-        baseline=strategies[0],
-        baseline_mean=0.742,
-        seeds=tuple(range(seeds)),
-        verdicts=told,
-        decisions=_decisions(strategies, alive, seeds),
-        recall=_recall(strategies, alive, class_names, counts),
-        precision_recall=(_curve(strategies, alive, class_names[-1]),),
-        reliability=_reliability(strategies, alive),
-        costs=tuple(
-            Cost(name, 12_000 * (1 if i < 3 else 0.4), 94 / (1 + 3 * (i == 4)), 1.2 + 0.3 * i)
-            for i, name in enumerate(strategies)
-            if alive[i]
-        ),
-        optimism=tuple(
-            Optimism(name, 0.77 + 0.01 * i, 0.75, _estimate(0.02 + 0.01 * i, 0.012, seeds))
-            for i, name in enumerate(strategies)
-            if alive[i]
-        ),
-        prevalence=_prevalence(strategies, class_names[-1]) if binary else None,
-        data=_data(class_names, counts, strategies[-1], images=images, rng=rng),
-        failures=(
-            tuple(
-                Failure(dead, s, "the loss became NaN in epoch 3; try a lower rate") for s in (0, 1)
-            )
-            if dead
-            else ()
-        ),
+        document=_document(experiment, class_names, counts, alive, seeds, dead, rng),
+        comparison=compared,
+        approximate=frozenset({"focal_loss"}),
+        recall=_recall(alive, class_names, counts),
+        precision_recall=(_curve(alive, class_names[-1]),),
+        reliability=_reliability(alive),
+        prevalence=_prevalence(alive, class_names[-1]) if len(class_names) == 2 else None,
+        samples=samples,
+        made={alive[-1]: shifted},
         notes=(
             f"{class_names[-1]}: 9 test examples, so its recall moves in steps of 0.11.",
             "focal_loss: the effective prior is approximate.",
         ),
-        reproduction=_reproduction(strategies, seeds),
+        digest="5f0c6f1d9a7b",
     )
 
 
-def _verdicts(strategies: Sequence[str], dead: str, seeds: int) -> list[Verdict]:
+def _lines(strategies: Sequence[str], seeds: int) -> list[Line]:
     rows = []
     for index, name in enumerate(strategies[1:]):
         kind = index % len(WORDS)
-        half = WIDTHS[kind] if seeds > 1 else NAN
+        half = WIDTHS[kind] if seeds > 1 else None
         word: Word = WORDS[kind] if seeds > 1 else "too_few_seeds"
-        row = verdict(name, word, GAINS[kind], half, threshold_only=index == 0, finished=seeds)
-        rows.append(failed(name) if name == dead else row)
+        only = index == 0 and seeds > 1
+        rows.append(
+            line(name, word, GAINS[kind], half, seeds=seeds, threshold_only=only, place=index + 1)
+        )
     return rows
 
 
-def _estimate(value: float, half: float, seeds: int) -> Estimate:
-    half = half if seeds > 1 else NAN
-    return Estimate(value, value - half, value + half)
+def _document(
+    experiment: str,
+    class_names: tuple[str, ...],
+    counts: NDArray[np.int64],
+    strategies: tuple[str, ...],
+    seeds: int,
+    dead: str,
+    rng: np.random.Generator,
+) -> dict[str, object]:
+    reason = "the loss became NaN in epoch 3; try a lower rate"
+    return {
+        "experiment": experiment,
+        "classes": list(class_names),
+        "counts": {
+            "train": counts.tolist(),
+            "validation": np.maximum(1, counts // 5).tolist(),
+            "test": (27 + rng.integers(-1, 2, len(counts))).tolist(),
+        },
+        "duplicates": {"validation_in_train": 0, "test_in_train": 3, "test_in_validation": 0},
+        "failed": [{"strategy": dead, "seed": s, "reason": reason} for s in (0, 1) if dead],
+        "trials": [
+            {
+                "strategy": name,
+                "seed": seed,
+                "run_id": f"{index:02d}{seed:02d}" + "ab12cd34" * 3,
+                "trial": f"{index}{seed}c0ffee",
+            }
+            for index, name in enumerate(strategies)
+            for seed in range(seeds)
+        ],
+        "command": f"harness compare {' '.join(strategies)} --seeds {seeds}",
+        "versions": {"python": "3.12.3", "tensorflow": "2.20.0", "scikit-learn": "1.7.2"},
+        "conditions": "c0nd1t10n5",
+        "dataset": "sha256:0d4e61c2",
+        "configuration": "name: digits\nimbalance: {kind: long_tail, ratio: 50}\n",
+        "made": "",
+    }
 
 
 def _long_tail(n_classes: int) -> NDArray[np.int64]:
     return np.maximum(1, 120 * 50.0 ** -np.linspace(0, 1, n_classes)).astype(np.int64)
 
 
-def _decisions(strategies: tuple[str, ...], alive: NDArray[np.bool_], seeds: int) -> Decisions:
-    n = len(strategies)
-    base = np.array([0.742, 0.801, 0.795])
-    scores = base + np.linspace(0, 0.03, n)[:, None] * np.array([1.0, -0.4, 0.2])
-    scores[~alive] = NAN
-    half = 0.018 if seeds > 1 else NAN
-    gains = scores - scores[0]
-    return Decisions(
-        ("argmax", "prior-corrected", "tuned threshold"),
-        strategies,
-        np.stack([scores, scores - half, scores + half], axis=-1),
-        np.stack([gains, gains - half / 2, gains + half / 2], axis=-1),
-        tuple(name == "focal_loss" for name in strategies),
-    )
-
-
 def _recall(
-    strategies: tuple[str, ...],
-    alive: NDArray[np.bool_],
-    class_names: tuple[str, ...],
-    counts: NDArray[np.int64],
+    strategies: tuple[str, ...], class_names: tuple[str, ...], counts: NDArray[np.int64]
 ) -> Recall:
     grouped = len(class_names) > 20
     rows = ("head", "middle", "tail") if grouped else class_names
@@ -167,28 +185,25 @@ def _recall(
     base = np.linspace(0.97, 0.46, len(rows))
     rise = np.linspace(0, 0.3, len(strategies))[:, None] * (1 - base)
     values = base + rise - 0.04 * np.linspace(1, 0, len(rows)) * (rise > 0)
-    values[~alive] = NAN
     return Recall(grouped, rows, sums, np.full(len(rows), 36), strategies, values)
 
 
-def _curve(strategies: tuple[str, ...], alive: NDArray[np.bool_], rarest: str) -> PrecisionRecall:
+def _curve(strategies: tuple[str, ...], rarest: str) -> PrecisionRecall:
     recall = np.linspace(0, 1, 101)
     power = np.linspace(2.5, 5, len(strategies))[:, None]
     precision = 0.09 + 0.9 * (1 - recall**power)
-    precision[~alive] = NAN
     return PrecisionRecall(
         f"class {rarest}, the rarest", strategies, recall, precision, precision.mean(axis=1), 0.09
     )
 
 
-def _reliability(strategies: tuple[str, ...], alive: NDArray[np.bool_]) -> Reliability:
+def _reliability(strategies: tuple[str, ...]) -> Reliability:
     n = len(strategies)
     confidence = np.tile((np.arange(15) + 0.5) / 15, (n, 1))
     count = np.tile(np.round(3 + 200 * (np.arange(15) / 15) ** 6).astype(np.int64), (n, 1))
     count[:, :3] = 0
-    count[~alive] = 0
     bend = np.linspace(0.12, 0.02, n)[:, None] * np.sin(np.pi * confidence)
-    error = np.where(alive, np.linspace(0.09, 0.02, n), NAN)
+    error = np.linspace(0.09, 0.02, n)
     return Reliability(strategies, confidence, confidence - bend, count, error)
 
 
@@ -203,53 +218,11 @@ def _prevalence(strategies: tuple[str, ...], positive: str) -> Prevalence:
     )
 
 
-def _data(
-    class_names: tuple[str, ...],
-    counts: NDArray[np.int64],
-    augmenter: str,
-    *,
-    images: bool,
-    rng: np.random.Generator,
-) -> Data:
+def _samples(n_classes: int) -> Samples:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
     pixels = (digits.images * 15.9).astype(np.uint8)[..., None]
-    samples = tuple(
-        Samples(name, pixels[digits.target == index % 10][:8])
-        for index, name in enumerate(class_names)
-    )
-    shifted = tuple(
-        Samples(sample.class_name, np.roll(sample.images, 1, axis=2)) for sample in samples[-3:]
-    )
-    flat = np.full(len(class_names), 27)
-    return Data(
-        class_names,
-        (
-            Split("train", counts),
-            Split("validation", np.maximum(1, counts // 5)),
-            Split("test", flat + rng.integers(-1, 2, len(flat))),
-        ),
-        (
-            Duplicates("train", "validation", 0),
-            Duplicates("train", "test", 3),
-            Duplicates("validation", "test", 0),
-        ),
-        samples if images else (),
-        (Augmented(augmenter, shifted),) if images else (),
-    )
-
-
-def _reproduction(strategies: tuple[str, ...], seeds: int) -> Reproduction:
-    return Reproduction(
-        (f"harness compare {' '.join(strategies)} --seeds {seeds}", "harness report digits"),
-        (("python", "3.12.3"), ("tensorflow", "2.20.0"), ("scikit-learn", "1.7.2")),
-        "5f0c6f1d9a7b",
-        "sha256:0d4e61c2",
-        tuple(
-            Run(name, seed, f"{index:02d}{seed:02d}" + "ab12cd34" * 3, f"{index}{seed}c0ffee")
-            for index, name in enumerate(strategies)
-            for seed in range(seeds)
-        ),
-        "name: digits\nimbalance: {kind: long_tail, ratio: 50}\n",
-    )
+    found = [np.flatnonzero(digits.target == index % 10)[:8] for index in range(min(n_classes, 20))]
+    labels = np.repeat(np.arange(len(found)), [len(places) for places in found])
+    return Samples(pixels[np.concatenate(found)], labels)

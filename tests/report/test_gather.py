@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, rec
 
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.report import predicted
-from harness.report.gather import _notes
+from harness.report.gather import _warnings
 from harness.report.predicted import MOST_CLASSES
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
@@ -22,7 +22,7 @@ def probabilities(trial: RecordedTrial) -> NDArray[np.float64]:
 def test_recall_of_each_class_is_that_of_scikit_learn(ten_classes: Recorded) -> None:
     shown = ten_classes.content.recall
     assert shown is not None
-    names = list(ten_classes.facts["classes"])
+    names = list(ten_classes.document["classes"])
     order = [names.index(row) for row in shown.rows]
     for strategy, found in zip(shown.strategies, shown.recall, strict=True):
         each = [
@@ -32,11 +32,11 @@ def test_recall_of_each_class_is_that_of_scikit_learn(ten_classes: Recorded) -> 
                 average=None,
                 labels=order,
             )
-            for trial in ten_classes.trials[strategy]
+            for trial in ten_classes.trials(strategy)
         ]
         assert found == pytest.approx(np.mean(each, axis=0))
     assert (np.diff(shown.train_counts) <= 0).all()
-    counts = ten_classes.facts["counts"]
+    counts = ten_classes.document["counts"]
     assert shown.train_counts.tolist() == [counts["train"][index] for index in order]
     assert shown.test_counts.tolist() == [counts["test"][index] for index in order]
 
@@ -44,7 +44,7 @@ def test_recall_of_each_class_is_that_of_scikit_learn(ten_classes: Recorded) -> 
 def test_curves_are_of_the_rarest_classes_and_as_scikit_learn_draws_them(
     ten_classes: Recorded,
 ) -> None:
-    counts = np.array(ten_classes.facts["counts"]["train"])
+    counts = np.array(ten_classes.document["counts"]["train"])
     curves = ten_classes.content.precision_recall
     rarest = [next(i for i in range(10) if f"class {i}," in curve.target) for curve in curves]
     assert sorted(counts[rarest]) == sorted(counts)[:2]
@@ -52,7 +52,7 @@ def test_curves_are_of_the_rarest_classes_and_as_scikit_learn_draws_them(
         assert (curve.recall[0], curve.recall[-1]) == (0, 1)
         assert (np.diff(curve.recall) > 0).all()
         for row, strategy in enumerate(curve.strategies):
-            trials = ten_classes.trials[strategy]
+            trials = ten_classes.trials(strategy)
             truths = [trial.predictions.test_labels == index for trial in trials]
             areas, ends = [], []
             for truth, trial in zip(truths, trials, strict=True):
@@ -68,12 +68,12 @@ def test_curves_are_of_the_rarest_classes_and_as_scikit_learn_draws_them(
 def test_reliability_counts_every_tested_example_of_every_seed(ten_classes: Recorded) -> None:
     shown = ten_classes.content.reliability
     assert shown is not None
-    tested = sum(ten_classes.facts["counts"]["test"])
+    tested = sum(ten_classes.document["counts"]["test"])
     assert shown.count.sum(axis=1).tolist() == [tested * SEEDS] * len(STRATEGIES)
     for row, strategy in enumerate(shown.strategies):
         right = [
             (probabilities(t).argmax(axis=1) == t.predictions.test_labels).mean()
-            for t in ten_classes.trials[strategy]
+            for t in ten_classes.trials(strategy)
         ]
         filled = shown.count[row] > 0
         mean = np.average(shown.accuracy[row, filled], weights=shown.count[row, filled])
@@ -86,19 +86,10 @@ def test_only_two_classes_have_tables_at_other_prevalences(
     assert ten_classes.content.prevalence is None
     shown = two_classes.content.prevalence
     assert shown is not None
-    assert shown.positive == two_classes.facts["classes"][1]
+    assert shown.positive == two_classes.document["classes"][1]
     assert shown.recall.shape == (len(STRATEGIES), len(shown.ratios))
     assert ((shown.recall >= 0) & (shown.recall <= 1)).all()
     assert len(two_classes.content.precision_recall) == 1
-
-
-def test_strategy_and_baseline_come_from_the_document(ten_classes: Recorded) -> None:
-    content, facts = ten_classes.content, ten_classes.facts
-    assert [verdict.strategy for verdict in content.verdicts] == list(STRATEGIES[1:])
-    assert content.baseline_mean == facts["strategies"][0]["mean"]
-    assert [verdict.mean for verdict in content.verdicts] == [
-        row["mean"] for row in facts["strategies"][1:]
-    ]
 
 
 def made_up(
@@ -123,39 +114,31 @@ def made_up(
 
 def test_more_classes_than_fit_are_shown_in_three_groups() -> None:
     trial = made_up(classes=MOST_CLASSES + 1)
-    shown = predicted.recall(trial, ("none",), [{0: trial}])
+    shown = predicted.recall(trial, {"none": {0: trial}})
     assert shown.grouped
     assert shown.rows == ("head", "middle", "tail")
     assert shown.recall.tolist() == [[1.0, 1.0, 1.0]]
     assert shown.train_counts.sum() == sum(range(MOST_CLASSES + 2))
     few = made_up(classes=MOST_CLASSES)
-    assert not predicted.recall(few, ("none",), [{0: few}]).grouped
+    assert not predicted.recall(few, {"none": {0: few}}).grouped
 
 
 def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() -> None:
     trial = made_up(classes=MOST_CLASSES + 1, hole=True)
-    assert predicted.recall(trial, ("none",), [{0: trial}]).recall.tolist() == [[1.0, 1.0, 1.0]]
+    assert predicted.recall(trial, {"none": {0: trial}}).recall.tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_what_all_strategies_share_is_noted_once() -> None:
-    class Comparison:
-        budgets_differ = False
-
-    trials = {
-        "none": {0: made_up("none", warnings="all said this")},
-        "focal_loss": {0: made_up("focal_loss", warnings="all said this\nonly I")},
+    firsts = {
+        "none": made_up("none", warnings="all warn of this"),
+        "focal_loss": made_up("focal_loss", warnings="all warn of this\nonly I"),
     }
-    facts = {"notes": ["about the data", "about the data"]}
-    assert _notes(facts, trials, Comparison()) == (  # type: ignore[arg-type]
-        "about the data",
-        "all said this",
-        "focal_loss: only I",
-    )
+    assert _warnings(firsts) == ["all warn of this", "focal_loss: only I"]
 
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:
     trial = made_up(hole=True)
-    missing, other = predicted.curves(trial, ("none",), [{0: trial}])
+    missing, other = predicted.curves(trial, {"none": {0: trial}})
     assert np.isnan(missing.precision).all()
     assert np.isnan(missing.average_precision).all()
     assert other.average_precision.tolist() == [1.0]

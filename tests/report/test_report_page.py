@@ -7,9 +7,9 @@ import matplotlib
 import numpy as np
 import pytest
 from parsed import Element, parse
-from report_content import STRATEGIES, content, failed, verdict
+from report_content import STRATEGIES, content, line
 
-from harness.report.content import Content, Samples
+from harness.report.content import Content
 from harness.report.page import render
 
 HOSTILE = (
@@ -37,13 +37,8 @@ def cases() -> dict[str, Content]:
             class_names=[f"class {i}" for i in range(100)], dead="focal_loss", images=False
         ),
         "little": replace(
-            content(verdicts=[], strategies=("none",), images=False),
-            decisions=None,
-            recall=None,
+            content(strategies=("none", "focal_loss"), dead="focal_loss", images=False),
             precision_recall=(),
-            reliability=None,
-            costs=(),
-            optimism=(),
             notes=(),
         ),
     }
@@ -174,8 +169,10 @@ def test_sections_come_in_order() -> None:
 
 
 def test_parts_without_content_are_left_out() -> None:
-    heads = [heading.text for heading in tree("little").all("h2")]
-    assert heads == ["Verdicts", "The data", "What is uncertain", "How to reproduce"]
+    heads = [heading.text for heading in tree("digits").all("h2")]
+    assert "At your prevalence" not in heads
+    assert "What tuning bought" not in heads
+    assert not tree("little").all("img")
 
 
 def rows(root: Element, caption: str) -> list[list[str]]:
@@ -189,7 +186,7 @@ def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
     assert table[1] == [
         "class_weight",
         "▲ better (threshold only)",
-        "77.1",
+        "77.3",
         "+3.1",
         "+1.2 to +5.0",
         "0.012",
@@ -210,15 +207,10 @@ def test_strategy_without_a_finished_trial_is_named_and_not_drawn() -> None:
     assert "nan" not in root.text.lower().replace("became nan", "")
 
 
-def test_comparison_in_which_nothing_finished_has_a_page() -> None:
-    told = [failed("focal_loss")]
-    start = content(strategies=("none", "focal_loss"), verdicts=told, images=False)
-    assert start.decisions is not None
-    nothing = np.full_like(start.decisions.scores, np.nan)
-    empty = replace(start.decisions, scores=nothing, gains=nothing)
-    root = parse(render(replace(start, decisions=empty, costs=(), optimism=())))
+def test_comparison_in_which_only_the_baseline_finished_has_a_page() -> None:
+    root = tree("little")
     assert root.all("h1")[0].text.startswith("There is no verdict")
-    assert "Learned, or moved the threshold?" not in [h.text for h in root.all("h2")]
+    assert "Differences" not in [heading.text for heading in root.all("h3")]
 
 
 def test_many_classes_are_shown_as_groups() -> None:
@@ -233,15 +225,15 @@ def test_differing_budgets_and_copies_are_said() -> None:
     text = tree("digits").text
     assert "The budgets differ: undersampling and batch_size_scaling" in text
     assert "3 examples of one split are exact copies" in text
-    same = replace(content(), costs=content().costs[:3])
-    assert "The budgets differ" not in render(same)
+    assert "The budgets differ" not in render(content(strategies=STRATEGIES[:3]))
 
 
 def test_what_reproduces_it_is_there() -> None:
     root = tree("digits")
-    made = content().reproduction
-    assert [pre.text for pre in root.all("pre")][:2] == list(made.commands)
-    assert made.fingerprint in root.text
+    made = content()
+    assert root.all("pre")[0].text == made.document["command"]
+    assert made.digest in root.text
+    assert made.document["conditions"] in root.text
     assert len(rows(root, "Recorded trials")) == len(STRATEGIES) * 5
 
 
@@ -253,17 +245,43 @@ def test_images_of_any_shape_become_a_strip(shape: tuple[int, ...]) -> None:
     assert strip(images).startswith("data:image/png;base64,")
 
 
-def test_class_without_images_is_left_out() -> None:
+def test_classes_without_images_are_left_out_and_those_that_do_not_fit_are_counted() -> None:
     start = content()
-    empty = Samples("none there", np.zeros((0, 8, 8, 1), np.uint8))
-    data = replace(start.data, samples=(empty, *start.data.samples[:1]), augmented=())
-    images = parse(render(replace(start, data=data))).all("img")
+    kept = start.samples.labels == 0
+    few = replace(
+        start.samples, inputs=start.samples.inputs[kept], labels=start.samples.labels[kept]
+    )
+    images = parse(render(replace(start, samples=few, made={}))).all("img")
     assert [image.attributes["alt"] for image in images] == ["8 examples of 0"]
+    many = parse(render(content(class_names=[f"class {i}" for i in range(23)])))
+    assert "3 more classes are not shown." in many.text
+
+
+def test_what_tuning_took_and_bought_is_told_where_strategies_were_tuned() -> None:
+    start = content()
+    row = {
+        "strategy": "class_weight",
+        "params": {"weights": {"0": 1.5}},
+        "settings": {},
+        "trials": 30,
+        "examples_seen": 36000,
+        "seconds": 12.4,
+        "untuned_mean": None,
+        "tuned_mean": 0.75,
+        "bought": None,
+        "bought_interval": None,
+        "optimism": 0.02,
+    }
+    root = parse(render(replace(start, document={**start.document, "tuning": [row]})))
+    assert rows(root, "Untuned and tuned on fresh seeds")[0] == [
+        *("class_weight", "–", "75.0", "–", "–", "+2.0", "30", "36,000", "12"),  # noqa: RUF001
+        "{weights: {'0': 1.5}}",
+    ]
 
 
 def test_metric_where_lower_is_better_points_the_other_way() -> None:
-    told = [verdict("focal_loss", "better", -0.12, 0.05)]
-    root = parse(render(content(metric="log_loss", verdicts=told, images=False)))
+    found = [line("focal_loss", "better", -0.12, 0.05)]
+    root = parse(render(content(metric="log_loss", lines=found, images=False)))
     drawn = [text.text for text in root.all("svg")[0].all("text")]
     assert "← better" in drawn
     assert "worse →" in drawn

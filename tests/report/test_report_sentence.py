@@ -1,65 +1,66 @@
 import pytest
-from report_content import NAN, content, failed, verdict
+from report_content import comparison, line
 
-from harness.report.content import Estimate, Verdict
+from harness.comparison.summary import Line
 from harness.report.verdict import sentence
 
 
-def said(*verdicts: Verdict, **changes: object) -> str:
-    names = ("none", *(v.strategy for v in verdicts))
-    return sentence(
-        content(strategies=names, verdicts=verdicts, images=False, **changes)  # type: ignore[arg-type]
-    )
+def said(
+    *lines: Line, unfinished: str = "", seeds: int = 5, metric: str = "balanced_accuracy"
+) -> str:
+    names = ("none", *(each.strategy for each in lines), *unfinished)
+    found = comparison(*lines, strategies=names, seeds=seeds, metric=metric)
+    return sentence("digits", found)
 
 
 def test_better() -> None:
-    assert said(verdict()) == (
+    assert said(line()) == (
         "On digits, class_weight is better than plain training by 3.1 points of balanced accuracy "
         "(95 % interval 1.2 to 5.0, 5 seeds)."
     )
 
 
 def test_better_for_the_threshold_alone() -> None:
-    assert said(verdict(threshold_only=True)).endswith(
+    assert said(line(threshold_only=True)).endswith(
         "5 seeds), but the gain is only the threshold’s."  # noqa: RUF001
     )
 
 
 def test_several_better_the_largest_first() -> None:
     text = said(
-        verdict("a", difference=0.02),
-        verdict("b", difference=0.05, threshold_only=True),
-        verdict("c", difference=0.03),
+        line("a", difference=0.02),
+        line("b", difference=0.05, threshold_only=True),
+        line("c", difference=0.03),
     )
     assert text.startswith("On digits, b is better than plain training by 5.0 points")
     assert ", and so are c (by 3.0) and a (by 2.0), but the gain of b is only" in text
 
 
 def test_all_gains_are_the_thresholds() -> None:
-    text = said(verdict("a", threshold_only=True), verdict("b", threshold_only=True))
+    text = said(line("a", threshold_only=True), line("b", threshold_only=True))
     assert text.endswith("but these gains are only the threshold’s.")  # noqa: RUF001
 
 
 def test_many_better_are_counted() -> None:
-    text = said(*(verdict(f"s{i}", difference=0.09 - 0.01 * i) for i in range(7)))
+    text = said(*(line(f"s{i}", difference=0.09 - 0.01 * i) for i in range(7)))
     assert "and so are s1 (by 8.0), s2 (by 7.0), s3 (by 6.0) and 3 more" in text
 
 
 def test_worse() -> None:
-    assert said(verdict("focal_loss", "worse", -0.042, 0.021)) == (
+    assert said(line("focal_loss", "worse", -0.042, 0.021)) == (
         "On digits, focal_loss is worse than plain training by 4.2 points of balanced accuracy "
         "(95 % interval 2.1 to 6.3, 5 seeds)."
     )
 
 
 def test_equivalent() -> None:
-    assert said(verdict("a", "equivalent", 0.001, 0.004)) == (
+    assert said(line("a", "equivalent", 0.001, 0.004)) == (
         "On digits, a makes no difference that matters (within ±1.0 points)."
     )
 
 
 def test_undecided_all() -> None:
-    text = said(verdict("a", "undecided"), verdict("b", "undecided"))
+    text = said(line("a", "undecided"), line("b", "undecided"))
     assert text == (
         "On digits, no strategy can be told from plain training with 5 seeds; "
         "differences under 4.2 points would often be missed."
@@ -67,11 +68,11 @@ def test_undecided_all() -> None:
 
 
 def test_undecided_one() -> None:
-    assert said(verdict("a", "undecided")).startswith("On digits, a cannot be told from plain")
+    assert said(line("a", "undecided")).startswith("On digits, a cannot be told from plain")
 
 
 def test_undecided_beside_a_failed_strategy() -> None:
-    text = said(verdict("a", "undecided"), failed("b"))
+    text = said(line("a", "undecided"), unfinished="b")
     assert text == (
         "On digits, a cannot be told from plain training with 5 seeds; differences under 4.2 "
         "points would often be missed; 1 strategy did not finish."
@@ -80,12 +81,12 @@ def test_undecided_beside_a_failed_strategy() -> None:
 
 def test_mixture() -> None:
     text = said(
-        verdict("a"),
-        verdict("b", "worse", -0.04),
-        verdict("c", "equivalent", 0.001),
-        verdict("d", "undecided"),
-        verdict("e", "too_few_seeds"),
-        failed("f"),
+        line("a"),
+        line("b", "worse", -0.04),
+        line("c", "equivalent", 0.001),
+        line("d", "undecided"),
+        line("e", "too_few_seeds"),
+        unfinished="f",
     )
     assert text == (
         "On digits, a is better than plain training by 3.1 points of balanced accuracy "
@@ -97,7 +98,7 @@ def test_mixture() -> None:
 
 @pytest.mark.parametrize(("seeds", "words"), [(1, "1 seed"), (2, "2 seeds")])
 def test_too_few_seeds(seeds: int, words: str) -> None:
-    few = verdict("a", "too_few_seeds", difference=0.03, half=NAN, finished=seeds)
+    few = line("a", "too_few_seeds", difference=0.03, half=None, seeds=seeds)
     assert said(few, seeds=seeds) == (
         f"Too few seeds to tell on digits: with {words}, no difference from plain training can be "
         "told from chance."
@@ -105,7 +106,7 @@ def test_too_few_seeds(seeds: int, words: str) -> None:
 
 
 def test_nothing_finished() -> None:
-    assert said(failed("a")).startswith("There is no verdict on digits")
+    assert said(unfinished="a").startswith("There is no verdict on digits")
 
 
 def test_nothing_to_compare() -> None:
@@ -113,13 +114,15 @@ def test_nothing_to_compare() -> None:
 
 
 def test_without_an_interval_none_is_claimed() -> None:
-    text = said(verdict(difference=0.03, half=NAN))
+    text = said(line(difference=0.03, half=None))
     assert "by 3.0 points of balanced accuracy (5 seeds)." in text
 
 
 def test_lower_is_better() -> None:
-    told = verdict("a", "better")
-    told = Verdict(**{**vars(told), "difference": Estimate(-0.12, -0.2, -0.04)})
-    assert "better than plain training by 0.120 of log loss (95 % interval 0.040 to 0.200" in said(
-        told, metric="log_loss"
-    )
+    text = said(line("a", "better", -0.12, 0.08), metric="log_loss")
+    assert "better than plain training by 0.120 of log loss (95 % interval 0.040 to 0.200" in text
+
+
+def test_a_strategy_without_a_seed_that_the_baseline_has_did_not_finish() -> None:
+    text = said(line("a"), line("b", "too_few_seeds", float("nan"), None, seeds=0))
+    assert text.endswith("; 1 strategy did not finish.")

@@ -20,7 +20,7 @@ def test_what_is_no_share_keeps_its_unit() -> None:
 
 def test_what_does_not_exist_is_a_dash() -> None:
     metric = wording.Metric("balanced_accuracy")
-    assert metric.score(NAN) == metric.interval(NAN, NAN) == wording.probability(NAN)
+    assert metric.score(NAN) == metric.interval(None) == wording.probability(NAN)
     assert wording.times(1.0, 0.0) == wording.NOTHING
 
 

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from harness.comparison.facts import Ran
+from harness.comparison.running import Ran
 from harness.config.experiment import Experiment
 from harness.execution.task import Candidate, Outcome, Task
 

@@ -1,0 +1,198 @@
+"""A comparison from beginning to end: prepare, audit, search, run, judge, keep."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.comparison.document import facts, results
+from harness.comparison.identity import identify, page_of
+from harness.comparison.keep import Kept, keep
+from harness.comparison.observer import Observer, Silent
+from harness.comparison.ranking import Ranking, ranking
+from harness.comparison.running import run
+from harness.comparison.setup import Effort, Setup
+from harness.comparison.summary import summarise
+from harness.data import prepare
+from harness.data.audit import Duplicates, duplicates, identical
+from harness.data.split import Splits
+from harness.errors import UserError
+from harness.execution.schedule import Schedule
+from harness.tracking.store import Store
+from harness.training.budget import total_examples
+from harness.training.threads import cores
+from harness.trial.trial import Trial
+
+if TYPE_CHECKING:
+    from harness.comparison.tuned import Searched
+
+WORTH_WORKERS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A comparison that has been run: the JSON document of `harness compare`, and what was kept.
+
+    Nothing is kept where no trial of the baseline has finished.
+    """
+
+    document: Mapping[str, Any]
+    kept: Kept | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether a trial has failed."""
+        return bool(self.document["failed"])
+
+
+@dataclass(frozen=True, eq=False)
+class AllCompared:
+    """Comparisons of one or several experiments; `ranking` is over several that can be ranked."""
+
+    each: tuple[Compared, ...]
+    ranking: Ranking | None
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The JSON document of `harness compare`."""
+        if len(self.each) == 1:
+            return self.each[0].document
+        return {
+            "experiments": [compared.document for compared in self.each],
+            "ranks": self.ranking and self.ranking.document,
+        }
+
+    @property
+    def failed(self) -> bool:
+        """Whether a trial has failed."""
+        return any(compared.failed for compared in self.each)
+
+
+def compare(
+    setup: Setup,
+    effort: Effort | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    observer: Observer | None = None,
+    command: str = "",
+) -> Compared:
+    """Run the trials that are not recorded, record the comparison, and return what it shows.
+
+    With an `effort`, every strategy is tuned first, and the untuned ones run as well as the tuned.
+    Trials run `jobs` at a time; None chooses by their number and size. Where they are `fresh`,
+    what is recorded runs again. `command` is what repeats the comparison, if a command line does.
+
+    Raises:
+        UserError: the data or a strategy's parameters are wrong, or no strategy has anything to
+            search.
+        KeyboardInterrupt: Ctrl-C; what is recorded stays.
+
+    """
+    return compare_all([setup], effort, jobs, fresh, observer, command).each[0]
+
+
+def compare_all(
+    setups: Sequence[Setup],
+    effort: Effort | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    observer: Observer | None = None,
+    command: str = "",
+    on_compared: Callable[[Compared], None] = lambda compared: None,
+) -> AllCompared:
+    """Run one comparison after the other, as `compare` does, and rank strategies over several.
+
+    `on_compared` is called after each, before the next begins.
+
+    Raises:
+        UserError: as `compare` does, or several experiments have one name, so that their records
+            would mix.
+        KeyboardInterrupt: Ctrl-C; what is recorded stays.
+
+    """
+    names = [setup.experiment.name for setup in setups]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"two experiments are named {doubled[0]!r}; give each a name of its own")
+    compared = []
+    with _schedule(jobs or max(map(_jobs, setups)), fresh, names) as schedule:
+        for setup in setups:
+            compared.append(_compare(setup, effort, schedule, observer or Silent(), command))
+            on_compared(compared[-1])
+    kept = [each.kept for each in compared if each.kept]
+    several = len(compared) > 1 and len(kept) == len(compared)
+    return AllCompared(tuple(compared), ranking(kept) if several else None)
+
+
+@contextmanager
+def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Schedule]:
+    """Yield a schedule that is closed at the end; what is under way is killed at an early one."""
+    schedule = Schedule(jobs, fresh)
+    try:
+        yield schedule
+    except BaseException as error:
+        schedule.kill()
+        if isinstance(error, KeyboardInterrupt):
+            for name in experiments:
+                Store.open(name).reap()
+        raise
+    schedule.close()
+
+
+def _jobs(setup: Setup) -> int:
+    """Return a worker a core if there is work for over a minute, for loading them takes as long.
+
+    The work is judged by the examples that training visits, of which a core takes some 10,000 a
+    second in the small networks (see `benchmarks/README.md`).
+    """
+    trials = len(setup.candidates) * len(setup.seeds)
+    train = prepare(setup.experiment, setup.seeds[0]).train
+    work = trials * total_examples(setup.experiment.train, len(train))
+    return min(cores(), trials) if work > WORTH_WORKERS else 1
+
+
+def _compare(
+    setup: Setup, effort: Effort | None, schedule: Schedule, observer: Observer, command: str
+) -> Compared:
+    searched = None if effort is None else _search(setup, effort, schedule.jobs, observer)
+    main = searched.tuned if searched else setup
+    store = Store.open(main.experiment.name)
+    store.reap()
+    splits, audit = _audited(main, observer)
+    first = Trial(main.experiment, main.candidates[0].stack(), main.seeds[0], splits)
+    identity = identify(replace(setup, experiment=main.experiment), first, effort)
+    run_id = store.comparison(identity.digest, identity.name, main.experiment.name)
+    setups = [main, searched.untuned] if searched else [main]
+    ran, *untuned = run(setups, schedule, store, run_id, observer)
+    document = facts(ran, splits, audit, first.conditions)
+    document |= {"run_id": run_id, "command": command}
+    document["failed"] += [failure for each in untuned for failure in each.failures]
+    trials = ran.by_strategy
+    if not trials[main.baseline]:
+        store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
+        return Compared(document, None)
+    evaluation = main.experiment.evaluation
+    comparison = summarise(trials, main.baseline, evaluation.metric, evaluation.margin)
+    document |= results(comparison)
+    if searched:
+        from harness.comparison.tuned import ledger
+
+        document["tuning"] = ledger(searched, comparison, trials, untuned[0].by_strategy)
+    document["report"] = str(page_of(main.experiment.name, identity.digest))
+    kept = keep(store, run_id, identity, document, comparison, trials, splits.train)
+    return Compared(document, kept)
+
+
+def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
+    """Return the first seed's data and the copies among them, noting what makes scores flatter."""
+    splits = prepare(setup.experiment, setup.seeds[0])
+    audit = duplicates(splits)
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes):
+        observer.note(note)
+    return splits, audit
+
+
+def _search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> "Searched":
+    """Tune every strategy; Optuna is loaded for this alone."""
+    from harness.comparison.tuned import search
+
+    return search(setup, effort, jobs, observer)

@@ -1,0 +1,100 @@
+"""The JSON document of a comparison: what ran on which data, and what it shows."""
+
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from harness.comparison.effect import Effect
+from harness.comparison.running import Ran
+from harness.comparison.summary import Comparison, Line
+from harness.config.load import resolved
+from harness.data.audit import Duplicates
+from harness.data.split import Splits
+from harness.scoring.decision import RULES
+from harness.trial.fingerprint import VERSIONS
+
+
+def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[str, Any]:
+    """Return a comparison's circumstances as JSON-ready data; `splits` are the first seed's."""
+    setup = ran.setup
+    experiment, evaluation = setup.experiment, setup.experiment.evaluation
+    now = datetime.now().astimezone()
+    return {
+        "experiment": experiment.name,
+        "metric": evaluation.metric,
+        "baseline": setup.baseline,
+        "seeds": list(setup.seeds),
+        "margin": evaluation.margin,
+        "strategies": [],
+        "trials": ran.rows,
+        "failed": ran.failures,
+        "strategy_names": [candidate.name for candidate in setup.candidates],
+        "classes": list(splits.train.class_names),
+        "counts": {
+            "train": splits.train.counts.tolist(),
+            "validation": splits.validation.counts.tolist(),
+            "test": splits.test.counts.tolist(),
+        },
+        "duplicates": asdict(audit),
+        "notes": [*splits.notes, *audit.notes],
+        "costs": {
+            "false_positive": evaluation.false_alarm_cost,
+            "false_negative": evaluation.miss_cost,
+        },
+        "conditions": conditions,
+        "dataset": splits.digest,
+        "versions": {name: version(name) for name in ("imbalance-harness", *VERSIONS)},
+        "configuration": resolved(experiment),
+        "made": f"{now.day} {now:%B %Y, %H:%M}",
+    }
+
+
+def results(comparison: Comparison) -> dict[str, Any]:
+    """Return what the trials show as JSON-ready data."""
+    return {
+        "metric": comparison.metric,
+        "higher_is_better": comparison.higher_is_better,
+        "baseline": comparison.baseline,
+        "seeds": list(comparison.seeds),
+        "margin": comparison.margin,
+        "strategies": [_row(comparison, line) for line in comparison.lines],
+        "budgets_differ": bool(comparison.other_budgets),
+    }
+
+
+def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
+    effect, cost, base = line.effect, asdict(line.cost), asdict(comparison.base.cost)
+    return {
+        "strategy": line.strategy,
+        "mean": _number(line.mean),
+        "difference": _number(effect.difference),
+        "interval": _interval(effect),
+        "p_adjusted": line.verdict.p_adjusted,
+        "verdict": line.verdict.word,
+        "detectable": effect.detectable,
+        "seeds_needed": effect.seeds_needed,
+        "threshold_only": line.threshold_only,
+        "under": {
+            rule: {
+                "mean": _number(line.scores[rule].difference),
+                "difference": _number(line.effects[rule].difference),
+                "interval": _interval(line.effects[rule]),
+            }
+            for rule in RULES
+        },
+        "optimism": _number(line.optimism.difference),
+        **cost,
+        "relative_cost": {name: cost[name] / base[name] for name in cost},
+        "paired_seeds": effect.seeds,
+    }
+
+
+def _interval(effect: Effect) -> list[float] | None:
+    return None if effect.interval is None else list(effect.interval)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -1,0 +1,75 @@
+"""What tells a comparison from every other one: a digest, and from it the names of its pages."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.comparison.setup import Effort, Setup
+from harness.errors import UserError
+from harness.execution.task import Candidate
+from harness.tracking.names import metric_names
+from harness.tracking.place import reports_folder
+from harness.trial.trial import Trial
+
+SHOWN_DIGITS = 8
+LONGEST_LIST = 60
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A comparison's digest, 32 hexadecimal digits, and what its run is called."""
+
+    digest: str
+    name: str
+
+
+def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
+    """Return what a comparison is known by; `first` is its baseline's trial of the first seed.
+
+    All that decides what it shows counts, but neither the number of seeds, as more of them extend
+    it, nor the order of its strategies.
+    """
+    evaluation = setup.experiment.evaluation
+    strategies = {each.name: [each.spec, _parameters(each)] for each in setup.candidates}
+    digest = _digest(
+        {
+            "experiment": setup.experiment.name,
+            "conditions": first.conditions,
+            "data": first.splits.digest,
+            "strategies": strategies,
+            "baseline": setup.baseline,
+            "metric": evaluation.metric,
+            "margin": evaluation.margin,
+            "effort": effort and asdict(effort),
+        }
+    )
+    names, count = ", ".join(strategies), len(setup.seeds)
+    listed = names if len(names) <= LONGEST_LIST else f"{names[: LONGEST_LIST - 1]}…"
+    seeds = f"{count} seed{'' if count == 1 else 's'}"
+    return Identity(digest, f"{setup.experiment.name}: {listed} ({evaluation.metric}, {seeds})")
+
+
+def page_of(experiment: str, digest: str) -> Path:
+    """Return where the page of a comparison is written: no two of them share a file."""
+    return reports_folder() / f"{metric_names([experiment])[0]}-{digest[:SHOWN_DIGITS]}.html"
+
+
+def ranks_page_of(digests: Iterable[str]) -> Path:
+    """Return where the page about a set of comparisons is written."""
+    return reports_folder() / f"ranks-{_digest(sorted(digests))[:SHOWN_DIGITS]}.html"
+
+
+def _parameters(candidate: Candidate) -> dict[str, Any]:
+    """Return all parameters, or those that are given where tuning is to find the others."""
+    try:
+        return candidate.stack().parameters
+    except UserError:
+        return candidate.parameters
+
+
+def _digest(facts: object) -> str:
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

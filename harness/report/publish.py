@@ -1,0 +1,46 @@
+"""Publishing pages: beside the record, with a comparison's run, and wherever a user wants one."""
+
+import tempfile
+from pathlib import Path
+
+from harness.comparison.keep import Kept, read
+from harness.comparison.ranking import Ranking
+from harness.errors import UserError
+from harness.report import ranks
+from harness.report.gather import gather
+from harness.report.page import render
+from harness.report.verdict import sentence
+
+PAGE = "report.html"
+
+
+def publish(kept: Kept) -> None:
+    """Write a comparison's page beside the record and with its run, the sentence as its note."""
+    page, note = render(gather(kept)), sentence(kept.document["experiment"], kept.comparison)
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / PAGE).write_text(page, "utf-8")
+        kept.store.publish(kept.run_id, Path(name), note)
+    kept.page.write_text(page, "utf-8")
+
+
+def publish_ranking(ranking: Ranking) -> None:
+    """Write the page about several experiments beside the record."""
+    ranking.page.write_text(ranks.render(ranking), "utf-8")
+
+
+def write_page(experiment: str, comparison: str | None, output: Path | None) -> Path:
+    """Write the page of an experiment's comparison that ended last; return where it stands.
+
+    `comparison`, the beginning of a digest or of a run's id, names another one.
+
+    Raises:
+        UserError: nothing is recorded, there is no such comparison, or the file can't be written.
+
+    """
+    kept = read(experiment, comparison)
+    path = output or kept.page
+    try:
+        path.write_text(render(gather(kept)), "utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    return path

@@ -1,0 +1,46 @@
+"""Pages, published with a comparison and drawn again from the record."""
+
+from pathlib import Path
+
+import pytest
+from recorded import Recorded
+
+from harness.comparison.keep import read
+from harness.errors import UserError
+from harness.report.gather import gather
+from harness.report.page import render
+from harness.report.publish import PAGE, write_page
+from harness.report.verdict import sentence
+
+
+@pytest.fixture(autouse=True)
+def at_record(ten_classes: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", ten_classes.uri)
+
+
+def test_page_read_from_the_record_is_the_published_one_to_the_byte(
+    ten_classes: Recorded,
+) -> None:
+    page = render(gather(read("digits")))
+    kept = ten_classes.kept
+    assert page == kept.store.artifact(kept.run_id, PAGE).read_text("utf-8")
+    assert page == kept.page.read_text("utf-8")
+
+
+def test_sentence_is_the_note_of_the_comparisons_run(ten_classes: Recorded) -> None:
+    kept = ten_classes.kept
+    note = kept.store.run(kept.run_id).tags["mlflow.note.content"]
+    assert note == sentence("digits", kept.comparison)
+
+
+def test_images_are_of_every_class_and_of_what_augmentation_made(ten_classes: Recorded) -> None:
+    content = ten_classes.content
+    assert set(content.samples.labels) == set(range(len(content.class_names)))
+    assert set(content.made) == {"offline_augmentation"}
+    assert len(content.made["offline_augmentation"].inputs)
+
+
+def test_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot write .*no such folder") as caught:
+        write_page("digits", None, tmp_path / "no such folder" / "page.html")
+    assert "\n" not in str(caught.value)
