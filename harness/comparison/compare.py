@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.document import facts, results
+from harness.comparison.history import look
 from harness.comparison.identity import identify, page_of
 from harness.comparison.keep import Kept, keep
 from harness.comparison.observer import Observer, Silent
@@ -171,7 +172,14 @@ def _compare(
         store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
         return Compared(document, None)
     evaluation = main.experiment.evaluation
-    comparison = summarise(trials, main.baseline, evaluation.metric, evaluation.margin)
+    comparison = summarise(
+        trials,
+        main.baseline,
+        evaluation.metric,
+        evaluation.margin,
+        look(store, run_id, identity, len(main.seeds)),
+        evaluation.generalise,
+    )
     document |= results(comparison)
     if searched:
         from harness.comparison.tuned import ledger

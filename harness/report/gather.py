@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from harness.comparison.keep import Kept
 from harness.comparison.records import RecordedTrial
-from harness.comparison.summary import Trials
 from harness.report import predicted
 from harness.report.content import Content
 
@@ -22,7 +21,7 @@ def gather(kept: Kept) -> Content:
     return Content(
         document=kept.document,
         comparison=comparison,
-        approximate=frozenset(name for name, each in trials.items() if _is_approximate(each)),
+        approximate=frozenset(line.strategy for line in comparison.lines if line.approximate),
         recall=predicted.recall(first, trials),
         precision_recall=predicted.curves(first, trials),
         reliability=predicted.reliability(trials),
@@ -44,7 +43,3 @@ def _warnings(firsts: Mapping[str, RecordedTrial]) -> list[str]:
         line if len(names) == len(firsts) else f"{', '.join(names)}: {line}"
         for line, names in strategies.items()
     ]
-
-
-def _is_approximate(trials: Trials) -> bool:
-    return any(trial.plan["effective_prior"]["precision"] != "exact" for trial in trials.values())

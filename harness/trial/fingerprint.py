@@ -30,7 +30,7 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
     "record": True,
-    "evaluation": {"margin", "miss_cost", "false_alarm_cost"},
+    "evaluation": {"margin", "generalise", "miss_cost", "false_alarm_cost"},
 }
 
 
