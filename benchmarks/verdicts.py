@@ -7,14 +7,13 @@ beside Holm's correction at a single look, which came before.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from worlds import Trials, World, trials
 
 from harness.comparison.effect import Effect, Variance, detectable, effect
@@ -59,54 +58,60 @@ def effects(
 
 
 def families(
-    world: World, seeds: int, gain: float, strategies: int, comparisons: int
+    world: World, seeds: int, strategies: int, comparisons: int
 ) -> Iterator[tuple[int, Trials]]:
-    """Yield comparisons of strategies that are all better than the baseline by `gain`."""
+    """Yield comparisons of strategies that are all as good as the baseline."""
     rng = np.random.default_rng(1)
-    base = world.accuracy(world.skill, baseline=True)
-    skills = [world.skill] + [world.skill_for(base + gain)] * strategies
+    equal = world.skill_for(world.accuracy(world.skill, baseline=True))
+    skills = [world.skill] + [equal] * strategies
     for index in range(comparisons):
         yield index, trials(world, seeds, skills, rng)
 
 
-def equal(world: World, seeds: int, given: Any) -> dict[str, float]:
-    """Return how often equal strategies are told apart, by family, and what intervals cover."""
+def measured(world: World, seeds: int, given: Any) -> dict[str, float]:
+    """Return what is said of equal strategies, and of strategies that differ by what matters.
+
+    An interval goes along with its difference, so the same trials serve both: the second are the
+    first, all better by the margin, at which both `learned` and `threshold_only` would be wrong.
+    """
     each = level([seeds], given.strategies)
     runs = [
         effects(made, 0.0, each, given.draws, index)
-        for index, made in families(world, seeds, 0.0, given.strategies, given.comparisons)
+        for index, made in families(world, seeds, given.strategies, given.comparisons)
     ]
-    found = [one for run in runs for one in run]
+    every = [one for run in runs for one in run]
+    margin = 1.5 * float(np.mean([_half(one) for one in every]))
+    at = [[_moved(one, margin) for one in run] for run in runs]
     return {
-        "told apart": float(np.mean([not all(_covers(one, 0.0) for one in run) for run in runs])),
-        "covered": float(np.mean([_covers(one, 0.0) for one in found])),
-        "half width": float(np.mean([_half(one) for one in found])),
-        "spread": float(np.std([one.difference for one in found])),
+        "told apart": _share(runs, lambda one: _word(one, 0.0) in ("better", "worse")),
+        "equivalent": _share(at, lambda one: _word(one, 0.999 * margin) == "equivalent"),
+        "learning": _share(
+            at, lambda one: learning(one, margin, higher_is_better=True) != "unclear"
+        ),
+        "covered": float(np.mean([_covers(one, 0.0) for one in every])),
+        "half width": margin / 1.5,
+        "spread": float(np.std([one.difference for one in every])),
     }
 
 
-def just_outside(world: World, seeds: int, margin: float, given: Any) -> dict[str, float]:
-    """Return how often it is said of strategies whose gain is just the margin that it is not."""
-    each = level([seeds], given.strategies)
-    equivalent, wrong, cover = [], [], []
-    for index, made in families(world, seeds, margin, given.strategies, given.comparisons):
-        run = effects(made, margin, each, given.draws, index)
-        words = {judge(one, margin, higher_is_better=True).word for one in run}
-        learnt = {learning(one, margin, higher_is_better=True) for one in run}
-        equivalent.append("equivalent" in words)
-        wrong.append(bool(learnt - {"unclear"}))
-        cover.append(np.mean([_covers(one, margin) for one in run]))
-    return {
-        "equivalent": float(np.mean(equivalent)),
-        "learning": float(np.mean(wrong)),
-        "covered": float(np.mean(cover)),
-    }
+def _share(runs: Sequence[Sequence[Effect]], wrong: Callable[[Effect], bool]) -> float:
+    """The share of families in which something wrong is said of some strategy."""
+    return float(np.mean([any(map(wrong, run)) for run in runs]))
+
+
+def _word(found: Effect, margin: float) -> str:
+    return judge(found, margin, higher_is_better=True).word
+
+
+def _moved(found: Effect, by: float) -> Effect:
+    low, high = found.interval or (np.nan, np.nan)
+    return replace(found, difference=found.difference + by, interval=(low + by, high + by))
 
 
 def growing(world: World, given: Any) -> tuple[float, float]:
     """Return how often equal strategies are told apart at some look, with and without spending."""
     spent, plain = [], []
-    for index, made in families(world, GROWING[-1], 0.0, given.strategies, given.comparisons):
+    for index, made in families(world, GROWING[-1], given.strategies, given.comparisons):
         told = np.zeros((2, len(GROWING)), dtype=np.bool_)
         for look, seeds in enumerate(GROWING):
             levels = level(GROWING[: look + 1], given.strategies), LEVEL / given.strategies
@@ -135,16 +140,12 @@ def _half(found: Effect) -> float:
 
 def words(given: Any, chosen: Sequence[World]) -> None:
     """Print one row for each world, way of testing and number of seeds."""
-    heads = ("told apart", "covered", "half width", "spread", "equivalent", "learning", "covered")
+    heads = ("told apart", "equivalent", "learning", "covered", "half width", "spread")
     print(f"{'world':16}{'tests':>10}{'seeds':>6}" + "".join(f"{head:>12}" for head in heads))
     for base, tests, seeds in product(chosen, given.tests, given.seeds):
-        world = replace(base, tests=tests)
-        null = equal(world, seeds, given)
-        most = 0.98 - world.accuracy(world.skill, baseline=True)
-        other = just_outside(world, seeds, min(1.5 * null["half width"], most), given)
-        values: NDArray[Any] = np.array([*null.values(), *other.values()])
-        row = "".join(f"{value:12.3f}" for value in values)
-        print(f"{world.name:16}{tests:>10}{seeds:6}" + row, flush=True)
+        found = measured(replace(base, tests=tests), seeds, given)
+        row = "".join(f"{value:12.3f}" for value in found.values())
+        print(f"{base.name:16}{tests:>10}{seeds:6}" + row, flush=True)
 
 
 def looks(given: Any, chosen: Sequence[World]) -> None:

@@ -18,7 +18,7 @@ PRIOR = "evaluation.target_prior"
 class Advice:
     """The choice, its mean score and plain training's, over the seeds that all choices share.
 
-    `strategy` is that of the choice, `rule` the decision rule if it is not the strategy's own, which
+    `strategy` is that of the choice, `rule` the decision rule if it is not the strategy's own; it
     may correct for a `prior`. No strategy stands for too few shared seeds to advise anything.
     """
 

@@ -66,7 +66,10 @@ def results(comparison: Comparison) -> dict[str, Any]:
         "strategies": [_row(comparison, line) for line in comparison.lines],
         "budgets_differ": bool(comparison.other_budgets),
         "generalise": comparison.generalise,
-        "family": asdict(comparison.family),
+        "family": {
+            "looks": list(comparison.family.looks),
+            "strategies": list(comparison.family.strategies),
+        },
         "fragile_classes": list(comparison.fragile_classes),
         "advice": sentence(comparison),
     }

@@ -78,6 +78,18 @@ def tiny_classes(tests: Sequence[HeldOut], n_classes: int) -> list[int]:
     return [int(index) for index in np.flatnonzero((counts > 0) & (counts < FEWEST_UNITS))]
 
 
+def shared_units(units: Sequence[Integers]) -> NDArray[np.int64]:
+    """Return how many units every two tests share, `[S, S]`, from each one's units."""
+    from scipy.sparse import csr_array
+
+    distinct = [np.unique(each) for each in units]
+    places = np.unique(np.concatenate(distinct), return_inverse=True)[1]
+    rows = np.repeat(np.arange(len(distinct)), [len(each) for each in distinct])
+    held = csr_array((np.ones(len(places), np.int64), (rows, places)))
+    shared: NDArray[np.int64] = (held @ held.T).toarray()
+    return shared
+
+
 def outside(test: HeldOut, classes: Collection[int]) -> NDArray[np.bool_]:
     """Return which rows are of none of these classes, `[n]`."""
     return ~np.isin(test.labels, list(classes))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.comparison.held_out import HeldOut
+from harness.comparison.held_out import HeldOut, shared_units
 
 FIXED = 0.0
 
@@ -26,10 +26,7 @@ def carried(tests: Sequence[HeldOut]) -> float:
 
 def _overlap(tests: Sequence[HeldOut]) -> float:
     """The mean share of a test set that another seed's holds as well; 0 for a single seed."""
-    sets = [np.unique(test.units) for test in tests]
-    shares = [
-        len(np.intersect1d(one, other)) / len(one)
-        for place, one in enumerate(sets)
-        for other in sets[:place]
-    ]
-    return float(np.mean(shares)) if shares else 0.0
+    counts = shared_units([test.units for test in tests])
+    apart = ~np.eye(len(tests), dtype=np.bool_)
+    shares = (counts / np.diagonal(counts))[apart]
+    return float(shares.mean()) if len(shares) else 0.0

@@ -20,6 +20,7 @@ from harness.comparison.held_out import (
     comparable,
     distinct_units,
     outside,
+    shared_units,
     tiny_classes,
     units_per_class,
 )
@@ -112,7 +113,7 @@ def noise(
             weights = _stratified(drawn[sample.units], sample)
             for contestant, scorer in enumerate(scorers[index]):
                 scores[contestant, index, span] = scorer(weights)
-    apart = _disjoint([sample.units[: sample.real] for sample in samples])
+    apart = shared_units([sample.units[: sample.real] for sample in samples]) == 0
     degrees = _degrees(units_per_class(tests, n_classes), tiny)
     return {
         name: Noise(np.where(apart, 0.0, _covariance(scores[index] - scores[0])), degrees)
@@ -197,14 +198,6 @@ def _degrees(units: NDArray[np.int64], tiny: Sequence[int]) -> float:
         return inf
     shares = 1 / counts
     return float(shares.sum() ** 2 / (shares**2 / (counts - 1)).sum())
-
-
-def _disjoint(where: Sequence[Integers]) -> NDArray[np.bool_]:
-    """Which pairs of seeds `[S, S]` share no unit, so that only chance gives a covariance."""
-    distinct = [np.unique(places) for places in where]
-    return np.array(
-        [[not len(np.intersect1d(one, other)) for other in distinct] for one in distinct]
-    )
 
 
 def _covariance(values: Float64s) -> Float64s:
