@@ -26,7 +26,14 @@ from harness.report.wording import (
     times,
 )
 
-MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "too_few_seeds": "…"}
+MARKS = {
+    "better": "▲",
+    "worse": "▼",
+    "equivalent": "≈",
+    "undecided": "?",
+    "collapsed": "∅",
+    "too_few_seeds": "…",
+}
 CURVE_POINTS = np.linspace(0, 1, 6)
 
 
@@ -45,11 +52,11 @@ def verdicts(comparison: Comparison) -> Table:
     metric = Metric(comparison.metric)
     head = (
         *("Strategy", "Verdict", "Mean", "Difference", "95 % interval"),
-        *("p (Holm)", "Detectable", "Seeds needed"),
+        *("p (corrected)", "Learned", "Without hardly tested", "Detectable", "Seeds needed"),
     )
     base = metric.score(comparison.base.mean)
     rows = {
-        name: (name, "✕ no trial finished", *[NOTHING] * 6) for name in comparison.strategies[1:]
+        name: (name, "✕ no trial finished", *[NOTHING] * 8) for name in comparison.strategies[1:]
     }
     for line in comparison.judged:
         rows[line.strategy] = _verdict(line, metric, len(comparison.seeds))
@@ -58,15 +65,15 @@ def verdicts(comparison: Comparison) -> Table:
         f"Every strategy against {clean(comparison.baseline)} in {metric.heading}, paired over "
         f"seeds{points}"
     )
-    baseline = (comparison.baseline, "baseline", base, *[NOTHING] * 5)
+    baseline = (comparison.baseline, "baseline", base, *[NOTHING] * 7)
     return Table(caption, head, (baseline, *rows.values()), words=(1,))
 
 
 def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
     effect, verdict = line.effect, line.verdict
     word = f"{MARKS[verdict.word]} {verdict.word.replace('_', ' ')}"
-    if line.threshold_only:
-        word += " (threshold only)"
+    if verdict.fragile:
+        word += f" (hangs on {', '.join(line.fragile_classes)})"
     if effect.seeds < n_seeds:
         word += f" ({effect.seeds} of {n_seeds} seeds)"
     needed = effect.seeds_needed if verdict.word == "undecided" else None
@@ -77,9 +84,17 @@ def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
         metric.difference(effect.difference),
         metric.interval(effect.interval),
         probability(verdict.p_adjusted),
+        f"{line.learning.replace('_', ' ')} ({metric.interval(line.moved.interval)})",
+        NOTHING if line.elsewhere is None else _with_interval(line.elsewhere, metric),
         metric.difference(effect.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
     )
+
+
+def _with_interval(effect: Effect, metric: Metric, *, signed: bool = True) -> str:
+    value = metric.difference(effect.difference, signed=signed)
+    ends = metric.interval(effect.interval, signed=signed)
+    return value if ends == NOTHING else f"{value} ({ends})"
 
 
 def differences(comparison: Comparison) -> Table:
@@ -116,17 +131,10 @@ def gains(content: Content) -> Table:
 def _by_rule(
     caption: str, content: Content, effects: Mapping[str, Mapping[str, Effect]], *, signed: bool
 ) -> Table:
-    metric = content.metric
-
-    def cell(effect: Effect) -> str:
-        value = metric.difference(effect.difference, signed=signed)
-        ends = metric.interval(effect.interval, signed=signed)
-        return value if ends == NOTHING else f"{value} ({ends})"
-
     rows = tuple(
         (
             name + (" (approximate prior)" if name in content.approximate else ""),
-            *(cell(by_rule[rule]) for rule in RULE_NAMES),
+            *(_with_interval(by_rule[rule], content.metric, signed=signed) for rule in RULE_NAMES),
         )
         for name, by_rule in effects.items()
     )
