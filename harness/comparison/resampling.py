@@ -116,8 +116,12 @@ def noise(
     apart = shared_units([sample.units[: sample.real] for sample in samples]) == 0
     degrees = _degrees(units_per_class(tests, n_classes), tiny)
     return {
-        name: Noise(np.where(apart, 0.0, _covariance(scores[index] - scores[0])), degrees)
+        name: Noise(
+            np.where(apart | _alike(contestants[0], contestants[index], samples), 0.0, covariance),
+            degrees,
+        )
         for index, name in enumerate(strategies, start=1)
+        for covariance in [_covariance(scores[index] - scores[0])]
     }
 
 
@@ -167,6 +171,17 @@ def _imagined(logits: Logits, sample: _Sample, *, gained: bool) -> Logits:
     right = (np.arange(len(labels)) % IMAGINED == 0) == gained
     rows = np.eye(n_classes)[np.where(right, labels, (labels + 1) % n_classes)]
     return Logits(np.concatenate([logits.label, rows]), np.concatenate([logits.probability, rows]))
+
+
+def _alike(
+    baseline: Sequence[Logits], strategy: Sequence[Logits], samples: Sequence[_Sample]
+) -> bool:
+    """Whether a strategy says what the baseline says, of all real examples of all seeds."""
+    return all(
+        np.array_equal(one.label[: sample.real], other.label[: sample.real])
+        and np.array_equal(one.probability[: sample.real], other.probability[: sample.real])
+        for one, other, sample in zip(baseline, strategy, samples, strict=True)
+    )
 
 
 def _stratified(drawn: Float64s, sample: _Sample) -> Float64s:

@@ -11,6 +11,11 @@ FRAGILE = "fragile"
 
 
 def sentence(experiment: str, comparison: Comparison) -> str:
+    """Return what the comparison found, in one sentence, and what to do now."""
+    return f"{finding(experiment, comparison)} {advice(comparison)}".rstrip()
+
+
+def finding(experiment: str, comparison: Comparison) -> str:
     """Return the verdict in one sentence: what helps, what harms, and what could not be seen."""
     place, base = f"on {cut(experiment)}", baseline_name(comparison.baseline)
     judged = comparison.judged
@@ -21,13 +26,13 @@ def sentence(experiment: str, comparison: Comparison) -> str:
     if all(line.verdict.word == "too_few_seeds" for line in judged):
         return (
             f"Too few seeds to tell {place}: with {_seeds(comparison)}, no difference from "
-            f"{base} can be told from chance. {advice(comparison)}"
-        ).rstrip()
+            f"{base} can be told from chance."
+        )
     groups = {kind: [line for line in judged if _kind(line) == kind] for kind in PARTS}
     parts = [part(groups[word], comparison) for word, part in PARTS.items() if groups[word]]
     if unfinished := len(comparison.strategies) - 1 - len(judged):
         parts.append(f"{plural(unfinished, 'strategy', 'strategies')} did not finish")
-    return f"On {cut(experiment)}, {'; '.join(parts)}. {advice(comparison)}".rstrip()
+    return f"On {cut(experiment)}, {'; '.join(parts)}."
 
 
 def _kind(line: Line) -> str:

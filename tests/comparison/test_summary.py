@@ -44,6 +44,7 @@ def trial(strategy: str, seed: int, gain: float = 0.0, shift: float = 0.0) -> Re
     found = RecordedTrial(None, RecordedRun(f"{strategy}{seed}", "FINISHED", metrics, {}, tags))  # type: ignore[arg-type]
     vars(found)["plan"] = {
         "class_counts_before": [900, 100],
+        "effective_prior": {"precision": "exact"},
         "plan": {"decision": "argmax"},
         "class_names": ["many", "few"],
     }
