@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from worlds import Trials, World, trials
 
-from harness.comparison.effect import Effect, Variance, detectable, effect
+from harness.comparison.effect import Common, Effect, Variance, detectable, effect
 from harness.comparison.looks import LEVEL, level
-from harness.comparison.overlap import carried
+from harness.comparison.overlap import common
 from harness.comparison.resampling import noise
 from harness.comparison.verdict import judge, learning
 
@@ -44,16 +44,19 @@ OVERLAP = 0.15
 
 
 def effects(
-    made: Trials, margin: float, level_each: float, draws: int, seed: int, seeds: int | None = None
-) -> list[Effect]:
-    """Return the effects of the first `seeds` trials of each strategy, as a comparison has them."""
+    made: Trials, levels: Sequence[float], draws: int, seed: int, seeds: int | None = None
+) -> list[list[Effect]]:
+    """Return, for each level, the effects of the strategies, from their first `seeds` trials."""
     tests, base = made.tests[:seeds], made.logits[0][:seeds]
     strategies = {str(index): each[:seeds] for index, each in enumerate(made.logits[1:])}
     noises = noise(METRIC, tests, base, strategies, draws=draws, seed=seed)
-    shared = carried(tests)
+    shared = common(tests)
     return [
-        effect(differences[:seeds], margin, noises[name].chance(shared), level_each)
-        for name, differences in zip(strategies, made.differences, strict=True)
+        [
+            effect(differences[:seeds], 0.0, noises[name].chance(shared), each)
+            for name, differences in zip(strategies, made.differences, strict=True)
+        ]
+        for each in levels
     ]
 
 
@@ -76,7 +79,7 @@ def measured(world: World, seeds: int, given: Any) -> dict[str, float]:
     """
     each = level([seeds], given.strategies)
     runs = [
-        effects(made, 0.0, each, given.draws, index)
+        effects(made, [each], given.draws, index)[0]
         for index, made in families(world, seeds, given.strategies, given.comparisons)
     ]
     every = [one for run in runs for one in run]
@@ -115,8 +118,7 @@ def growing(world: World, given: Any) -> tuple[float, float]:
         told = np.zeros((2, len(GROWING)), dtype=np.bool_)
         for look, seeds in enumerate(GROWING):
             levels = level(GROWING[: look + 1], given.strategies), LEVEL / given.strategies
-            for row, each in enumerate(levels):
-                run = effects(made, 0.0, each, given.draws, index, seeds)
+            for row, run in enumerate(effects(made, levels, given.draws, index, seeds)):
                 told[row, look] = not all(_covers(one, 0.0) for one in run)
         spent.append(told[0].any())
         plain.append(told[1].any())
@@ -165,7 +167,7 @@ def power(given: Any) -> None:
         "before": (Variance(1.0), before),
         "this pool, first look": (Variance(1.0), once),
         "this pool, second look": (Variance(1.0), second),
-        "new images, first look": (Variance(1.0, carried=ratio), once),
+        "new images, first look": (Variance(1.0, common=Common(ratio)), once),
     }
     print(f"{'':24}" + "".join(f"{size:>8}" for size in SIZES))
     for name, (variance, each) in ways.items():

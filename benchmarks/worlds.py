@@ -100,7 +100,7 @@ def trials(world: World, seeds: int, skills: Sequence[float], rng: np.random.Gen
     own = world.taste * _alike(world, groups, (len(skills), size), rng)
     tests, logits = [], []
     for seed in range(seeds):
-        rows = _rows(world, classes, seed, rng)
+        rows = _rows(world, classes, groups, seed, rng)
         margins = np.asarray(skills)[:, None] + shared[rows] + own[:, rows]
         margins += world.luck * rng.standard_normal(margins.shape)
         margins += world.trained((len(skills), len(world.counts)), rng)[:, classes[rows]]
@@ -142,18 +142,27 @@ def _alike(
 
 
 def _rows(
-    world: World, classes: NDArray[Any], seed: int, rng: np.random.Generator
+    world: World,
+    classes: NDArray[Any],
+    groups: NDArray[np.int64] | None,
+    seed: int,
+    rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """The rows of the pool that are one seed's test set: a stratified cut if there is a choice."""
+    """The rows of the pool that are one seed's test set: a stratified cut if there is a choice.
+
+    Groups stay whole, and their number in a class is kept.
+    """
     n = sum(world.counts)
     if world.tests == "shared":
         return np.arange(n)
     if world.tests == "disjoint":
         return np.arange(seed * n, (seed + 1) * n)
-    cut = [
-        rng.choice(np.flatnonzero(classes == index), count, replace=False)
-        for index, count in enumerate(world.counts)
-    ]
+    units = np.arange(len(classes)) if groups is None else groups
+    cut = []
+    for index in range(len(world.counts)):
+        there = np.unique(units[classes == index])
+        drawn = rng.choice(there, max(1, len(there) // world.pool), replace=False)
+        cut.append(np.flatnonzero(np.isin(units, drawn)))
     return np.concatenate(cut)
 
 

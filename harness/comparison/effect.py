@@ -38,39 +38,50 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Common:
+    """The covariance of two seeds' differences, as a multiple of their variance over seeds.
+
+    `images` is what all common images cause, `training` what those for training cause on top of
+    what the common test examples are known to.
+    """
+
+    images: float = 0.0
+    training: float = 0.0
+
+
+@dataclass(frozen=True)
 class Chance:
     """What chance does to the seeds' differences besides training, as far as it is known.
 
     `within` is the variance of one seed's difference that the choice of test examples causes,
     `between` the covariance of two seeds' that it causes, known with so many `degrees` of freedom.
-    `carried` is the covariance of two seeds' differences that their common images cause, as a
-    multiple of the variance over seeds; `between` is a part of it.
     """
 
     within: float = 0.0
     between: float = 0.0
     degrees: float = inf
-    carried: float = 0.0
+    common: Common = Common()
 
 
 @dataclass(frozen=True)
 class Variance:
     """Variance of a mean over seeds: a part `per_seed` falls with their number, the rest does not.
 
-    What stays is `shared`, known with so many `degrees` of freedom, or, where that is more,
-    `carried` times `per_seed`. `least` is the part of `per_seed` that is test noise.
+    What stays is `shared`, known with so many `degrees` of freedom, and what is `common`, which is
+    a multiple of `per_seed`. `least` is the part of `per_seed` that is test noise.
     """
 
     per_seed: float
     least: float = 0.0
     shared: float = 0.0
     degrees: float = inf
-    carried: float = 0.0
+    common: Common = Common()
 
     def estimated(self, seeds: int, per_seed: float | Float64s | None = None) -> Any:
         """Return the part of the mean's variance that follows from the spread over seeds."""
         spread = self.per_seed if per_seed is None else per_seed
-        return spread / seeds + np.maximum(self.carried * spread - self.shared, 0.0)
+        more = np.maximum(self.common.images * spread - self.shared, 0.0)
+        return spread / seeds + more + self.common.training * spread
 
     def error(self, seeds: int) -> float:
         """Return the standard error of the mean over so many seeds."""
@@ -89,9 +100,9 @@ def effect(
     """Return the mean of the seeds' differences `[S]` with what seeds and images leave open.
 
     The sample variance over seeds holds the noise that seeds do not share, `within - between`; what
-    they share, no number of seeds averages out, so it is added (Nadeau and Bengio 2003, eq. 9, for
-    what is `carried`). With few seeds the sample variance may by luck be less than the test noise,
-    which is then used instead. A seed without a finite difference does not count.
+    they share, no number of seeds averages out, so it is added (after Nadeau and Bengio 2003). With
+    few seeds the sample variance may by luck be less than the test noise, which is then used
+    instead. A seed without a finite difference does not count.
     """
     found = np.asarray(differences, dtype=np.float64)
     found = found[np.isfinite(found)]
@@ -102,7 +113,7 @@ def effect(
     shared = min(chance.between, chance.within)
     least = chance.within - shared
     per_seed = max(float(found.var(ddof=1)), least)
-    variance = Variance(per_seed, least, shared, chance.degrees, chance.carried)
+    variance = Variance(per_seed, least, shared, chance.degrees, chance.common)
     error = variance.error(seeds)
     half = float(_critical(level, variance, variance.estimated(seeds), seeds - 1)) * error
     likely = replace(variance, per_seed=per_seed / _c4(seeds) ** 2)

@@ -10,7 +10,7 @@ from harness.comparison.contestant import Contestant, positive_class
 from harness.comparison.effect import NONE, Effect, effect
 from harness.comparison.held_out import CLASS_MEANS, comparable, tiny_classes
 from harness.comparison.looks import LEVEL
-from harness.comparison.overlap import carried
+from harness.comparison.overlap import common
 from harness.comparison.resampling import noise
 from harness.comparison.verdict import Verdict, judge
 from harness.scoring.metrics import HIGHER_IS_BETTER
@@ -117,8 +117,8 @@ def _of_seeds(
             positive=positive_class(baseline.trials[seeds[0]]),
             left_out=left_out,
         )
-        common = carried(tests)
-        chances = {name: noises[name].chance(common) for name in others}
+        shared = common(tests)
+        chances = {name: noises[name].chance(shared) for name in others}
     return {
         name: effect(
             np.array([other.score(seed, question.metric, left_out) for seed in seeds]) - base,

@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison.effect import Chance
+from harness.comparison.effect import Chance, Common
 from harness.comparison.held_out import (
     HeldOut,
     Integers,
@@ -54,9 +54,9 @@ class Noise:
         apart = ~np.eye(len(self.covariance), dtype=np.bool_)
         return min(max(_mean(self.covariance[apart]), 0.0), self.within)
 
-    def chance(self, carried: float) -> Chance:
-        """Return it with what common images carry from seed to seed."""
-        return Chance(self.within, self.between, self.degrees, carried)
+    def chance(self, common: Common) -> Chance:
+        """Return it with what common images do from seed to seed."""
+        return Chance(self.within, self.between, self.degrees, common)
 
 
 def noise(

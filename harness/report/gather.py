@@ -1,9 +1,7 @@
 """What the page shows, gathered from a comparison and its recorded trials."""
 
-from collections.abc import Mapping
-
 from harness.comparison.keep import Kept
-from harness.comparison.records import RecordedTrial
+from harness.comparison.remarks import of_trials
 from harness.report import predicted
 from harness.report.content import Content
 
@@ -28,18 +26,6 @@ def gather(kept: Kept) -> Content:
         prevalence=predicted.prevalence(kept.document["costs"], first, trials),
         samples=kept.samples,
         made={name: samples for name, samples in made.items() if samples},
-        notes=tuple(dict.fromkeys([*notes, *_warnings(firsts)])),
+        notes=tuple(dict.fromkeys([*notes, *of_trials(trials)])),
         digest=kept.digest,
     )
-
-
-def _warnings(firsts: Mapping[str, RecordedTrial]) -> list[str]:
-    """Return each warning once: what all strategies share as it is, the rest with their names."""
-    strategies: dict[str, list[str]] = {}
-    for name, trial in firsts.items():
-        for line in trial.warnings:
-            strategies.setdefault(line, []).append(name)
-    return [
-        line if len(names) == len(firsts) else f"{', '.join(names)}: {line}"
-        for line, names in strategies.items()
-    ]
