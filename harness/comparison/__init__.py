@@ -1,1 +1,1 @@
-"""Comparison of strategies by their recorded trials: effects, verdicts, prevalence, ranks."""
+"""Comparisons: trials run, judged by what is recorded of them, and what they show kept."""
