@@ -39,11 +39,13 @@ def advise(
 ) -> Advice:
     """Return the cheapest choice that the best one does not beat (Hsu 1984, with pairwise levels).
 
-    The baseline as it is costs least, then the baseline under the rule that validation picks, then
-    the strategies by how long they take. Only the one with the best mean can beat another for sure.
+    The baseline as it is costs least, then the baseline under the rule that validation picks in
+    most seeds, then the strategies by how long they take. Only the one with the best mean can beat
+    another for sure.
     """
-    sides = {PLAIN: plain, MOVED: moved, **strategies}
-    if set(moved.rules.values()) == set(plain.rules.values()):
+    rule = _usual(moved)
+    sides = {PLAIN: plain, MOVED: Contestant.under(moved.trials, rule), **strategies}
+    if set(plain.rules.values()) == {rule}:
         del sides[MOVED]
     seeds = sorted(set.intersection(*(set(side.trials) for side in sides.values())))
     if len(seeds) < FEWEST_SEEDS:
@@ -68,7 +70,7 @@ def advise(
     choice = min((name for name in sides if name not in beaten), key=cost.__getitem__)
     return Advice(
         strategy=baseline if choice in (PLAIN, MOVED) else choice,
-        rule=_usual(moved) if choice == MOVED else None,
+        rule=rule if choice == MOVED else None,
         score=means[choice],
         instead=means[PLAIN],
         prior=plain.trials[seeds[0]].run.params.get(PRIOR, "uniform"),

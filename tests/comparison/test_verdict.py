@@ -41,7 +41,7 @@ def test_one_word_for_each_interval(found, higher, expected):
 def test_the_word_can_be_read_off_the_interval(ends):
     low, high = ends
     expected = (
-        "equivalent" if -MARGIN <= low and high <= MARGIN
+        "equivalent" if low >= -MARGIN and high <= MARGIN
         else "better" if low > 0
         else "worse" if high < 0
         else "undecided"
