@@ -1,175 +1,133 @@
-"""Check by simulation that verdicts err, intervals cover and planted gains are found as stated.
+"""Check by simulation that verdicts err, intervals cover and gains are found as stated.
 
-Run `.venv/bin/python benchmarks/verdicts.py [--comparisons 400]`. Classifiers are made up: each
-strategy has, in each seed, its own skill in each class; examples have a difficulty that all share
-and one that each strategy sees its own way. The true difference then has a closed form.
+Run `.venv/bin/python benchmarks/verdicts.py words|looks|power [--comparisons 400]`. `words`: equal
+strategies told apart, intervals that cover, and what is said of strategies that differ by just what
+matters; `looks`: the same for a comparison that grows; `power`: seeds that a difference takes,
+beside Holm's correction at a single look, which came before.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import norm
+from worlds import Trials, World, trials
 
-from harness.comparison.effect import Effect, effect
-from harness.comparison.resampling import HeldOut, Logits, noise
-from harness.comparison.verdict import judge
+from harness.comparison.effect import Common, Effect, Variance, detectable, effect
+from harness.comparison.looks import LEVEL, level
+from harness.comparison.overlap import common
+from harness.comparison.resampling import noise
+from harness.comparison.verdict import judge, learning
 
-Float64s = NDArray[np.float64]
 METRIC = "balanced_accuracy"
-CHUNK = 10_000
-
-
-@dataclass(frozen=True)
-class World:
-    """How trials come about; spreads are in units of the latent skill, `pool` in test sets.
-
-    `tests` is `shared` (one test set), `disjoint` (a new one each seed) or `pool` (cut anew from
-    one pool that is `pool` times as large).
-    """
-
-    name: str
-    counts: tuple[int, ...]
-    skill: float
-    tests: str
-    over_seeds: float = 0.2
-    difficulty: float = 0.8
-    taste: float = 0.5
-    luck: float = 0.6
-    pool: int = 5
-
-    @property
-    def scale(self) -> float:
-        """The spread of everything random in one example's outcome."""
-        parts = (self.over_seeds, self.difficulty, self.taste, self.luck)
-        return float(np.sqrt(sum(part**2 for part in parts)))
-
-    def accuracy(self, skill: float) -> float:
-        """Return the true accuracy, over seeds and examples, in every class."""
-        return float(norm.cdf(skill / self.scale))
-
-
 WORLDS = (
-    World("even", (100, 100, 100, 100), 0.0, "shared"),
-    World("long tail", (200, 80, 30, 10), 0.0, "shared"),
-    World("rare", (500, 10), 0.0, "shared"),
-    World("steady seeds", (200, 80, 30, 10), 0.0, "shared", over_seeds=0.0),
-    World("restless seeds", (200, 80, 30, 10), 0.0, "shared", over_seeds=0.6),
-    World("accurate", (200, 80, 30, 10), 2.4, "shared"),
+    World("even", (100, 100, 100, 100)),
+    World("long tail", (200, 80, 30, 10)),
+    World("rare", (500, 10)),
+    World("accurate", (200, 80, 30, 10), skill=2.4),
+    World("steady seeds", (200, 80, 30, 10), over_seeds=0.0),
+    World("heavy tails", (200, 80, 30, 10), noise="heavy", over_seeds=0.6),
+    World("skewed", (200, 80, 30, 10), noise="skewed", over_seeds=0.6),
+    World("unequal", (200, 80, 30, 10), noise="unequal", over_seeds=0.3),
+    World("two in a class", (100, 50, 10, 2), skill=1.0),
+    World("one in a class", (100, 30, 5, 1), skill=1.0),
+    World("groups, 0.1", (350, 350), group=(20, 50), alike=0.1),
+    World("groups, 0.3", (350, 350), group=(20, 50), alike=0.3),
+    World("groups, 0.6", (350, 150), group=(20, 50), alike=0.6),
 )
+GROWING = (5, 10, 15, 20, 25, 30)
+SIZES = (1.0, 1.5, 2.0, 3.0)
+OVERLAP = 0.15
 
 
-def comparison(
-    world: World, seeds: int, skills: Sequence[float], rng: np.random.Generator, draws: int
-) -> list[Effect]:
-    """Return the effects of made-up strategies, `skills[1:]`, against the baseline `skills[0]`."""
-    labels = np.repeat(np.arange(len(world.counts)), world.counts)
-    size = {"shared": 1, "disjoint": seeds, "pool": world.pool}[world.tests] * len(labels)
-    classes = np.tile(labels, size // len(labels))
-    difficulty = world.difficulty * rng.standard_normal(size)
-    taste = world.taste * rng.standard_normal((len(skills), size))
-    tests, said = [], []
-    for seed in range(seeds):
-        rows = _rows(world, classes, seed, rng)
-        margins = np.asarray(skills)[:, None] + difficulty[rows] + taste[:, rows]
-        margins += world.luck * rng.standard_normal(margins.shape)
-        trained = rng.standard_normal((len(skills), len(world.counts)))
-        margins += world.over_seeds * trained[:, classes[rows]]
-        tests.append(HeldOut(classes[rows], rows.astype(np.uint64)))
-        said.append([_logits(classes[rows], row > 0, len(world.counts)) for row in margins])
-    by_strategy = [list(of_strategy) for of_strategy in zip(*said, strict=True)]
-    strategies = {str(index): logits for index, logits in enumerate(by_strategy[1:])}
-    noises = noise(
-        METRIC, tests, by_strategy[0], strategies, draws=draws, seed=int(rng.integers(2**31))
-    )
-    scores = np.array([_scores(tests, logits) for logits in by_strategy])
+def effects(
+    made: Trials, levels: Sequence[float], draws: int, seed: int, seeds: int | None = None
+) -> list[list[Effect]]:
+    """Return, for each level, the effects of the strategies, from their first `seeds` trials."""
+    tests, base = made.tests[:seeds], made.logits[0][:seeds]
+    strategies = {str(index): each[:seeds] for index, each in enumerate(made.logits[1:])}
+    noises = noise(METRIC, tests, base, strategies, draws=draws, seed=seed)
+    shared = common(tests)
     return [
-        effect(scores[index + 1] - scores[0], found.within, found.between, 0.0, len(strategies))
-        for index, found in enumerate(noises.values())
+        [
+            effect(differences[:seeds], 0.0, noises[name].chance(shared), each)
+            for name, differences in zip(strategies, made.differences, strict=True)
+        ]
+        for each in levels
     ]
 
 
-def equal(
-    world: World, seeds: int, strategies: int, comparisons: int, draws: int
-) -> dict[str, float]:
-    """Return how often equal strategies are told apart, and how their intervals do."""
+def families(
+    world: World, seeds: int, strategies: int, comparisons: int
+) -> Iterator[tuple[int, Trials]]:
+    """Yield comparisons of strategies that are all as good as the baseline."""
     rng = np.random.default_rng(1)
+    equal = world.skill_for(world.accuracy(world.skill, baseline=True))
+    skills = [world.skill] + [equal] * strategies
+    for index in range(comparisons):
+        yield index, trials(world, seeds, skills, rng)
+
+
+def measured(world: World, seeds: int, given: Any) -> dict[str, float]:
+    """Return what is said of equal strategies, and of strategies that differ by what matters.
+
+    An interval goes along with its difference, so the same trials serve both: the second are the
+    first, all better by the margin, at which both `learned` and `threshold_only` would be wrong.
+    """
+    each = level([seeds], given.strategies)
     runs = [
-        comparison(world, seeds, [world.skill] * (strategies + 1), rng, draws)
-        for _ in range(comparisons)
+        effects(made, [each], given.draws, index)[0]
+        for index, made in families(world, seeds, given.strategies, given.comparisons)
     ]
-    effects = [found for run in runs for found in run]
+    every = [one for run in runs for one in run]
+    margin = 1.5 * float(np.mean([_half(one) for one in every]))
+    at = [[_moved(one, margin) for one in run] for run in runs]
     return {
-        "false": float(np.mean([_told_apart(run) for run in runs])),
-        "cover": float(np.mean([_covers(found, 0.0) for found in effects])),
-        "detectable": float(np.mean([found.detectable or np.nan for found in effects])),
-        "spread": float(np.std([found.difference for found in effects])),
-        "error": float(np.sqrt(np.mean([(found.standard_error or 0) ** 2 for found in effects]))),
+        "told apart": _share(runs, lambda one: _word(one, 0.0) in ("better", "worse")),
+        "equivalent": _share(at, lambda one: _word(one, 0.999 * margin) == "equivalent"),
+        "learning": _share(
+            at, lambda one: learning(one, margin, higher_is_better=True) != "unclear"
+        ),
+        "covered": float(np.mean([_covers(one, 0.0) for one in every])),
+        "half width": margin / 1.5,
+        "spread": float(np.std([one.difference for one in every])),
     }
 
 
-def planted(
-    world: World, seeds: int, strategies: int, gain: float, comparisons: int, draws: int
-) -> dict[str, float]:
-    """Return how often one strategy that is better by `gain` is found, the others being equal."""
-    rng = np.random.default_rng(2)
-    low = world.accuracy(world.skill)
-    top = min(low + gain, 0.999)
-    better = brentq(lambda skill: world.accuracy(skill) - top, -10.0, 20.0)
-    skills = [world.skill, better] + [world.skill] * (strategies - 1)
-    runs = [comparison(world, seeds, skills, rng, draws) for _ in range(comparisons)]
-    words = [_words(run)["0"] for run in runs]
-    return {
-        "planted": top - low,
-        "found": float(np.mean([word == "better" for word in words])),
-        "cover": float(np.mean([_covers(run[0], top - low) for run in runs])),
-    }
+def _share(runs: Sequence[Sequence[Effect]], wrong: Callable[[Effect], bool]) -> float:
+    """The share of families in which something wrong is said of some strategy."""
+    return float(np.mean([any(map(wrong, run)) for run in runs]))
 
 
-def _rows(
-    world: World, classes: NDArray[Any], seed: int, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """The rows of the pool that are one seed's test set: a stratified cut if there is a choice."""
-    n = sum(world.counts)
-    if world.tests == "shared":
-        return np.arange(n)
-    if world.tests == "disjoint":
-        return np.arange(seed * n, (seed + 1) * n)
-    cut = [
-        rng.choice(np.flatnonzero(classes == index), count, replace=False)
-        for index, count in enumerate(world.counts)
-    ]
-    return np.concatenate(cut)
+def _word(found: Effect, margin: float) -> str:
+    return judge(found, margin, higher_is_better=True).word
 
 
-def _logits(labels: NDArray[Any], right: NDArray[np.bool_], n_classes: int) -> Logits:
-    """Logits whose argmax is the label where it is right, and the next class where not."""
-    logits = np.eye(n_classes)[np.where(right, labels, (labels + 1) % n_classes)]
-    return Logits(logits, logits)
+def _moved(found: Effect, by: float) -> Effect:
+    low, high = found.interval or (np.nan, np.nan)
+    return replace(found, difference=found.difference + by, interval=(low + by, high + by))
 
 
-def _scores(tests: Sequence[HeldOut], logits: Sequence[Logits]) -> list[float]:
-    scores = []
-    for test, says in zip(tests, logits, strict=True):
-        right = says.label.argmax(axis=1) == test.labels
-        counts = np.bincount(test.labels)
-        scores.append(float((np.bincount(test.labels, right) / counts).mean()))
-    return scores
+def growing(world: World, given: Any) -> tuple[float, float]:
+    """Return how often equal strategies are told apart at some look, with and without spending."""
+    spent, plain = [], []
+    for index, made in families(world, GROWING[-1], given.strategies, given.comparisons):
+        told = np.zeros((2, len(GROWING)), dtype=np.bool_)
+        for look, seeds in enumerate(GROWING):
+            levels = level(GROWING[: look + 1], given.strategies), LEVEL / given.strategies
+            for row, run in enumerate(effects(made, levels, given.draws, index, seeds)):
+                told[row, look] = not all(_covers(one, 0.0) for one in run)
+        spent.append(told[0].any())
+        plain.append(told[1].any())
+    return float(np.mean(spent)), float(np.mean(plain))
 
 
-def _words(run: Sequence[Effect]) -> dict[str, str]:
-    effects = {str(index): found for index, found in enumerate(run)}
-    return {name: v.word for name, v in judge(effects, 0.0, higher_is_better=True).items()}
-
-
-def _told_apart(run: Sequence[Effect]) -> bool:
-    return any(word in ("better", "worse") for word in _words(run).values())
+def needed(size: float, variance: Variance, level_each: float) -> int | None:
+    """Return the fewest seeds that find a difference of so many standard deviations over seeds."""
+    return next((n for n in range(3, 1000) if detectable(variance, n, level_each) <= size), None)
 
 
 def _covers(found: Effect, truth: float) -> bool:
@@ -177,35 +135,64 @@ def _covers(found: Effect, truth: float) -> bool:
     return bool(low <= truth <= high)
 
 
-def main() -> None:
+def _half(found: Effect) -> float:
+    low, high = found.interval or (np.nan, np.nan)
+    return (high - low) / 2
+
+
+def words(given: Any, chosen: Sequence[World]) -> None:
     """Print one row for each world, way of testing and number of seeds."""
+    heads = ("told apart", "equivalent", "learning", "covered", "half width", "spread")
+    print(f"{'world':16}{'tests':>10}{'seeds':>6}" + "".join(f"{head:>12}" for head in heads))
+    for base, tests, seeds in product(chosen, given.tests, given.seeds):
+        found = measured(replace(base, tests=tests), seeds, given)
+        row = "".join(f"{value:12.3f}" for value in found.values())
+        print(f"{base.name:16}{tests:>10}{seeds:6}" + row, flush=True)
+
+
+def looks(given: Any, chosen: Sequence[World]) -> None:
+    """Print how often equal strategies are told apart at some look."""
+    print(f"{'world':16}{'tests':>10}{'spent':>12}{'unspent':>12}")
+    for base, tests in product(chosen, given.tests):
+        spent, plain = growing(replace(base, tests=tests), given)
+        print(f"{base.name:16}{tests:>10}{spent:12.3f}{plain:12.3f}", flush=True)
+
+
+def power(given: Any) -> None:
+    """Print the seeds that differences take, in standard deviations over seeds."""
+    once, before = level([5], given.strategies), LEVEL / given.strategies
+    second = level([5, 10], given.strategies)
+    ratio = OVERLAP / (1 - OVERLAP)
+    ways = {
+        "before": (Variance(1.0), before),
+        "this pool, first look": (Variance(1.0), once),
+        "this pool, second look": (Variance(1.0), second),
+        "new images, first look": (Variance(1.0, common=Common(ratio)), once),
+    }
+    print(f"{'':24}" + "".join(f"{size:>8}" for size in SIZES))
+    for name, (variance, each) in ways.items():
+        row = "".join(f"{needed(size, variance, each) or 'none':>8}" for size in SIZES)
+        print(f"{name:24}{row}")
+
+
+def main() -> None:
+    """Print the table that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=("words", "looks", "power"))
     parser.add_argument("--comparisons", type=int, default=400)
     parser.add_argument("--strategies", type=int, default=4)
     parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10])
-    parser.add_argument("--tests", nargs="+", default=["shared", "disjoint", "pool"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10, 20])
+    parser.add_argument("--tests", nargs="+", default=["shared", "pool"])
     parser.add_argument("--worlds", nargs="+", default=[world.name for world in WORLDS])
     given = parser.parse_args()
-    heads = ("false", "covered", "error/spread", "stated", "planted", "found", "covered")
-    print(f"{'world':16}{'tests':>10}{'seeds':>6}" + "".join(f"{head:>13}" for head in heads))
     start = perf_counter()
     chosen = [world for world in WORLDS if world.name in given.worlds]
-    for base, tests, seeds in product(chosen, given.tests, given.seeds):
-        world = replace(base, tests=tests)
-        null = equal(world, seeds, given.strategies, given.comparisons, given.draws)
-        gain = null["detectable"]
-        real = planted(world, seeds, given.strategies, gain, given.comparisons, given.draws)
-        values = (
-            null["false"],
-            null["cover"],
-            null["error"] / null["spread"],
-            gain,
-            *real.values(),
-        )
-        row = "".join(f"{value:13.3f}" for value in values)
-        print(f"{world.name:16}{tests:>10}{seeds:6}" + row, flush=True)
-    print(f"{given.comparisons} comparisons a row; {perf_counter() - start:.0f} s")
+    if given.table == "power":
+        power(given)
+    else:
+        {"words": words, "looks": looks}[given.table](given, chosen)
+        print(f"{given.comparisons} comparisons a row; {perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.comparison.remarks import hardly_tested
 from harness.config.data import Data, ImageData
 from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
@@ -41,7 +42,7 @@ def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
         },
         "duplicates": asdict(audit),
         "identical": same.facts,
-        "notes": [*splits.notes, *audit.notes, *same.notes],
+        "notes": [*splits.notes, *audit.notes, *same.notes, *hardly_tested(splits)],
     }
 
 

@@ -68,8 +68,8 @@ def show_ranking(ranking: Ranking | None) -> None:
 def _table(document: Mapping[str, Any]) -> Table:
     metric = Metric(document["metric"])
     table = Table(box=None, pad_edge=False)
-    table.add_column("strategy", max_width=24, overflow="fold")
-    for head in ("mean", "difference [95 %]", "corrected"):
+    table.add_column("strategy", max_width=20, overflow="fold")
+    for head in ("mean", "difference [95 %]", "corrected [95 %]"):
         table.add_column(head, justify="right")
     table.add_column("verdict")
     for row in document["strategies"]:
@@ -77,12 +77,11 @@ def _table(document: Mapping[str, Any]) -> Table:
         if row["strategy"] == document["baseline"]:
             table.add_row(escape(row["strategy"]), mean, "", "", "baseline")
             continue
-        corrected = row["under"]["prior_corrected"]["difference"]
         table.add_row(
             escape(row["strategy"]),
             mean,
             _difference(row, metric),
-            "-" if corrected is None else metric.difference(corrected),
+            _difference(row["under"]["prior_corrected"], metric) + _mark(row, document),
             _verdict(row),
         )
     return table
@@ -119,40 +118,89 @@ def _difference(row: Mapping[str, Any], metric: Metric) -> str:
     return f"{text} [{low}, {high}]"
 
 
+def _mark(row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """Mark a correction for a prior that is approximate, of the strategy or of the baseline."""
+    base = document["strategies"][0]
+    return " ~" if row["approximate"] or base["approximate"] else ""
+
+
 def _verdict(row: Mapping[str, Any]) -> str:
-    if row["threshold_only"]:
-        return "threshold only"
+    """Say better for which reason, where that is known."""
     word: str = row["verdict"]
+    if word == "better" and row["learning"] != "unclear":
+        word = f"better, {row['learning'].replace('_', ' ')}"
     return WORDS.get(word, word)
 
 
 def _legend(document: Mapping[str, Any]) -> str:
-    """Say what the numbers are, and how small a difference is likely to be found."""
+    """Say what the numbers are, how small a difference is likely to be found, and what to mind."""
     metric = Metric(document["metric"])
-    seeds = len(document["seeds"])
+    rows = document["strategies"][1:]
     lines = [
-        f"test {metric.heading}, mean over {plural(seeds, 'seed')}, each strategy's own decision "
-        "rule; corrected: the difference when strategy and baseline both correct for the prior"
+        f"test {metric.heading}, mean over {plural(len(document['seeds']), 'seed')}, each "
+        "strategy's own decision rule; corrected: the difference when strategy and baseline both "
+        "correct for the prior"
+        + ("; ~: the prior is approximate" if _approximate(document) else ""),
+        _sureness(document),
     ]
-    tested = [row for row in document["strategies"] if row["detectable"]]
-    if tested:
-        least, most = (
-            metric.difference(choose(row["detectable"] for row in tested), signed=False)
-            for choose in (min, max)
-        )
-        span = least if least == most else f"{least} to {most}, by strategy,"
-        margin = metric.difference(document["margin"], signed=False)
+    margin = metric.difference(document["margin"], signed=False)
+    if found := _sizes({row["strategy"]: row["detectable"] for row in rows}, metric):
         lines.append(
-            f"a true difference of {span} is found with so many seeds in "
-            f"4 of 5 cases; one below {margin} does not matter to you"
+            f"a true difference is found in 4 of 5 cases from {found} on; one below {margin} does "
+            "not matter to you"
         )
-    if wanted := [row["seeds_needed"] for row in tested if row["verdict"] == "undecided"]:
-        known = [seeds for seeds in wanted if seeds is not None]
+    open_rows = {r["strategy"]: r["seeds_needed"] for r in rows if r["verdict"] == "undecided"}
+    if open_rows and found:
+        counts = {seeds for seeds in open_rows.values() if seeds is not None}
         lines.append(
-            f"undecided: to find {margin}, {plural(max(known), 'seed')} would be needed"
-            if len(known) == len(wanted)
+            f"undecided: to find {margin}, {plural(max(counts), 'seed')} would be needed"
+            if counts and None not in open_rows.values()
             else f"undecided: no number of seeds finds {margin}; more test examples are needed"
         )
+    lines += _hardly_tested(document, metric)
     if document.get("budgets_differ"):
         lines.append("the budgets differ: see the cost in the report")
     return "\n".join(lines)
+
+
+def _approximate(document: Mapping[str, Any]) -> bool:
+    return any(row["approximate"] for row in document["strategies"])
+
+
+def _sureness(document: Mapping[str, Any]) -> str:
+    """Say what the intervals hold for, and what they are corrected for."""
+    family = document["family"]
+    kind = {"images": "new images of this kind", "pool": "new seeds of this very pool"}
+    text = f"intervals hold for {kind[document['generalise']]}, all at once with 95 %"
+    judged, looks = len(family["strategies"]), len(family["looks"])
+    if judged > len(document["strategies"]) - 1:
+        text += f", {judged} strategies that were ever judged here"
+    return f"{text}, look {looks}" if looks > 1 else text
+
+
+def _sizes(found: Mapping[str, float | None], metric: Metric) -> str:
+    """Each strategy's own size, or the one that all have."""
+    sizes = {name: metric.difference(size, signed=False) for name, size in found.items() if size}
+    if len(set(sizes.values())) <= 1:
+        return next(iter(sizes.values()), "")
+    return ", ".join(f"{size} ({name})" for name, size in sizes.items())
+
+
+def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
+    """Warn of classes with too few test examples, with the differences over the other classes."""
+    names = document["fragile_classes"]
+    if not names:
+        return []
+    lines = [
+        f"WARNING: too few test examples of {', '.join(names)} to say anything; no verdict may "
+        "hang on them"
+    ]
+    elsewhere = {
+        row["strategy"]: _difference(row["elsewhere"], metric)
+        for row in document["strategies"]
+        if row["elsewhere"]
+    }
+    if elsewhere:
+        shown = ", ".join(f"{name} {text}" for name, text in elsewhere.items())
+        lines.append(f"over the other classes: {shown}")
+    return lines

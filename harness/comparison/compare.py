@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.document import facts, results
+from harness.comparison.history import look
 from harness.comparison.identity import identify, page_of
 from harness.comparison.keep import Kept, keep
 from harness.comparison.observer import Observer, Silent
 from harness.comparison.ranking import Ranking, ranking
+from harness.comparison.remarks import hardly_tested, of_trials
 from harness.comparison.running import run
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import summarise
@@ -170,8 +172,18 @@ def _compare(
     if not trials[main.baseline]:
         store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
         return Compared(document, None)
+    document["notes"] += hardly_tested(splits)
+    for remark in of_trials(trials):
+        observer.note(remark)
     evaluation = main.experiment.evaluation
-    comparison = summarise(trials, main.baseline, evaluation.metric, evaluation.margin)
+    comparison = summarise(
+        trials,
+        main.baseline,
+        evaluation.metric,
+        evaluation.margin,
+        look(store, run_id, identity, len(main.seeds)),
+        evaluation.generalise,
+    )
     document |= results(comparison)
     if searched:
         from harness.comparison.tuned import ledger
@@ -186,7 +198,7 @@ def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
     """Return the first seed's data and the copies among them, noting what makes scores flatter."""
     splits = prepare(setup.experiment, setup.seeds[0])
     audit = duplicates(splits)
-    for note in (*splits.notes, *audit.notes, *identical(splits).notes):
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes, *hardly_tested(splits)):
         observer.note(note)
     return splits, audit
 

@@ -1,5 +1,6 @@
 """The JSON document of a comparison: what ran on which data, and what it shows."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -7,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.comparison.advice_words import sentence
 from harness.comparison.effect import Effect
+from harness.comparison.looks import NEW, Family
 from harness.comparison.running import Ran
 from harness.comparison.summary import Comparison, Line
 from harness.config.load import resolved
@@ -62,7 +65,20 @@ def results(comparison: Comparison) -> dict[str, Any]:
         "margin": comparison.margin,
         "strategies": [_row(comparison, line) for line in comparison.lines],
         "budgets_differ": bool(comparison.other_budgets),
+        "generalise": comparison.generalise,
+        "family": {
+            "looks": list(comparison.family.looks),
+            "strategies": list(comparison.family.strategies),
+        },
+        "fragile_classes": list(comparison.fragile_classes),
+        "advice": sentence(comparison),
     }
+
+
+def family_of(document: Mapping[str, Any]) -> Family:
+    """Return the family of a document; of an older one, the comparison alone."""
+    family = document.get("family")
+    return NEW if family is None else Family(tuple(family["looks"]), tuple(family["strategies"]))
 
 
 def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
@@ -76,7 +92,12 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
         "verdict": line.verdict.word,
         "detectable": effect.detectable,
         "seeds_needed": effect.seeds_needed,
+        "learning": line.learning,
         "threshold_only": line.threshold_only,
+        "against_moved": _effect(line.moved),
+        "fragile_classes": list(line.fragile_classes),
+        "elsewhere": line.elsewhere and _effect(line.elsewhere),
+        "approximate": line.approximate,
         "under": {
             rule: {
                 "mean": _number(line.scores[rule].difference),
@@ -90,6 +111,10 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
         "relative_cost": {name: cost[name] / base[name] for name in cost},
         "paired_seeds": effect.seeds,
     }
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {"difference": _number(effect.difference), "interval": _interval(effect)}
 
 
 def _interval(effect: Effect) -> list[float] | None:

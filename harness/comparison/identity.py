@@ -20,10 +20,16 @@ LONGEST_LIST = 60
 
 @dataclass(frozen=True)
 class Identity:
-    """A comparison's digest, 32 hexadecimal digits, and what its run is called."""
+    """A comparison's digest, 32 hexadecimal digits, and what its run is called.
+
+    `family` is a digest over what verdicts have in common that are corrected for each other;
+    `members` tells its strategies, with their parameters, from others of the family.
+    """
 
     digest: str
     name: str
+    family: str
+    members: tuple[str, ...]
 
 
 def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
@@ -34,22 +40,26 @@ def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
     """
     evaluation = setup.experiment.evaluation
     strategies = {each.name: [each.spec, _parameters(each)] for each in setup.candidates}
-    digest = _digest(
-        {
-            "experiment": setup.experiment.name,
-            "conditions": first.conditions,
-            "data": first.splits.digest,
-            "strategies": strategies,
-            "baseline": setup.baseline,
-            "metric": evaluation.metric,
-            "margin": evaluation.margin,
-            "effort": effort and asdict(effort),
-        }
-    )
+    common = {
+        "experiment": setup.experiment.name,
+        "conditions": first.conditions,
+        "data": first.splits.digest,
+        "baseline": [setup.baseline, *strategies[setup.baseline]],
+        "metric": evaluation.metric,
+        "effort": effort and asdict(effort),
+    }
+    asked = {"margin": evaluation.margin, "generalise": evaluation.generalise}
+    members = {name: _digest([name, *each])[:SHOWN_DIGITS] for name, each in strategies.items()}
+    del members[setup.baseline]
     names, count = ", ".join(strategies), len(setup.seeds)
     listed = names if len(names) <= LONGEST_LIST else f"{names[: LONGEST_LIST - 1]}…"
     seeds = f"{count} seed{'' if count == 1 else 's'}"
-    return Identity(digest, f"{setup.experiment.name}: {listed} ({evaluation.metric}, {seeds})")
+    return Identity(
+        digest=_digest(common | asked | {"strategies": strategies}),
+        name=f"{setup.experiment.name}: {listed} ({evaluation.metric}, {seeds})",
+        family=_digest(common),
+        members=tuple(members.values()),
+    )
 
 
 def page_of(experiment: str, digest: str) -> Path:

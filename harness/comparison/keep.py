@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.comparison.contestant import Trials
+from harness.comparison.document import family_of
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_of
 from harness.comparison.records import RecordedTrial, Samples
-from harness.comparison.summary import Comparison, Trials, summarise
+from harness.comparison.summary import Comparison, summarise
 from harness.data.classes import few_of_each
 from harness.data.examples import Examples
 from harness.errors import UserError
@@ -100,7 +102,14 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     trials: dict[str, dict[int, RecordedTrial]] = {name: {} for name in document["strategy_names"]}
     for row in document["trials"]:
         trials[row["strategy"]][row["seed"]] = RecordedTrial(store, store.run(row["run_id"]))
-    comparison = summarise(trials, document["baseline"], document["metric"], document["margin"])
+    comparison = summarise(
+        trials,
+        document["baseline"],
+        document["metric"],
+        document["margin"],
+        family_of(document),
+        document.get("generalise", "images"),
+    )
     samples = Samples.read(store.artifact(run.run_id, SAMPLES))
     digest = run.tags[COMPARISON]
     return Kept(store, run.run_id, digest, document, comparison, trials, samples)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison.effect import LEVEL
+from harness.comparison.looks import LEVEL
 
 Float64s = NDArray[np.float64]
 LATE = 0.2

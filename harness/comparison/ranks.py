@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison.effect import LEVEL
+from harness.comparison.looks import LEVEL
 
 FEWEST_EXPERIMENTS = 3
 FEWEST_STRATEGIES = 3

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison.resampling import HeldOut, Logits
+from harness.comparison.held_out import HeldOut, Logits
 from harness.errors import UserError
 from harness.scoring.decision import RULES, FittedRule
 from harness.tracking.store import RecordedRun, Store, experiment_names
@@ -25,7 +25,8 @@ FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 class Predictions:
     """Logits before any decision rule, float32 `[n, C]`, labels `[n]` and the tested inputs' ids.
 
-    `rules` are the decision rules as they were fitted on validation, by name.
+    `rules` are the decision rules as they were fitted on validation, by name; `test_groups [n]` are
+    numbered alike in all trials on the same data (None: there are no groups, or an older record).
     """
 
     class_names: tuple[str, ...]
@@ -35,11 +36,12 @@ class Predictions:
     test_labels: NDArray[np.int64]
     test_ids: NDArray[np.uint64]
     rules: dict[str, FittedRule]
+    test_groups: NDArray[np.int64] | None = None
 
     @property
     def held_out(self) -> HeldOut:
         """The test examples, as the bootstrap draws them."""
-        return HeldOut(self.test_labels, self.test_ids)
+        return HeldOut(self.test_labels, self.test_ids, self.test_groups)
 
     def test(self, rule: str) -> Logits:
         """Return the test logits under a decision rule."""
@@ -107,6 +109,8 @@ class RecordedTrial:
                     *("test_logits", "test_labels", "test_ids"),
                 )
             }
+            if "test_groups" in file:
+                arrays["test_groups"] = file["test_groups"]
         return Predictions(tuple(self.plan["class_names"]), rules=rules, **arrays)
 
     @property
@@ -121,6 +125,11 @@ class RecordedTrial:
     def warnings(self) -> list[str]:
         """What a reader of its scores should know, a line each."""
         return self.run.tags.get("warnings", "").splitlines()
+
+    @property
+    def exact_prior(self) -> bool:
+        """Whether the class distribution that the logits reflect is known exactly."""
+        return bool(self.plan["effective_prior"]["precision"] == "exact")
 
     @property
     def own_rule(self) -> str:

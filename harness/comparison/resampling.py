@@ -1,51 +1,47 @@
 """How far chance in the choice of test examples moves a difference between two strategies.
 
-A paired bootstrap over stored predictions. Every distinct example gets one Poisson weight a draw,
-the same in every seed and for every strategy, so that what test sets share stays shared.
+A paired bootstrap over stored predictions. Every distinct example, or group of examples that belong
+together, gets one weight a draw, the same in every seed and for every strategy, so that what test
+sets share stays shared.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.effect import Chance, Common
+from harness.comparison.held_out import (
+    HeldOut,
+    Integers,
+    Logits,
+    comparable,
+    distinct_units,
+    outside,
+    shared_units,
+    tiny_classes,
+    units_per_class,
+)
+from harness.comparison.weighting import Float64s, indicator, weighted
 from harness.errors import unknown
-from harness.scoring.metrics import ECE_BINS, HIGHER_IS_BETTER, LABEL_BASED, from_counts, softmax
-
-Integers = NDArray[np.integer[Any]]
-Float64s = NDArray[np.float64]
-Weighted = Callable[[Float64s], Float64s]
+from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED
 
 DRAWS = 500
 CHUNK_CELLS = 4_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """One seed's test examples: labels `[n]` and content hashes `ids`, uint64 `[n]`."""
-
-    labels: Integers
-    ids: NDArray[np.uint64]
-
-
-@dataclass(frozen=True, eq=False)
-class Logits:
-    """What one strategy says of one seed's test set: logits `[n, C]` with the decision's offsets.
-
-    `label` gives the label (argmax), `probability` the probabilities (softmax).
-    """
-
-    label: Float64s
-    probability: Float64s
+IMAGINED = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Covariance `[S, S]` between the seeds' differences that the test examples' choice causes."""
+    """Covariance `[S, S]` between the seeds' differences that the test examples' choice causes.
+
+    `degrees` is with how many degrees of freedom it is known.
+    """
 
     covariance: Float64s
+    degrees: float
 
     @property
     def within(self) -> float:
@@ -58,6 +54,10 @@ class Noise:
         apart = ~np.eye(len(self.covariance), dtype=np.bool_)
         return min(max(_mean(self.covariance[apart]), 0.0), self.within)
 
+    def chance(self, common: Common) -> Chance:
+        """Return it with what common images do from seed to seed."""
+        return Chance(self.within, self.between, self.degrees, common)
+
 
 def noise(
     metric: str,
@@ -66,6 +66,7 @@ def noise(
     strategies: Mapping[str, Sequence[Logits]],
     *,
     positive: int = 1,
+    left_out: Collection[int] = (),
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Noise]:
@@ -73,163 +74,145 @@ def noise(
 
     All sequences have one item a seed, in the same order. The same tests, draws and seed give the
     same weights, so several calls resample alike. Within a seed each class keeps its count, as a
-    stratified split has it; the bootstrap is that of Efron and Tibshirani (1993, ch. 8), with
-    Poisson weights (Hanley and MacGibbon 2006), whose varying total about makes up for the
-    bootstrap's factor (n - 1) / n in small classes. Raises ValueError for an unknown metric.
+    stratified split has it. The bootstrap is the Bayesian one (Rubin 1981), spread for each class
+    of n examples or groups by (n + 1) / (n - 1) (Rao and Wu 1988), without which small classes seem
+    surer than they are. A class of too few says no less than one more example that the strategy
+    gains and one that it loses (`IMAGINED`; after Agresti and Caffo 2000), so that 1 of 1 is never
+    certain; a metric of probabilities does without. Classes that are `left_out` do not count.
+    Raises ValueError for an unknown metric.
     """
     if metric not in HIGHER_IS_BETTER:
         raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
-    contestants = [baseline, *strategies.values()]
-    scorers = [
-        [weighted(metric, test.labels, each[index], positive) for each in contestants]
-        for index, test in enumerate(tests)
+    n_classes = baseline[0].label.shape[1]
+    kept = [outside(test, left_out) for test in tests]
+    tests = [test.take(rows) for test, rows in zip(comparable(tests), kept, strict=True)]
+    tiny = tiny_classes(tests, n_classes) if metric in LABEL_BASED else []
+    samples = _samples(tests, tiny)
+    contestants = [
+        [
+            _imagined(each.take(rows), sample, gained=index > 0)
+            for each, rows, sample in zip(logits, kept, samples, strict=True)
+        ]
+        for index, logits in enumerate([baseline, *strategies.values()])
     ]
-    pool, places = np.unique(np.concatenate([test.ids for test in tests]), return_inverse=True)
-    where = np.split(places, np.cumsum([len(test.ids) for test in tests])[:-1])
-    rng = np.random.default_rng(seed)
     scores = np.empty((len(contestants), len(tests), draws))
-    chunk = max(1, CHUNK_CELLS // len(pool))
+    n_units = 1 + max(int(sample.units.max()) for sample in samples)
+    rng = np.random.default_rng(seed)
+    scorers = [
+        [
+            weighted(metric, sample.labels, logits[index], positive, left_out)
+            for logits in contestants
+        ]
+        for index, sample in enumerate(samples)
+    ]
+    chunk = max(1, CHUNK_CELLS // n_units)
     for start in range(0, draws, chunk):
         span = slice(start, min(start + chunk, draws))
-        drawn = rng.poisson(1.0, (len(pool), span.stop - span.start))
-        for index, test in enumerate(tests):
-            weights = _stratified(drawn[where[index]], test.labels)
+        drawn = rng.standard_exponential((n_units, span.stop - span.start))
+        for index, sample in enumerate(samples):
+            weights = _stratified(drawn[sample.units], sample)
             for contestant, scorer in enumerate(scorers[index]):
                 scores[contestant, index, span] = scorer(weights)
-    apart = _disjoint(where)
+    apart = shared_units([sample.units[: sample.real] for sample in samples]) == 0
+    degrees = _degrees(units_per_class(tests, n_classes), tiny)
     return {
-        name: Noise(np.where(apart, 0.0, _covariance(scores[index] - scores[0])))
+        name: Noise(
+            np.where(apart | _alike(contestants[0], contestants[index], samples), 0.0, covariance),
+            degrees,
+        )
         for index, name in enumerate(strategies, start=1)
+        for covariance in [_covariance(scores[index] - scores[0])]
     }
 
 
-def weighted(metric: str, labels: Integers, logits: Logits, positive: int) -> Weighted:
-    """Return the metric as a function of example weights `[n, draws]` that gives `[draws]`.
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """One seed's examples, the `real` ones first: labels, places of their units, sizes `[n]`.
 
-    With unit weights it agrees with `metrics.one`. Weights of a class sum to its count.
+    The rest are imagined, two for a tiny class: first one that is gained, then one that is lost.
     """
-    if metric in LABEL_BASED:
-        return _of_labels(metric, labels, logits.label.argmax(axis=1), logits.label.shape[1])
-    probabilities = softmax(logits.probability)
-    n_classes = probabilities.shape[1]
-    if metric in ("roc_auc", "average_precision"):
-        rank = _area if metric == "roc_auc" else _average_precision
-        classes = [positive] if n_classes == 2 else range(n_classes)
-        truths = {index: labels == index for index in classes}
-        return _mean_of(
-            [
-                rank(truth, probabilities[:, index])
-                for index, truth in truths.items()
-                if truth.any() and not truth.all()
-            ]
-        )
-    right = probabilities[np.arange(len(labels)), labels]
-    if metric == "log_loss":
-        least = np.finfo(np.float64).eps
-        return _mean_loss(-np.log(np.clip(right, least, 1 - least)))
-    if metric == "brier":
-        # Half of it for two classes: scikit-learn then scores the one class alone.
-        scale = 0.5 if n_classes == 2 else 1.0
-        return _mean_loss(scale * ((probabilities**2).sum(axis=1) - 2 * right + 1))
-    return _calibration(labels, probabilities)
+
+    labels: Integers
+    units: Integers
+    sizes: Float64s
+    real: int
+
+    @property
+    def imagined(self) -> Integers:
+        """The labels of the imagined examples."""
+        return self.labels[self.real :]
 
 
-def _of_labels(metric: str, labels: Integers, chosen: Integers, n_classes: int) -> Weighted:
-    hit = chosen == labels
-    predicted, hits = _indicator(chosen, n_classes), _indicator(chosen, n_classes, hit)
-    support = np.bincount(labels, minlength=n_classes)
-    return lambda weights: from_counts(metric, (hits @ weights).T, support, (predicted @ weights).T)
+def _samples(tests: Sequence[HeldOut], tiny: Sequence[int]) -> list[_Sample]:
+    pool, places = np.unique(np.concatenate([test.units for test in tests]), return_inverse=True)
+    where = np.split(places, np.cumsum([len(test.labels) for test in tests])[:-1])
+    return [_sample(test, units, tiny, len(pool)) for test, units in zip(tests, where, strict=True)]
 
 
-def _mean_loss(losses: Float64s) -> Weighted:
-    return lambda weights: losses @ weights / weights.sum(axis=0)
-
-
-def _calibration(labels: Integers, probabilities: Float64s) -> Weighted:
-    confidence = probabilities.max(axis=1)
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
-    gaps = _indicator(bins, ECE_BINS, (probabilities.argmax(axis=1) == labels) - confidence)
-    return lambda weights: np.abs(gaps @ weights).sum(axis=0) / weights.sum(axis=0)
-
-
-def _area(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
-    """The weight of pairs in which the positive scores higher, half of it where they tie."""
-    negatives = np.flatnonzero(~truth)[np.argsort(score[~truth], kind="stable")]
-    below = np.searchsorted(score[negatives], score[truth], side="left")
-    up_to = np.searchsorted(score[negatives], score[truth], side="right")
-
-    def area(weights: Float64s) -> Float64s:
-        summed = _running(weights[negatives])
-        positives = weights[truth]
-        pairs = (positives * (summed[below] + summed[up_to])).sum(axis=0) / 2
-        value: Float64s = pairs / (positives.sum(axis=0) * summed[-1])
-        return value
-
-    return area
-
-
-def _average_precision(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
-    """Precision at each distinct score of a positive, weighted with the recall it adds."""
-    order = np.argsort(-score, kind="stable")
-    positives = np.flatnonzero(truth)[np.argsort(-score[truth], kind="stable")]
-    last = np.append(np.diff(score[positives]) != 0, True)
-    ends = np.flatnonzero(last) + 1
-    as_high = np.searchsorted(-score[order], -score[positives][last], side="right")
-
-    def average(weights: Float64s) -> Float64s:
-        true = _running(weights[positives])[ends]
-        called = _running(weights[order])[as_high]
-        gained = np.diff(true, axis=0, prepend=0.0)
-        precision = np.divide(true, called, out=np.zeros_like(true), where=called > 0)
-        value: Float64s = (gained * precision).sum(axis=0) / true[-1]
-        return value
-
-    return average
-
-
-def _mean_of(parts: list[Weighted]) -> Weighted:
-    if not parts:
-        return lambda weights: np.full(weights.shape[1], np.nan)
-    return lambda weights: np.mean([part(weights) for part in parts], axis=0)
-
-
-def _stratified(drawn: Integers, labels: Integers) -> Float64s:
-    """Scale the drawn weights `[n, draws]` so that each class keeps its count in every draw.
-
-    A class of which nothing was drawn stays as it is.
-    """
-    classes = _indicator(labels, int(labels.max()) + 1)
-    weights = drawn.astype(np.float64)
-    sums = classes @ weights
-    none = sums == 0
-    counts = np.bincount(labels)[:, None]
-    weights *= np.divide(counts, sums, out=np.zeros_like(sums), where=~none)[labels]
-    if none[counts[:, 0] > 0].any():
-        weights += none[labels]
-    return weights
-
-
-def _indicator(rows: Integers, n_rows: int, values: NDArray[Any] | None = None) -> Any:
-    """A sparse matrix `[n_rows, n]` with the value (or 1) of column i in row `rows[i]`."""
-    from scipy.sparse import csr_array
-
-    ones = np.ones(len(rows)) if values is None else values.astype(np.float64)
-    return csr_array((ones, (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
-
-
-def _running(weights: Float64s) -> Float64s:
-    """Running sums `[n + 1, draws]` that start with 0."""
-    sums = np.zeros((len(weights) + 1, weights.shape[1]))
-    np.cumsum(weights, axis=0, out=sums[1:])
-    return sums
-
-
-def _disjoint(where: Sequence[Integers]) -> NDArray[np.bool_]:
-    """Which pairs of seeds `[S, S]` share no example, so that only chance gives a covariance."""
-    distinct = [np.unique(places) for places in where]
-    return np.array(
-        [[not len(np.intersect1d(one, other)) for other in distinct] for one in distinct]
+def _sample(test: HeldOut, units: Integers, tiny: Sequence[int], free: int) -> _Sample:
+    """An imagined example counts as much as a unit of its class does on average."""
+    present = [index for index in tiny if (test.labels == index).any()]
+    rows = [test.labels == index for index in present]
+    sizes = [row.sum() / len(np.unique(units[row])) for row in rows]
+    first = [free + IMAGINED * tiny.index(index) for index in present]
+    return _Sample(
+        np.concatenate([test.labels, np.repeat(np.array(present, np.int64), IMAGINED)]),
+        np.concatenate([units, (np.array(first, np.int64)[:, None] + np.arange(IMAGINED)).ravel()]),
+        np.concatenate([np.ones(len(units)), np.repeat(np.array(sizes, np.float64), IMAGINED)]),
+        len(units),
     )
+
+
+def _imagined(logits: Logits, sample: _Sample, *, gained: bool) -> Logits:
+    """Return the logits with those of the imagined examples; the other class is the next one."""
+    labels, n_classes = sample.imagined, logits.label.shape[1]
+    if not len(labels):
+        return logits
+    right = (np.arange(len(labels)) % IMAGINED == 0) == gained
+    rows = np.eye(n_classes)[np.where(right, labels, (labels + 1) % n_classes)]
+    return Logits(np.concatenate([logits.label, rows]), np.concatenate([logits.probability, rows]))
+
+
+def _alike(
+    baseline: Sequence[Logits], strategy: Sequence[Logits], samples: Sequence[_Sample]
+) -> bool:
+    """Whether a strategy says what the baseline says, of all real examples of all seeds."""
+    return all(
+        np.array_equal(one.label[: sample.real], other.label[: sample.real])
+        and np.array_equal(one.probability[: sample.real], other.probability[: sample.real])
+        for one, other, sample in zip(baseline, strategy, samples, strict=True)
+    )
+
+
+def _stratified(drawn: Float64s, sample: _Sample) -> Float64s:
+    """Scale weights `[n, draws]` so that each class keeps its count and has its full variance."""
+    n_classes = int(sample.labels.max()) + 1
+    classes = indicator(sample.labels, n_classes)
+    totals = classes @ sample.sizes
+    sums = classes @ (drawn * sample.sizes[:, None])
+    weights: Float64s = (
+        drawn
+        * np.divide(totals[:, None], sums, out=np.zeros_like(sums), where=sums > 0)[sample.labels]
+    )
+    n_units = distinct_units(sample.labels, sample.units, n_classes)
+    free = np.where(np.isin(np.arange(n_classes), sample.imagined), n_units, n_units - 1)
+    spread = np.sqrt((n_units + 1) / np.maximum(free, 1))[sample.labels]
+    weights = np.maximum(1 + spread[:, None] * (weights - 1), 0.0)
+    return weights * sample.sizes[:, None]
+
+
+def _degrees(units: NDArray[np.int64], tiny: Sequence[int]) -> float:
+    """Return the degrees of freedom of a sum of variances that fall with the classes' units.
+
+    Satterthwaite's (1946), as if every unit of every class had the same variance. What is imagined
+    of tiny classes is no estimate.
+    """
+    counts = np.delete(units, list(tiny)).astype(np.float64)
+    counts = counts[counts > 1]
+    if not len(counts):
+        return inf
+    shares = 1 / counts
+    return float(shares.sum() ** 2 / (shares**2 / (counts - 1)).sum())
 
 
 def _covariance(values: Float64s) -> Float64s:

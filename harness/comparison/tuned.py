@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.comparison.contestant import Trials
 from harness.comparison.effect import Effect
 from harness.comparison.observer import Observer
 from harness.comparison.setup import Effort, Setup
-from harness.comparison.summary import Comparison, Trials, summarise
+from harness.comparison.summary import Comparison, summarise
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
 from harness.tuning.setup import Tuning, tuning
@@ -134,5 +135,11 @@ def _bought(
     if not untuned:
         return None, None
     both = {UNTUNED: untuned, TUNED: tuned}
-    pair = summarise(both, UNTUNED, comparison.metric, comparison.margin)
+    pair = summarise(
+        both,
+        UNTUNED,
+        comparison.metric,
+        comparison.margin,
+        generalise=comparison.generalise,
+    )
     return pair.lines[1].effect, pair.base.mean

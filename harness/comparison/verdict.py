@@ -1,71 +1,78 @@
-"""One word for each strategy: what its differences from the baseline allow to say."""
+"""One word for each strategy: what its simultaneous interval allows to say."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.comparison.effect import LEVEL, Effect
+from harness.comparison.effect import Effect
+from harness.comparison.looks import LEVEL
 
-Word = Literal["better", "worse", "equivalent", "undecided", "too_few_seeds"]
+Word = Literal["better", "worse", "equivalent", "undecided", "collapsed", "too_few_seeds"]
+Learning = Literal["learned", "threshold_only", "unclear"]
 
 FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word, and the p value after Holm's correction over the strategies (None: no test)."""
+    """The word, and the level for the whole family at which the interval would touch 0.
+
+    `fragile` says that the word would be another without the classes that are hardly tested.
+    """
 
     word: Word
     p_adjusted: float | None
+    fragile: bool = False
 
 
 def judge(
-    effects: Mapping[str, Effect], margin: float, *, higher_is_better: bool
-) -> dict[str, Verdict]:
-    """Return the verdict on each strategy, corrected for all that are tested (Holm 1979).
+    effect: Effect,
+    margin: float,
+    *,
+    higher_is_better: bool,
+    collapsed: bool = False,
+    without: tuple[Effect | None, ...] = (),
+) -> Verdict:
+    """Return the verdict that can be read off an effect's interval.
 
     `equivalent` (the whole interval within ± margin) goes before `better` and `worse`: a gain
-    that is sure but too small to matter is not one.
+    that is sure but too small to matter is not one. A strategy and a baseline that have `collapsed`
+    (each says one class to everything) are not compared. `without` are the effects with hardly
+    tested classes left out (None: too few classes are left): a word that is not theirs as well is
+    `undecided`.
     """
-    from statsmodels.stats.multitest import multipletests
-
-    tested = {name: effect.p for name, effect in effects.items() if effect.p is not None}
-    corrected = multipletests(list(tested.values()), method="holm")[1] if tested else []
-    adjusted = dict(zip(tested, map(float, corrected), strict=True))
-    return {
-        name: Verdict(
-            _word(effect, adjusted.get(name), margin, higher_is_better), adjusted.get(name)
-        )
-        for name, effect in effects.items()
-    }
+    if effect.interval is None or effect.seeds < FEWEST_SEEDS:
+        return Verdict("too_few_seeds", p_adjusted(effect))
+    if collapsed:
+        return Verdict("collapsed", p_adjusted(effect))
+    word = _word(effect, margin, higher_is_better)
+    stands = all(each and _word(each, margin, higher_is_better) == word for each in without)
+    fragile = word != "undecided" and not stands
+    return Verdict("undecided" if fragile else word, p_adjusted(effect), fragile)
 
 
-def threshold_only(
-    verdict: Verdict, effect: Effect, moved: Effect, *, higher_is_better: bool
-) -> bool:
-    """Say whether a strategy is better only as long as the baseline's threshold stays put.
+def p_adjusted(effect: Effect) -> float | None:
+    """Return the p value corrected for the other comparisons and looks (None: no test)."""
+    return None if effect.p is None else min(1.0, effect.p * LEVEL / effect.level)
 
-    `moved` is its effect when strategy and baseline both use the same moved decision. Its gain
-    counts as gone there if it is not told from chance and less than half of what it was.
+
+def learning(moved: Effect, margin: float, *, higher_is_better: bool) -> Learning:
+    """Say whether a strategy learned anything, from its gain over a baseline with a moved rule.
+
+    The strategy keeps its own decision rule. `learned`: the whole interval lies above what matters,
+    `threshold_only`: below it.
     """
-    sign = 1 if higher_is_better else -1
-    less = sign * moved.difference < sign * effect.difference / 2
-    return verdict.word == "better" and less and not _gains(moved, higher_is_better)
+    if moved.interval is None or moved.seeds < FEWEST_SEEDS:
+        return "unclear"
+    low, high = moved.interval if higher_is_better else (-moved.interval[1], -moved.interval[0])
+    return "learned" if low > margin else "threshold_only" if high < margin else "unclear"
 
 
-def _word(effect: Effect, p_adjusted: float | None, margin: float, higher_is_better: bool) -> Word:
-    if effect.seeds < FEWEST_SEEDS or effect.interval is None or p_adjusted is None:
-        return "too_few_seeds"
+def _word(effect: Effect, margin: float, higher_is_better: bool) -> Word:
+    if effect.interval is None:
+        return "undecided"
     low, high = effect.interval
     if -margin <= low and high <= margin:
         return "equivalent"
-    if p_adjusted > LEVEL:
+    if low <= 0 <= high:
         return "undecided"
-    return "better" if (effect.difference > 0) == higher_is_better else "worse"
-
-
-def _gains(effect: Effect, higher_is_better: bool) -> bool:
-    if effect.interval is None:
-        return False
-    low, high = effect.interval
-    return low > 0 if higher_is_better else high < 0
+    return "better" if (low > 0) == higher_is_better else "worse"

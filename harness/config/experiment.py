@@ -133,13 +133,18 @@ class Train(Section):
 
 
 class Evaluation(Section):
-    """What decides: the metric, the class distribution to correct for, and what matters."""
+    """What decides: the metric, the class distribution to correct for, and what matters.
+
+    `generalise` is what verdicts are to hold on: new `images` of this kind, or new seeds of this
+    very `pool` of images, which takes fewer seeds and says less.
+    """
 
     metric: Metric = "balanced_accuracy"
     target_prior: Literal["uniform", "train"] | dict[ClassName, Annotated[float, Field(gt=0)]] = (
         "uniform"
     )
     margin: Annotated[float, Field(ge=0)] = 0.01
+    generalise: Literal["images", "pool"] = "images"
     miss_cost: Annotated[float, Field(gt=0)] = 1.0
     false_alarm_cost: Annotated[float, Field(gt=0)] = 1.0
 

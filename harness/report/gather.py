@@ -1,10 +1,7 @@
 """What the page shows, gathered from a comparison and its recorded trials."""
 
-from collections.abc import Mapping
-
 from harness.comparison.keep import Kept
-from harness.comparison.records import RecordedTrial
-from harness.comparison.summary import Trials
+from harness.comparison.remarks import of_trials
 from harness.report import predicted
 from harness.report.content import Content
 
@@ -22,29 +19,13 @@ def gather(kept: Kept) -> Content:
     return Content(
         document=kept.document,
         comparison=comparison,
-        approximate=frozenset(name for name, each in trials.items() if _is_approximate(each)),
+        approximate=frozenset(line.strategy for line in comparison.lines if line.approximate),
         recall=predicted.recall(first, trials),
         precision_recall=predicted.curves(first, trials),
         reliability=predicted.reliability(trials),
         prevalence=predicted.prevalence(kept.document["costs"], first, trials),
         samples=kept.samples,
         made={name: samples for name, samples in made.items() if samples},
-        notes=tuple(dict.fromkeys([*notes, *_warnings(firsts)])),
+        notes=tuple(dict.fromkeys([*notes, *of_trials(trials)])),
         digest=kept.digest,
     )
-
-
-def _warnings(firsts: Mapping[str, RecordedTrial]) -> list[str]:
-    """Return each warning once: what all strategies share as it is, the rest with their names."""
-    strategies: dict[str, list[str]] = {}
-    for name, trial in firsts.items():
-        for line in trial.warnings:
-            strategies.setdefault(line, []).append(name)
-    return [
-        line if len(names) == len(firsts) else f"{', '.join(names)}: {line}"
-        for line, names in strategies.items()
-    ]
-
-
-def _is_approximate(trials: Trials) -> bool:
-    return any(trial.plan["effective_prior"]["precision"] != "exact" for trial in trials.values())

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.contestant import Trials, positive_class
 from harness.comparison.prevalence import Costs, table
 from harness.comparison.records import RecordedTrial
-from harness.comparison.summary import Trials, positive_class
 from harness.report import content as page
 from harness.scoring import metrics
 

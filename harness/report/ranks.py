@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.comparison.effect import LEVEL
+from harness.comparison.looks import LEVEL
 from harness.comparison.ranking import Ranking
 from harness.comparison.ranks import Ranks, rank
 from harness.report.page import Drawing, environment

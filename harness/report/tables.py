@@ -26,7 +26,14 @@ from harness.report.wording import (
     times,
 )
 
-MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "undecided": "?", "too_few_seeds": "…"}
+MARKS = {
+    "better": "▲",
+    "worse": "▼",
+    "equivalent": "≈",
+    "undecided": "?",
+    "collapsed": "∅",
+    "too_few_seeds": "…",
+}
 CURVE_POINTS = np.linspace(0, 1, 6)
 
 
@@ -41,35 +48,47 @@ class Table:
 
 
 def verdicts(comparison: Comparison) -> Table:
-    """Return the verdict of every strategy, after the baseline's mean."""
-    metric = Metric(comparison.metric)
+    """Return the verdict of every strategy, after the baseline's mean.
+
+    Where some classes are hardly tested, a column has the difference over the others.
+    """
+    metric, fragile = Metric(comparison.metric), comparison.fragile_classes
     head = (
-        *("Strategy", "Verdict", "Mean", "Difference", "95 % interval"),
-        *("p (Holm)", "Detectable", "Seeds needed"),
+        *("Strategy", "Verdict", "Mean", "Difference", "95 % interval", "p (corrected)"),
+        "Against a moved threshold",
+        *(("Over other classes",) if fragile else ()),
+        *("Detectable", "Seeds needed"),
     )
     base = metric.score(comparison.base.mean)
-    rows = {
-        name: (name, "✕ no trial finished", *[NOTHING] * 6) for name in comparison.strategies[1:]
-    }
+    nothing = [NOTHING] * (len(head) - 2)
+    rows = {name: (name, "✕ no trial finished", *nothing) for name in comparison.strategies[1:]}
     for line in comparison.judged:
-        rows[line.strategy] = _verdict(line, metric, len(comparison.seeds))
+        rows[line.strategy] = _verdict(line, metric, len(comparison.seeds), bool(fragile))
     points = "; differences in points" if metric.share else ""
+    warning = (
+        f". Hardly tested, so that no verdict may hang on it: {', '.join(map(clean, fragile))}"
+        if fragile
+        else ""
+    )
     caption = (
         f"Every strategy against {clean(comparison.baseline)} in {metric.heading}, paired over "
-        f"seeds{points}"
+        f"seeds{points}{warning}"
     )
-    baseline = (comparison.baseline, "baseline", base, *[NOTHING] * 5)
+    baseline = (comparison.baseline, "baseline", base, *nothing[1:])
     return Table(caption, head, (baseline, *rows.values()), words=(1,))
 
 
-def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
+def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[str, ...]:
     effect, verdict = line.effect, line.verdict
     word = f"{MARKS[verdict.word]} {verdict.word.replace('_', ' ')}"
-    if line.threshold_only:
-        word += " (threshold only)"
+    if verdict.word == "better" and line.learning != "unclear":
+        word += f" ({line.learning.replace('_', ' ')})"
+    if verdict.fragile:
+        word += f" (hangs on {', '.join(line.fragile_classes)})"
     if effect.seeds < n_seeds:
         word += f" ({effect.seeds} of {n_seeds} seeds)"
     needed = effect.seeds_needed if verdict.word == "undecided" else None
+    elsewhere = NOTHING if line.elsewhere is None else _with_interval(line.elsewhere, metric)
     return (
         line.strategy,
         word,
@@ -77,9 +96,17 @@ def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
         metric.difference(effect.difference),
         metric.interval(effect.interval),
         probability(verdict.p_adjusted),
+        _with_interval(line.moved, metric),
+        *((elsewhere,) if fragile else ()),
         metric.difference(effect.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
     )
+
+
+def _with_interval(effect: Effect, metric: Metric, *, signed: bool = True) -> str:
+    value = metric.difference(effect.difference, signed=signed)
+    ends = metric.interval(effect.interval, signed=signed)
+    return value if ends == NOTHING else f"{value} ({ends})"
 
 
 def differences(comparison: Comparison) -> Table:
@@ -116,17 +143,10 @@ def gains(content: Content) -> Table:
 def _by_rule(
     caption: str, content: Content, effects: Mapping[str, Mapping[str, Effect]], *, signed: bool
 ) -> Table:
-    metric = content.metric
-
-    def cell(effect: Effect) -> str:
-        value = metric.difference(effect.difference, signed=signed)
-        ends = metric.interval(effect.interval, signed=signed)
-        return value if ends == NOTHING else f"{value} ({ends})"
-
     rows = tuple(
         (
             name + (" (approximate prior)" if name in content.approximate else ""),
-            *(cell(by_rule[rule]) for rule in RULE_NAMES),
+            *(_with_interval(by_rule[rule], content.metric, signed=signed) for rule in RULE_NAMES),
         )
         for name, by_rule in effects.items()
     )

@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 
+from harness.comparison.advice_words import sentence as advice
 from harness.comparison.summary import Comparison, Line
 from harness.report.wording import Metric, baseline_name, cut, joined, plural
 
 NAMED = 3
+FRAGILE = "fragile"
 
 
 def sentence(experiment: str, comparison: Comparison) -> str:
+    """Return what the comparison found, in one sentence, and what to do now."""
+    return f"{finding(experiment, comparison)} {advice(comparison)}".rstrip()
+
+
+def finding(experiment: str, comparison: Comparison) -> str:
     """Return the verdict in one sentence: what helps, what harms, and what could not be seen."""
     place, base = f"on {cut(experiment)}", baseline_name(comparison.baseline)
     judged = comparison.judged
@@ -21,11 +28,15 @@ def sentence(experiment: str, comparison: Comparison) -> str:
             f"Too few seeds to tell {place}: with {_seeds(comparison)}, no difference from "
             f"{base} can be told from chance."
         )
-    groups = {word: [line for line in judged if line.verdict.word == word] for word in PARTS}
+    groups = {kind: [line for line in judged if _kind(line) == kind] for kind in PARTS}
     parts = [part(groups[word], comparison) for word, part in PARTS.items() if groups[word]]
     if unfinished := len(comparison.strategies) - 1 - len(judged):
         parts.append(f"{plural(unfinished, 'strategy', 'strategies')} did not finish")
     return f"On {cut(experiment)}, {'; '.join(parts)}."
+
+
+def _kind(line: Line) -> str:
+    return FRAGILE if line.verdict.fragile else line.verdict.word
 
 
 def _better(group: list[Line], comparison: Comparison) -> str:
@@ -59,14 +70,39 @@ def _undecided(group: list[Line], comparison: Comparison) -> str:
     start = f"{subject} be told from {baseline_name(comparison.baseline)}"
     if not alone:
         return start
-    detectable = max(line.effect.detectable or 0.0 for line in group)
-    if not detectable:
+    sizes = {
+        cut(line.strategy): metric.difference(line.effect.detectable, signed=False)
+        for line in group
+        if line.effect.detectable
+    }
+    if not sizes:
         return f"{start} with {_seeds(comparison)}"
-    size = metric.difference(detectable, signed=False)
     unit = "points" if metric.share else metric.unit
-    return (
-        f"{start} with {_seeds(comparison)}; differences under {size} {unit} would often be missed"
+    least = f"{next(iter(sizes.values()))} {unit}"
+    if len(set(sizes.values())) > 1:
+        shown = [f"{size} ({name})" for name, size in list(sizes.items())[:NAMED]]
+        least = f"{joined(_capped(shown, len(sizes)))} {unit}"
+    return f"{start} with {_seeds(comparison)}; differences under {least} would often be missed"
+
+
+def _fragile(group: list[Line], comparison: Comparison) -> str:
+    metric, first = Metric(comparison.metric), group[0]
+    classes = joined(
+        _capped([cut(name) for name in first.fragile_classes[:NAMED]], len(first.fragile_classes))
     )
+    verb = "hangs" if len(group) == 1 else "hang"
+    text = f"what {_names(group)} changes {verb} on {classes}, tested on too few examples to tell"
+    if first.elsewhere is None:
+        return text
+    size = metric.difference(first.elsewhere.difference)
+    return (
+        f"{text}: over the other classes it is {size} ({metric.interval(first.elsewhere.interval)})"
+    )
+
+
+def _collapsed(group: list[Line], comparison: Comparison) -> str:
+    both = f"{_names(group)} and {baseline_name(comparison.baseline)}"
+    return f"{both} say one class to everything, so there is nothing to compare"
 
 
 def _too_few(group: list[Line], comparison: Comparison) -> str:
@@ -79,6 +115,8 @@ PARTS: dict[str, Callable[[list[Line], Comparison], str]] = {
     "worse": _worse,
     "equivalent": _equivalent,
     "undecided": _undecided,
+    FRAGILE: _fragile,
+    "collapsed": _collapsed,
     "too_few_seeds": _too_few,
 }
 

@@ -5,20 +5,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.comparison.units import SHARES
 from harness.scoring.metrics import HIGHER_IS_BETTER
 
 LONGEST_NAME = 40
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
-SHARES = {
-    "balanced_accuracy",
-    "f1_macro",
-    "f1_weighted",
-    "g_mean",
-    "roc_auc",
-    "average_precision",
-    "ece",
-}
 WORDS = {
     "f1_macro": "macro F1",
     "f1_weighted": "weighted F1",

@@ -243,6 +243,11 @@ class Store:
         self._client.update_run(run_id, name=name)
         self._client.set_terminated(run_id, "FINISHED")
 
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Record tags of a run, instead of those of the same names."""
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, _cut(value, LONGEST_TAG))
+
     def publish(self, run_id: str, artifacts: Path, note: str) -> None:
         """Record files and a note that are drawn from what a comparison's run holds."""
         self._client.log_artifacts(run_id, str(artifacts))

@@ -5,52 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up import decided, trial
+from scipy.stats import ttest_1samp
 
 from harness.comparison.document import results
-from harness.comparison.records import Predictions, RecordedTrial
+from harness.comparison.looks import NEW, Family
+from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import Comparison, summarise
-from harness.scoring.decision import fit
-from harness.tracking.store import RecordedRun
-
-N, SHARE = 2_000, np.array([0.9, 0.1])
-
-
-def trial(strategy: str, seed: int, gain: float = 0.0, shift: float = 0.0) -> RecordedTrial:
-    """A trial whose logits are right by odds of `1 + gain`, then moved by `shift` to class 1.
-
-    Its training prior is 9 : 1, which its logits reflect; all trials of a seed share their noise.
-    """
-    rng = np.random.default_rng(seed)
-    labels = np.repeat([0, 1], N // 2)
-    ids = rng.integers(0, 2**63, N).astype(np.uint64)
-    own = np.random.default_rng([seed, *strategy.encode()])
-    evidence = (1 + gain) * (2 * labels - 1) + 2 * rng.normal(size=N) + 0.2 * own.normal(size=N)
-    odds = evidence + np.log(SHARE[1] / SHARE[0]) + shift
-    prior = SHARE * np.exp([0.0, shift])
-    prior /= prior.sum()
-    logits = np.stack([np.zeros(N), odds], axis=1).astype(np.float32)
-    half = rng.permutation(N)[:400]
-    rules = {
-        name: fit(name, logits[half], labels[half], prior, np.full(2, 0.5), "balanced_accuracy")
-        for name in ("argmax", "prior_corrected", "tuned_threshold")
-    }
-    metrics = {
-        "validation/balanced_accuracy": 0.9,
-        "cost/examples_seen": 1000.0,
-        "cost/steps": 10.0,
-        "cost/train_seconds": 1.0,
-    }
-    tags = {"strategy": strategy, "seed": str(seed)}
-    found = RecordedTrial(None, RecordedRun(f"{strategy}{seed}", "FINISHED", metrics, {}, tags))  # type: ignore[arg-type]
-    vars(found)["plan"] = {
-        "class_counts_before": [900, 100],
-        "plan": {"decision": "argmax"},
-        "class_names": ["many", "few"],
-    }
-    vars(found)["predictions"] = Predictions(
-        ("many", "few"), logits[half], labels[half], logits, labels, ids, rules
-    )
-    return found
+from harness.comparison.summary import score as score_under
 
 
 def compared(
@@ -71,6 +33,7 @@ def row(comparison: Comparison, name: str) -> dict[str, Any]:
 def test_what_only_moves_the_threshold_is_better_and_labelled() -> None:
     found = row(compared(mover={"shift": 2.0}), "mover")
     assert (found["verdict"], found["threshold_only"]) == ("better", True)
+    assert found["learning"] == "threshold_only"
     corrected = found["under"]["prior_corrected"]
     assert corrected["difference"] == pytest.approx(0, abs=0.01)
 
@@ -78,6 +41,7 @@ def test_what_only_moves_the_threshold_is_better_and_labelled() -> None:
 def test_what_learns_more_is_better_and_not_labelled() -> None:
     found = row(compared(learner={"gain": 1.5}), "learner")
     assert (found["verdict"], found["threshold_only"]) == ("better", False)
+    assert found["learning"] == "learned"
     assert found["under"]["prior_corrected"]["difference"] > 0.05
 
 
@@ -128,3 +92,130 @@ def test_a_strategy_without_a_trial_has_no_line_and_one_without_a_pair_no_verdic
     assert comparison.strategies == ("none", "gone", "apart")
     assert [line.strategy for line in comparison.lines] == ["none", "apart"]
     assert comparison.judged == ()
+
+
+LABELS = np.repeat([0, 1, 2, 3], [60, 60, 60, 1])
+
+
+def flipped(seed: int, share: float, tiny_right: bool) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Predictions that are wrong in a share of the large classes, right or not in the tiny one."""
+    wrong = np.random.default_rng([seed, int(1000 * share)]).random(len(LABELS)) < share
+    wrong[-1] = not tiny_right
+    return np.where(wrong, (LABELS + 1) % 4, LABELS)
+
+
+def with_tiny_class(gain: float, tiny: bool) -> Comparison:
+    trials = {
+        "none": {s: decided("none", s, LABELS, flipped(s, 0.4, False)) for s in range(8)},
+        "a": {s: decided("a", s, LABELS, flipped(s, 0.4 - gain, tiny)) for s in range(8)},
+    }
+    return summarise(trials, "none", "balanced_accuracy", 0.01)
+
+
+def test_no_gain_hangs_on_a_class_of_one_test_image() -> None:
+    """Right in all seeds, where the baseline is wrong in all: 25 points, and nothing else."""
+    comparison = with_tiny_class(gain=0.0, tiny=True)
+    found = row(comparison, "a")
+    assert found["difference"] > 0.2
+    assert found["verdict"] == "undecided"
+    assert found["fragile_classes"] == ["class 3"]
+    assert abs(found["elsewhere"]["difference"]) < 0.05
+    assert results(comparison)["fragile_classes"] == ["class 3"]
+
+
+def test_what_the_other_classes_gain_is_told_beside_it() -> None:
+    found = row(with_tiny_class(gain=0.35, tiny=False), "a")
+    low, high = found["elsewhere"]["interval"]
+    assert 0 < low < 0.35 < high
+    assert found["elsewhere"]["difference"] == pytest.approx(4 / 3 * found["difference"])
+
+
+def test_one_test_image_never_makes_the_interval_narrow() -> None:
+    found = row(with_tiny_class(gain=0.0, tiny=True), "a")
+    low, high = found["interval"]
+    assert low < 0 < high
+
+
+def test_two_that_call_everything_the_same_are_collapsed() -> None:
+    trials = {
+        name: {s: decided(name, s, LABELS, np.zeros_like(LABELS)) for s in range(3)}
+        for name in ("none", "a")
+    }
+    found = row(summarise(trials, "none", "balanced_accuracy", 0.01), "a")
+    assert found["verdict"] == "collapsed"
+
+
+def test_examples_of_one_patient_widen_the_interval() -> None:
+    labels = np.repeat([0, 1], 200)
+    groups = np.repeat(np.arange(40), 10)
+    patients = np.random.default_rng(1).random(40) < 0.3
+    wrong = np.where(patients[groups], 1 - labels, labels)
+    halves = {}
+    for known in (None, groups):
+        trials = {
+            "none": {s: decided("none", s, labels, wrong, known) for s in range(5)},
+            "a": {s: decided("a", s, labels, labels, known) for s in range(5)},
+        }
+        low, high = row(summarise(trials, "none", "balanced_accuracy", 0.01), "a")["interval"]
+        halves[known is not None] = high - low
+    assert halves[True] > 2.5 * halves[False]
+
+
+def test_more_strategies_and_more_looks_widen_the_interval() -> None:
+    trials = {name: {s: trial(name, s) for s in range(5)} for name in ("none", "a")}
+
+    def width(family: Family) -> float:
+        found = summarise(trials, "none", "balanced_accuracy", 0.01, family)
+        low, high = row(found, "a")["interval"]
+        return float(high - low)
+
+    alone = width(Family((5,), ("a",)))
+    assert width(Family((5,), ("a", "b", "c"))) > alone
+    assert width(Family((3, 5), ("a",))) > alone
+    assert width(NEW) == alone
+
+
+def test_on_new_seeds_of_this_very_pool_it_is_the_paired_t_test() -> None:
+    trials = {name: {s: trial(name, s) for s in range(5)} for name in ("none", "a")}
+    found = summarise(trials, "none", "balanced_accuracy", 0.01, generalise="pool")
+    differences = np.array([score(trials["a"][s]) - score(trials["none"][s]) for s in range(5)])
+    low, high = ttest_1samp(differences, 0).confidence_interval(1 - 0.7 * 0.05)
+    assert row(found, "a")["interval"] == pytest.approx([low, high])
+    images = summarise(trials, "none", "balanced_accuracy", 0.01)
+    assert row(images, "a")["interval"][1] > high
+
+
+def score(found: RecordedTrial) -> float:
+    return score_under(found, "balanced_accuracy", "own")
+
+
+def test_the_advice_names_plain_training_with_a_moved_decision() -> None:
+    """A strategy that only moves the threshold costs more than moving the threshold."""
+    comparison = compared(mover={"shift": 2.0})
+    text = results(comparison)["advice"]
+    assert text.startswith("Train plainly and move the decision to the uniform prior: ")
+    own, moved = (comparison.base.scores[rule].difference for rule in ("own", "prior_corrected"))
+    assert f"{100 * moved:.1f} instead of {100 * own:.1f}." in text
+
+
+def test_the_advice_names_what_beats_plain_training_with_a_moved_decision() -> None:
+    text = results(compared(learner={"gain": 2.0}))["advice"]
+    assert text.startswith("Use learner: ")
+    assert "harness compare learner --tune 30" in text
+
+
+def test_where_nothing_is_shown_to_help_the_advice_is_plain_training() -> None:
+    labels = np.repeat([0, 1], 100)
+    trials = {
+        name: {
+            s: decided(
+                name, s, labels, labels ^ (np.random.default_rng([s, len(name)]).random(200) < 0.3)
+            )
+            for s in range(4)
+        }
+        for name in ("none", "a")
+    }
+    text = results(summarise(trials, "none", "balanced_accuracy", 0.01))["advice"]
+    assert text.startswith("Train plainly (")
+    assert "nothing is shown to beat that" in text
+    assert "would decide on a" in text

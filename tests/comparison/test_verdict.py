@@ -1,85 +1,108 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.multitest import multipletests
 
 from harness.comparison.effect import Effect, effect
-from harness.comparison.verdict import Verdict, judge, threshold_only
+from harness.comparison.verdict import Verdict, judge, learning
+
+ENDS = st.tuples(st.floats(-1, 1), st.floats(-1, 1)).map(lambda ends: tuple(sorted(ends)))
+MARGIN = 0.02
 
 
-def seen(difference, p=0.001, half=0.01, seeds=5):
-    return Effect(seeds, difference, interval=(difference - half, difference + half), p=p)
+def seen(low, high, seeds=5, level=0.05):
+    return Effect(seeds, (low + high) / 2, interval=(low, high), p=0.001, level=level)
+
+
+def word(found, **how):
+    return judge(found, MARGIN, higher_is_better=True, **how).word
 
 
 @pytest.mark.parametrize(
-    ("found", "higher", "word"),
+    ("found", "higher", "expected"),
     [
-        (seen(0.05), True, "better"),
-        (seen(-0.05), True, "worse"),
-        (seen(-0.05), False, "better"),
-        (seen(0.05), False, "worse"),
-        (seen(0.015, p=0.06), True, "undecided"),
-        (seen(0.005, half=0.001), True, "equivalent"),
-        (seen(0.01, half=0.01), True, "equivalent"),
-        (seen(0.0, half=0.03, p=1.0), True, "undecided"),
-        (seen(0.05, seeds=2), True, "too_few_seeds"),
+        (seen(0.01, 0.05), True, "better"),
+        (seen(-0.05, -0.01), True, "worse"),
+        (seen(-0.05, -0.01), False, "better"),
+        (seen(0.01, 0.05), False, "worse"),
+        (seen(-0.001, 0.05), True, "undecided"),
+        (seen(0.001, 0.019), True, "equivalent"),
+        (seen(-0.02, 0.02), True, "equivalent"),
+        (seen(0.01, 0.05, seeds=2), True, "too_few_seeds"),
         (Effect(1, 0.05), True, "too_few_seeds"),
         (Effect(0, float("nan")), True, "too_few_seeds"),
     ],
 )
-def test_one_word_for_each_case(found, higher, word):
-    verdict = judge({"a": found}, 0.02, higher_is_better=higher)["a"]
-    assert verdict == Verdict(word, found.p)
+def test_one_word_for_each_interval(found, higher, expected):
+    assert judge(found, MARGIN, higher_is_better=higher).word == expected
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_p_values_are_corrected_as_holm_has_it(p_values):
-    effects = {str(index): seen(0.05, p) for index, p in enumerate(p_values)}
-    verdicts = judge(effects, 0.01, higher_is_better=True)
-    expected = multipletests(p_values, method="holm")[1]
-    assert [verdict.p_adjusted for verdict in verdicts.values()] == pytest.approx(expected)
-    assert [v.word == "better" for v in verdicts.values()] == [bool(p <= 0.05) for p in expected]
+@given(ENDS)
+def test_the_word_can_be_read_off_the_interval(ends):
+    low, high = ends
+    expected = (
+        "equivalent" if low >= -MARGIN and high <= MARGIN
+        else "better" if low > 0
+        else "worse" if high < 0
+        else "undecided"
+    )  # fmt: skip
+    assert word(seen(low, high)) == expected
 
 
-def test_holm_worked_out_by_hand():
-    effects = {"a": seen(0.1, 0.01), "b": seen(0.1, 0.04), "c": seen(0.1, 0.03)}
-    verdicts = judge(effects, 0.01, higher_is_better=True)
-    assert [v.p_adjusted for v in verdicts.values()] == pytest.approx([0.03, 0.06, 0.06])
+@pytest.mark.parametrize("comparisons", [1, 4])
+def test_corrected_p_is_the_level_of_all_at_which_the_interval_touches_zero(comparisons):
+    differences = np.array([0.01, 0.03, 0.02, 0.05])
+    found = effect(differences, MARGIN, level=0.05 / comparisons)
+    p = judge(found, MARGIN, higher_is_better=True).p_adjusted
+    touching = effect(differences, MARGIN, level=p / comparisons)
+    assert touching.interval[0] == pytest.approx(0, abs=1e-6)
+    assert p == pytest.approx(comparisons * found.p)
 
 
-def test_a_strategy_without_a_test_does_not_count_in_the_correction():
-    verdicts = judge({"a": seen(0.1, 0.03), "b": Effect(1, 0.1)}, 0.01, higher_is_better=True)
-    assert verdicts["a"] == Verdict("better", pytest.approx(0.03))
-    assert verdicts["b"] == Verdict("too_few_seeds", None)
+def test_corrected_p_is_no_more_than_one():
+    assert judge(Effect(5, 0.0, 0.1, (-1, 1), 0.9, level=0.01), 0.0, higher_is_better=True) == (
+        Verdict("undecided", 1.0)
+    )
 
 
-def test_no_strategies_no_verdicts():
-    assert judge({}, 0.01, higher_is_better=True) == {}
+def test_two_that_say_one_class_to_everything_are_not_equivalent_but_collapsed():
+    assert word(seen(0.0, 0.0), collapsed=True) == "collapsed"
+    assert word(seen(0.0, 0.0, seeds=2), collapsed=True) == "too_few_seeds"
 
 
 def test_a_strategy_that_changes_nothing_is_equivalent():
-    found = effect(np.zeros(3), 0.0, 0.0, 0.01)
-    assert judge({"a": found}, 0.01, higher_is_better=True)["a"] == Verdict("equivalent", 1.0)
+    found = effect(np.zeros(3), 0.01)
+    assert judge(found, 0.01, higher_is_better=True) == Verdict("equivalent", 1.0)
 
 
 @pytest.mark.parametrize(
-    ("word", "own", "moved", "higher", "expected"),
+    ("found", "without", "expected", "fragile"),
     [
-        ("better", 0.1, seen(0.0), True, True),
-        ("better", 0.1, seen(-0.05), True, True),
-        ("better", 0.1, seen(0.1), True, False),
-        ("better", 0.1, seen(0.04), True, False),  # smaller, but told from chance
-        ("better", 0.1, seen(0.08, half=0.1), True, False),  # not told from chance, but still there
-        ("better", -0.1, seen(0.0), False, True),
-        ("better", -0.1, seen(-0.1), False, False),
-        ("undecided", 0.1, seen(0.0), True, False),
-        ("worse", -0.1, seen(0.0), True, False),
+        (seen(0.1, 0.3), [seen(0.05, 0.2)], "better", False),
+        (seen(0.1, 0.3), [seen(-0.05, 0.2)], "undecided", True),
+        (seen(0.1, 0.3), [seen(0.05, 0.2), seen(-0.3, -0.1)], "undecided", True),
+        (seen(-0.3, -0.1), [seen(-0.1, 0.1)], "undecided", True),
+        (seen(0.0, 0.01), [seen(0.03, 0.1)], "undecided", True),
+        (seen(0.1, 0.3), [None], "undecided", True),
+        (seen(-0.1, 0.3), [seen(0.05, 0.2)], "undecided", False),
     ],
 )
-def test_threshold_only_is_a_gain_that_is_gone_once_both_move_the_threshold(
-    word, own, moved, higher, expected
-):
-    found = threshold_only(Verdict(word, 0.01), seen(own), moved, higher_is_better=higher)
-    assert found is expected
+def test_no_word_hangs_on_a_class_that_is_hardly_tested(found, without, expected, fragile):
+    verdict = judge(found, MARGIN, higher_is_better=True, without=tuple(without))
+    assert (verdict.word, verdict.fragile) == (expected, fragile)
+
+
+@pytest.mark.parametrize(
+    ("moved", "higher", "expected"),
+    [
+        (seen(0.03, 0.05), True, "learned"),
+        (seen(-0.05, -0.03), False, "learned"),
+        (seen(-0.05, 0.01), True, "threshold_only"),
+        (seen(-0.01, 0.05), False, "threshold_only"),
+        (seen(0.01, 0.05), True, "unclear"),
+        (seen(0.03, 0.05, seeds=2), True, "unclear"),
+        (Effect(1, 0.1), True, "unclear"),
+    ],
+)
+def test_learning_is_read_off_the_interval_against_a_moved_threshold(moved, higher, expected):
+    assert learning(moved, MARGIN, higher_is_better=higher) == expected

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.advice import Advice
 from harness.comparison.effect import Effect
+from harness.comparison.looks import Family
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison, Line
 from harness.comparison.verdict import Verdict, Word
@@ -55,7 +57,11 @@ def line(
         },
         effects={rule: found if rule == "own" else effect(shift, half, seeds) for rule in RULES},
         verdict=Verdict(word, 0.012 if word in ("better", "worse") else 0.4),
-        threshold_only=threshold_only,
+        learning="threshold_only" if threshold_only else "unclear",
+        moved=effect(shift, half, seeds),
+        fragile_classes=(),
+        elsewhere=None,
+        approximate=strategy == "focal_loss",
         cost=Cost(12_000 * (1 if place < 3 else 0.4), 94 / (1 + 3 * (place == 4)), 1.2 + place),
         validation=0.77 + shift,
         optimism=effect(0.02 + shift, 0.012 if known else None, seeds),
@@ -77,6 +83,9 @@ def comparison(
         margin=margin,
         strategies=tuple(strategies) or ("none", *(each.strategy for each in others)),
         lines=(line("none", "equivalent", 0.0, 0.0 if seeds > 1 else None, seeds=seeds), *others),
+        family=Family((seeds,), tuple(each.strategy for each in others)),
+        generalise="images",
+        advice=Advice("none", None, 0.742, 0.742),
     )
 
 

@@ -8,7 +8,6 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, rec
 
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.report import predicted
-from harness.report.gather import _warnings
 from harness.report.predicted import MOST_CLASSES
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
@@ -126,14 +125,6 @@ def test_more_classes_than_fit_are_shown_in_three_groups() -> None:
 def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() -> None:
     trial = made_up(classes=MOST_CLASSES + 1, hole=True)
     assert predicted.recall(trial, {"none": {0: trial}}).recall.tolist() == [[1.0, 1.0, 1.0]]
-
-
-def test_what_all_strategies_share_is_noted_once() -> None:
-    firsts = {
-        "none": made_up("none", warnings="all warn of this"),
-        "focal_loss": made_up("focal_loss", warnings="all warn of this\nonly I"),
-    }
-    assert _warnings(firsts) == ["all warn of this", "focal_loss: only I"]
 
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:

@@ -190,6 +190,7 @@ def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
         "+3.1",
         "+1.2 to +5.0",
         "0.012",
+        "+1.0 (−0.9 to +2.9)",  # noqa: RUF001
         "4.2",
         "–",  # noqa: RUF001
     ]

@@ -2,7 +2,7 @@ import pytest
 from report_content import comparison, line
 
 from harness.comparison.summary import Line
-from harness.report.verdict import sentence
+from harness.report.verdict import finding
 
 
 def said(
@@ -10,7 +10,7 @@ def said(
 ) -> str:
     names = ("none", *(each.strategy for each in lines), *unfinished)
     found = comparison(*lines, strategies=names, seeds=seeds, metric=metric)
-    return sentence("digits", found)
+    return finding("digits", found)
 
 
 def test_better() -> None:

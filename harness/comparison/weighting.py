@@ -1,0 +1,132 @@
+"""Every metric as a function of how often each test example counts."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.comparison.held_out import CLASS_MEANS, Logits
+from harness.scoring.metrics import ECE_BINS, LABEL_BASED, from_counts, softmax
+
+Integers = NDArray[np.integer[Any]]
+Float64s = NDArray[np.float64]
+Weighted = Callable[[Float64s], Float64s]
+
+
+def weighted(
+    metric: str,
+    labels: Integers,
+    logits: Logits,
+    positive: int,
+    left_out: Collection[int] = (),
+) -> Weighted:
+    """Return the metric as a function of example weights `[n, draws]` that gives `[draws]`.
+
+    With unit weights it agrees with `metrics.one`. A mean over classes does not count those that
+    are `left_out`, of which there must be no example.
+    """
+    if metric in LABEL_BASED:
+        predicted, n_classes = logits.label.argmax(axis=1), logits.label.shape[1]
+        counted = np.ones(n_classes, dtype=np.bool_)
+        if metric in CLASS_MEANS:
+            counted[list(left_out)] = False
+        return _of_labels(metric, labels, predicted, counted)
+    probabilities = softmax(logits.probability)
+    n_classes = probabilities.shape[1]
+    if metric in ("roc_auc", "average_precision"):
+        rank = _area if metric == "roc_auc" else _average_precision
+        classes = [positive] if n_classes == 2 else range(n_classes)
+        truths = {index: labels == index for index in classes}
+        return _mean_of(
+            [
+                rank(truth, probabilities[:, index])
+                for index, truth in truths.items()
+                if truth.any() and not truth.all()
+            ]
+        )
+    right = probabilities[np.arange(len(labels)), labels]
+    if metric == "log_loss":
+        least = np.finfo(np.float64).eps
+        return _mean_loss(-np.log(np.clip(right, least, 1 - least)))
+    if metric == "brier":
+        # Half of it for two classes: scikit-learn then scores the one class alone.
+        scale = 0.5 if n_classes == 2 else 1.0
+        return _mean_loss(scale * ((probabilities**2).sum(axis=1) - 2 * right + 1))
+    return _calibration(labels, probabilities)
+
+
+def _of_labels(
+    metric: str, labels: Integers, predicted: Integers, counted: NDArray[np.bool_]
+) -> Weighted:
+    n_classes = len(counted)
+    right = indicator(predicted, n_classes, predicted == labels)
+    counts = [right, indicator(labels, n_classes), indicator(predicted, n_classes)]
+    return lambda weights: from_counts(metric, *((each @ weights).T[:, counted] for each in counts))
+
+
+def _mean_loss(losses: Float64s) -> Weighted:
+    return lambda weights: losses @ weights / weights.sum(axis=0)
+
+
+def _calibration(labels: Integers, probabilities: Float64s) -> Weighted:
+    confidence = probabilities.max(axis=1)
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    gaps = indicator(bins, ECE_BINS, (probabilities.argmax(axis=1) == labels) - confidence)
+    return lambda weights: np.abs(gaps @ weights).sum(axis=0) / weights.sum(axis=0)
+
+
+def _area(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
+    """The weight of pairs in which the positive scores higher, half of it where they tie."""
+    negatives = np.flatnonzero(~truth)[np.argsort(score[~truth], kind="stable")]
+    below = np.searchsorted(score[negatives], score[truth], side="left")
+    up_to = np.searchsorted(score[negatives], score[truth], side="right")
+
+    def area(weights: Float64s) -> Float64s:
+        summed = _running(weights[negatives])
+        positives = weights[truth]
+        pairs = (positives * (summed[below] + summed[up_to])).sum(axis=0) / 2
+        value: Float64s = pairs / (positives.sum(axis=0) * summed[-1])
+        return value
+
+    return area
+
+
+def _average_precision(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
+    """Precision at each distinct score of a positive, weighted with the recall it adds."""
+    order = np.argsort(-score, kind="stable")
+    found = np.flatnonzero(truth)[np.argsort(-score[truth], kind="stable")]
+    last = np.append(np.diff(score[found]) != 0, True)
+    ends = np.flatnonzero(last) + 1
+    ranked = np.searchsorted(-score[order], -score[found][last], side="right")
+
+    def average(weights: Float64s) -> Float64s:
+        true = _running(weights[found])[ends]
+        ranked_up = _running(weights[order])[ranked]
+        gained = np.diff(true, axis=0, prepend=0.0)
+        precision = np.divide(true, ranked_up, out=np.zeros_like(true), where=ranked_up > 0)
+        value: Float64s = (gained * precision).sum(axis=0) / true[-1]
+        return value
+
+    return average
+
+
+def _mean_of(parts: list[Weighted]) -> Weighted:
+    if not parts:
+        return lambda weights: np.full(weights.shape[1], np.nan)
+    return lambda weights: np.mean([part(weights) for part in parts], axis=0)
+
+
+def indicator(rows: Integers, n_rows: int, values: NDArray[Any] | None = None) -> Any:
+    """A sparse matrix `[n_rows, n]` with the value (or 1) of column i in row `rows[i]`."""
+    from scipy.sparse import csr_array
+
+    ones = np.ones(len(rows)) if values is None else values.astype(np.float64)
+    return csr_array((ones, (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
+
+
+def _running(weights: Float64s) -> Float64s:
+    """Running sums `[n + 1, draws]` that start with 0."""
+    sums = np.zeros((len(weights) + 1, weights.shape[1]))
+    np.cumsum(weights, axis=0, out=sums[1:])
+    return sums
