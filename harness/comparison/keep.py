@@ -101,7 +101,9 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     document = json.loads(store.artifact(run.run_id, DOCUMENT).read_text("utf-8"))
     trials: dict[str, dict[int, RecordedTrial]] = {name: {} for name in document["strategy_names"]}
     for row in document["trials"]:
-        trials[row["strategy"]][row["seed"]] = RecordedTrial(store, store.run(row["run_id"]))
+        trials[row["strategy"]][row["seed"]] = RecordedTrial(
+            store, store.run(row["run_id"]), document["metric"]
+        )
     comparison = summarise(
         trials,
         document["baseline"],

@@ -1,8 +1,9 @@
 """Reading the record: trials as a table, and the predictions of each."""
 
+import csv
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 
 from harness.comparison.held_out import HeldOut, Logits
 from harness.errors import UserError
-from harness.scoring.decision import RULES, FittedRule
+from harness.scoring.decision import RULES, FittedRule, fit
+from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED
 from harness.tracking.store import RecordedRun, Store, experiment_names
 
 if TYPE_CHECKING:
     import pandas
 
+SELECT_BY = "train.select_by"
+TUNED = "tuned_threshold"
 FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 
 
@@ -25,8 +29,9 @@ FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 class Predictions:
     """Logits before any decision rule, float32 `[n, C]`, labels `[n]` and the tested inputs' ids.
 
-    `rules` are the decision rules as they were fitted on validation, by name; `test_groups [n]` are
-    numbered alike in all trials on the same data (None: there are no groups, or an older record).
+    `rules` are the decision rules as they were fitted on validation, by name, a threshold for the
+    metric `tuned_for`; `test_groups [n]` are numbered alike in all trials on the same data (None:
+    there are no groups, or an older record).
     """
 
     class_names: tuple[str, ...]
@@ -37,6 +42,7 @@ class Predictions:
     test_ids: NDArray[np.uint64]
     rules: dict[str, FittedRule]
     test_groups: NDArray[np.int64] | None = None
+    tuned_for: str = "balanced_accuracy"
 
     @property
     def held_out(self) -> HeldOut:
@@ -46,6 +52,15 @@ class Predictions:
     def test(self, rule: str) -> Logits:
         """Return the test logits under a decision rule."""
         return Logits(*self.rules[rule].apply(self.test_logits))
+
+    def for_metric(self, metric: str) -> "Predictions":
+        """Return the same with the threshold tuned for a metric, from the stored logits."""
+        if metric == self.tuned_for or metric not in LABEL_BASED:
+            return self
+        logits, labels = self.validation_logits, self.validation_labels
+        unused = np.ones(len(self.class_names))
+        tuned = fit(TUNED, logits, labels, unused, unused, metric)
+        return replace(self, rules=self.rules | {TUNED: tuned}, tuned_for=metric)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +83,14 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class RecordedTrial:
-    """A finished trial as the record holds it; predictions and plan are read when asked for."""
+    """A finished trial as the record holds it; predictions and plan are read when asked for.
+
+    With a `metric`, thresholds are those that are tuned for it.
+    """
 
     store: Store
     run: RecordedRun
+    metric: str = ""
 
     @property
     def strategy(self) -> str:
@@ -111,7 +130,21 @@ class RecordedTrial:
             }
             if "test_groups" in file:
                 arrays["test_groups"] = file["test_groups"]
-        return Predictions(tuple(self.plan["class_names"]), rules=rules, **arrays)
+        parameters, names = self.run.params, tuple(self.plan["class_names"])
+        tuned_for = parameters.get(SELECT_BY) or parameters.get("evaluation.metric", "")
+        found = Predictions(names, rules=rules, tuned_for=tuned_for, **arrays)
+        return found.for_metric(self.metric or tuned_for)
+
+    @cached_property
+    def learning_curve(self) -> NDArray[np.float64] | None:
+        """The validation score by epoch, `[E]`, more is better; None in an older record."""
+        try:
+            path = self.store.artifact(self.run.run_id, "epochs.csv")
+        except UserError:
+            return None
+        with path.open(encoding="utf-8", newline="") as file:
+            scores = np.array([float(row["validation_score"]) for row in csv.DictReader(file)])
+        return scores if HIGHER_IS_BETTER[self.run.params[SELECT_BY]] else -scores
 
     @property
     def made_examples(self) -> Samples | None:
@@ -137,13 +170,15 @@ class RecordedTrial:
         return str(self.plan["plan"]["decision"])
 
 
-def recorded_trials(store: Store, fingerprints: Iterable[str]) -> dict[str, RecordedTrial]:
+def recorded_trials(
+    store: Store, fingerprints: Iterable[str], metric: str
+) -> dict[str, RecordedTrial]:
     """Return the newest finished run of each of these trials, by fingerprint."""
     wanted, found = set(fingerprints), dict[str, RecordedTrial]()
     for run in store.runs(FINISHED_TRIALS):
         trial = run.tags["trial"]
         if trial in wanted and trial not in found:
-            found[trial] = RecordedTrial(store, run)
+            found[trial] = RecordedTrial(store, run, metric)
     return found
 
 

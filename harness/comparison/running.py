@@ -83,7 +83,8 @@ def run(
     """Run all tasks of the setups that are not recorded, and show each below the run `parent`."""
     trials = {label: trial for setup in setups for label, trial in _trials(setup).items()}
     fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
-    known = {} if schedule.fresh else recorded_trials(store, fingerprints.values())
+    metric = setups[0].experiment.evaluation.metric
+    known = {} if schedule.fresh else recorded_trials(store, fingerprints.values(), metric)
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
     outcomes: dict[str, Outcome] = {}
@@ -101,7 +102,7 @@ def run(
             else:
                 missing.append(task)
         schedule.run(missing, trials[together[0].label].threads, on_outcome)
-    recorded = recorded_trials(store, fingerprints.values())
+    recorded = recorded_trials(store, fingerprints.values(), metric)
     for record in recorded.values():
         store.adopt(record.run, parent)
     return [

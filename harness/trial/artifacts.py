@@ -17,8 +17,6 @@ from harness.tracking.names import metric_names
 from harness.trial.epoch import Epoch
 from harness.trial.result import TrialResult
 
-EPOCHS = "epochs.csv"
-
 
 def write(folder: Path, result: TrialResult) -> None:
     """Write all files that the record keeps of a trial."""
@@ -96,7 +94,7 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
 
 def _write_epochs(folder: Path, result: TrialResult) -> None:
     """Write `epochs.csv`: the learning curve, one row an epoch, counted from 1."""
-    with (folder / EPOCHS).open("w", encoding="utf-8", newline="") as file:
+    with (folder / "epochs.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(field.name for field in fields(Epoch))
         table.writerows(astuple(replace(e, number=e.number + 1)) for e in result.epochs)

@@ -15,6 +15,8 @@ from harness.comparison.setup import Setup, setup
 from harness.config.experiment import Experiment
 from harness.errors import UserError
 from harness.execution.task import Outcome, Task
+from harness.scoring.decision import RULES
+from harness.scoring.metrics import one
 
 
 @pytest.fixture(autouse=True)
@@ -129,3 +131,18 @@ def test_a_comparison_that_is_resumed_and_interrupted_is_still_read(
     assert run.status != "FINISHED"
     assert read("digits").document == done.document
     assert read("digits").page == done.kept.page
+
+
+def test_another_metric_reads_the_record_with_thresholds_that_are_tuned_for_it() -> None:
+    first = compare(small(seeds=2), jobs=1)
+    other = compare(small(seeds=2, metric="f1_macro"), jobs=1)
+    assert [each["cached"] for each in first.document["trials"]] == [False] * 4
+    assert [each["cached"] for each in other.document["trials"]] == [True] * 4
+    assert first.document["run_id"] != other.document["run_id"]
+    assert other.kept is not None
+    trial = other.kept.trials["undersampling"][0]
+    found, labels = trial.predictions, trial.predictions.validation_labels
+    assert found.tuned_for == "f1_macro"
+    tuned, plain = (found.rules[name].apply(found.validation_logits)[0] for name in RULES[::-2])
+    assert one("f1_macro", labels, tuned, 0) >= one("f1_macro", labels, plain, 0)
+    assert read("digits").comparison.metric == "f1_macro"
