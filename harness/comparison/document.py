@@ -93,6 +93,8 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
         "detectable": effect.detectable,
         "seeds_needed": effect.seeds_needed,
         "learning": line.learning,
+        "still_learning": line.rise.goes_on,
+        "late_gain": line.rise.gain,
         "threshold_only": line.threshold_only,
         "against_moved": _effect(line.moved),
         "fragile_classes": list(line.fragile_classes),

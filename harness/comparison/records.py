@@ -1,6 +1,5 @@
 """Reading the record: trials as a table, and the predictions of each."""
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
 SELECT_BY = "train.select_by"
-TUNED = "tuned_threshold"
+SELECTED, TUNED = "balanced_accuracy", "tuned_threshold"
 FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 
 
@@ -135,16 +134,16 @@ class RecordedTrial:
         found = Predictions(names, rules=rules, tuned_for=tuned_for, **arrays)
         return found.for_metric(self.metric or tuned_for)
 
-    @cached_property
-    def learning_curve(self) -> NDArray[np.float64] | None:
-        """The validation score by epoch, `[E]`, more is better; None in an older record."""
-        try:
-            path = self.store.artifact(self.run.run_id, "epochs.csv")
-        except UserError:
-            return None
-        with path.open(encoding="utf-8", newline="") as file:
-            scores = np.array([float(row["validation_score"]) for row in csv.DictReader(file)])
-        return scores if HIGHER_IS_BETTER[self.run.params[SELECT_BY]] else -scores
+    @property
+    def epochs(self) -> int:
+        """How many epochs the budget has."""
+        return int(self.run.params.get("train.epochs", 0))
+
+    @property
+    def learning_curve(self) -> NDArray[np.float64]:
+        """The validation score by epoch, `[E]`, more is better; none in an older record."""
+        scores = np.array(self.plan.get("validation_scores", []), np.float64)
+        return scores if HIGHER_IS_BETTER[self.run.params.get(SELECT_BY, SELECTED)] else -scores
 
     @property
     def made_examples(self) -> Samples | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.comparison.advice import Advice, advise
 from harness.comparison.contestant import Contestant, Trials
 from harness.comparison.effect import Effect, effect
+from harness.comparison.learning_curve import Rise, rise
 from harness.comparison.looks import NEW, Family
 from harness.comparison.moved import moved
 from harness.comparison.pairing import Generalise, Judged, Question, effects, judged
@@ -30,8 +31,9 @@ class Line:
     `scores` are means with 95 % intervals over seeds, by rule. `moved` is the effect under its own
     rule against the baseline under the rule that validation picks. `fragile_classes` are tested on
     too few examples or groups to say anything; `elsewhere` is the effect over the other classes.
-    `optimism` is validation minus test score at the chosen epoch; `approximate` says that the prior
-    that its logits reflect is not exact. The baseline makes no difference from itself, for certain.
+    `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
+    budget still brought; `approximate` says that the prior that its logits reflect is not exact.
+    The baseline makes no difference from itself, for certain.
     """
 
     strategy: str
@@ -46,6 +48,7 @@ class Line:
     cost: Cost
     validation: float
     optimism: Effect
+    rise: Rise
     approximate: bool
 
     @property
@@ -142,12 +145,12 @@ def summarise(
         )
         for rule in RULES
     }
-    lines = [_base_line(baseline, trials[baseline], metric)]
+    lines = [_base_line(baseline, trials[baseline], question)]
     for name in others:
         rules = {OWN_RULE: words[name].effect, **{rule: by_rule[rule][name] for rule in RULES}}
         gain = learnt[name]
         word = learning(gain, margin, higher_is_better=question.higher_is_better)
-        lines.append(_line(name, trials[name], metric, rules, words[name], gain, word))
+        lines.append(_line(name, trials[name], question, rules, words[name], gain, word))
     costs = {line.strategy: line.cost.seconds for line in lines}
     return Comparison(
         metric=metric,
@@ -168,22 +171,23 @@ def score(trial: RecordedTrial, metric: str, rule: str) -> float:
     return side.score(trial.seed, metric)
 
 
-def _base_line(name: str, trials: Trials, metric: str) -> Line:
+def _base_line(name: str, trials: Trials, question: Question) -> Line:
     nothing = Effect(len(trials), 0.0, interval=(0.0, 0.0), detectable=0.0)
     same = Judged(nothing, Verdict("equivalent", 1.0))
-    return _line(name, trials, metric, dict.fromkeys((OWN_RULE, *RULES), nothing), same, nothing)
+    rules = dict.fromkeys((OWN_RULE, *RULES), nothing)
+    return _line(name, trials, question, rules, same, nothing)
 
 
 def _line(
     name: str,
     trials: Trials,
-    metric: str,
+    question: Question,
     by_rule: Mapping[str, Effect],
     found: Judged,
     against_moved: Effect,
     learnt: Learning = "unclear",
 ) -> Line:
-    in_order = [trials[seed] for seed in sorted(trials)]
+    in_order, metric = [trials[seed] for seed in sorted(trials)], question.metric
     validation = np.array([_validation(trial, metric) for trial in in_order])
     tested = np.array([score(trial, metric, OWN_RULE) for trial in in_order])
     classes = in_order[0].predictions.class_names
@@ -200,8 +204,13 @@ def _line(
         cost=_cost(in_order),
         validation=float(validation.mean()),
         optimism=_over_seeds(validation - tested),
+        rise=_rise(in_order, question.margin),
         approximate=any(not trial.exact_prior for trial in in_order),
     )
+
+
+def _rise(trials: Sequence[RecordedTrial], margin: float) -> Rise:
+    return rise([trial.learning_curve for trial in trials], trials[0].epochs, margin)
 
 
 def _mean_score(trials: Sequence[RecordedTrial], metric: str, rule: str) -> Effect:

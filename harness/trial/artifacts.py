@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names
-from harness.trial.epoch import Epoch
 from harness.trial.result import TrialResult
 
 
@@ -24,7 +22,6 @@ def write(folder: Path, result: TrialResult) -> None:
     (folder / "config.yaml").write_text(resolved(result.trial.experiment), "utf-8")
     _write_plan(folder, result)
     _write_per_class(folder, result)
-    _write_epochs(folder, result)
     _write_made_examples(folder, result)
     _draw_figures(folder, result)
     if result.trial.experiment.record.save_model:
@@ -48,7 +45,7 @@ def _write_predictions(folder: Path, result: TrialResult) -> None:
 
 
 def _write_plan(folder: Path, result: TrialResult) -> None:
-    """Write `plan.json`: counts, phases, effective prior, fitted choices and rules, remarks."""
+    """Write `plan.json`: counts, phases, prior, scores by epoch, fitted rules, remarks."""
     facts = {
         "class_names": list(result.class_names),
         "class_counts_before": result.trial.splits.train.counts.tolist(),
@@ -59,6 +56,7 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
         },
         "plan": describe(result.plan),
         "head_transform": result.head_transform,
+        "validation_scores": [epoch.validation_score for epoch in result.epochs],
         "decision_offsets": {
             name: {
                 "label": rule.label_offsets.tolist(),
@@ -90,14 +88,6 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
         table = csv.writer(file)
         table.writerow(columns)
         table.writerows(zip(*columns.values(), strict=True))
-
-
-def _write_epochs(folder: Path, result: TrialResult) -> None:
-    """Write `epochs.csv`: the learning curve, one row an epoch, counted from 1."""
-    with (folder / "epochs.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(field.name for field in fields(Epoch))
-        table.writerows(astuple(replace(e, number=e.number + 1)) for e in result.epochs)
 
 
 def _draw_figures(folder: Path, result: TrialResult) -> None:

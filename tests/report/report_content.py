@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from harness.comparison.advice import Advice
 from harness.comparison.effect import Effect
+from harness.comparison.learning_curve import Rise
 from harness.comparison.looks import Family
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison, Line
@@ -65,6 +66,7 @@ def line(
         cost=Cost(12_000 * (1 if place < 3 else 0.4), 94 / (1 + 3 * (place == 4)), 1.2 + place),
         validation=0.77 + shift,
         optimism=effect(0.02 + shift, 0.012 if known else None, seeds),
+        rise=Rise(0.0, goes_on=False),
     )
 
 
