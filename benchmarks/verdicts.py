@@ -43,20 +43,14 @@ SIZES = (1.0, 1.5, 2.0, 3.0)
 OVERLAP = 0.15
 
 
-def effects(
-    made: Trials, levels: Sequence[float], draws: int, seed: int, seeds: int | None = None
-) -> list[list[Effect]]:
-    """Return, for each level, the effects of the strategies, from their first `seeds` trials."""
-    tests, base = made.tests[:seeds], made.logits[0][:seeds]
-    strategies = {str(index): each[:seeds] for index, each in enumerate(made.logits[1:])}
-    noises = noise(METRIC, tests, base, strategies, draws=draws, seed=seed)
-    shared = common(tests)
+def effects(made: Trials, level_each: float, draws: int, seed: int) -> list[Effect]:
+    """Return the effects of the strategies, as a comparison has them."""
+    strategies = {str(index): each for index, each in enumerate(made.logits[1:])}
+    noises = noise(METRIC, made.tests, made.logits[0], strategies, draws=draws, seed=seed)
+    shared = common(made.tests)
     return [
-        [
-            effect(differences[:seeds], 0.0, noises[name].chance(shared), each)
-            for name, differences in zip(strategies, made.differences, strict=True)
-        ]
-        for each in levels
+        effect(differences, 0.0, noises[name].chance(shared), level_each)
+        for name, differences in zip(strategies, made.differences, strict=True)
     ]
 
 
@@ -79,7 +73,7 @@ def measured(world: World, seeds: int, given: Any) -> dict[str, float]:
     """
     each = level([seeds], given.strategies)
     runs = [
-        effects(made, [each], given.draws, index)[0]
+        effects(made, each, given.draws, index)
         for index, made in families(world, seeds, given.strategies, given.comparisons)
     ]
     every = [one for run in runs for one in run]
@@ -112,17 +106,21 @@ def _moved(found: Effect, by: float) -> Effect:
 
 
 def growing(world: World, given: Any) -> tuple[float, float]:
-    """Return how often equal strategies are told apart at some look, with and without spending."""
-    spent, plain = [], []
-    for index, made in families(world, GROWING[-1], given.strategies, given.comparisons):
+    """Return how often equal strategies are told apart at some look, with and without spending.
+
+    It is asked of new seeds of one pool, whose looks have least in common.
+    """
+    plain = LEVEL / given.strategies
+    spent, unspent = [], []
+    for _, made in families(world, GROWING[-1], given.strategies, given.comparisons):
         told = np.zeros((2, len(GROWING)), dtype=np.bool_)
         for look, seeds in enumerate(GROWING):
-            levels = level(GROWING[: look + 1], given.strategies), LEVEL / given.strategies
-            for row, run in enumerate(effects(made, levels, given.draws, index, seeds)):
+            for row, each in enumerate((level(GROWING[: look + 1], given.strategies), plain)):
+                run = [effect(values[:seeds], 0.0, level=each) for values in made.differences]
                 told[row, look] = not all(_covers(one, 0.0) for one in run)
         spent.append(told[0].any())
-        plain.append(told[1].any())
-    return float(np.mean(spent)), float(np.mean(plain))
+        unspent.append(told[1].any())
+    return float(np.mean(spent)), float(np.mean(unspent))
 
 
 def needed(size: float, variance: Variance, level_each: float) -> int | None:
@@ -152,10 +150,10 @@ def words(given: Any, chosen: Sequence[World]) -> None:
 
 def looks(given: Any, chosen: Sequence[World]) -> None:
     """Print how often equal strategies are told apart at some look."""
-    print(f"{'world':16}{'tests':>10}{'spent':>12}{'unspent':>12}")
-    for base, tests in product(chosen, given.tests):
-        spent, plain = growing(replace(base, tests=tests), given)
-        print(f"{base.name:16}{tests:>10}{spent:12.3f}{plain:12.3f}", flush=True)
+    print(f"{'world':16}{'spent':>12}{'unspent':>12}")
+    for world in chosen:
+        spent, unspent = growing(replace(world, tests="disjoint"), given)
+        print(f"{world.name:16}{spent:12.3f}{unspent:12.3f}", flush=True)
 
 
 def power(given: Any) -> None:

@@ -68,9 +68,9 @@ def show_ranking(ranking: Ranking | None) -> None:
 def _table(document: Mapping[str, Any]) -> Table:
     metric = Metric(document["metric"])
     table = Table(box=None, pad_edge=False)
-    table.add_column("strategy", max_width=20, overflow="fold")
+    table.add_column("strategy", max_width=24, overflow="fold")
     for head in ("mean", "difference [95 %]", "corrected [95 %]"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in document["strategies"]:
         mean = metric.score(row["mean"])
@@ -81,7 +81,7 @@ def _table(document: Mapping[str, Any]) -> Table:
             escape(row["strategy"]),
             mean,
             _difference(row, metric),
-            _difference(row["under"]["prior_corrected"], metric) + _mark(row, document),
+            _mark(row, document) + _difference(row["under"]["prior_corrected"], metric),
             _verdict(row),
         )
     return table
@@ -121,7 +121,7 @@ def _difference(row: Mapping[str, Any], metric: Metric) -> str:
 def _mark(row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Mark a correction for a prior that is approximate, of the strategy or of the baseline."""
     base = document["strategies"][0]
-    return " ~" if row["approximate"] or base["approximate"] else ""
+    return "~" if row["approximate"] or base["approximate"] else ""
 
 
 def _verdict(row: Mapping[str, Any]) -> str:

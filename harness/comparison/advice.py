@@ -19,7 +19,8 @@ class Advice:
     """The choice, its mean score and plain training's, over the seeds that all choices share.
 
     `strategy` is that of the choice, `rule` the decision rule if it is not the strategy's own; it
-    may correct for a `prior`. No strategy stands for too few shared seeds to advise anything.
+    may correct for a `prior`. `rival` is the strategy with the best mean, if that is another that
+    is not shown to beat it. No strategy stands for too few shared seeds to advise anything.
     """
 
     strategy: str | None
@@ -27,6 +28,8 @@ class Advice:
     score: float = float("nan")
     instead: float = float("nan")
     prior: str = "uniform"
+    rival: str | None = None
+    rival_score: float = float("nan")
 
 
 def advise(
@@ -73,6 +76,8 @@ def advise(
         rule=rule if choice == MOVED else None,
         score=means[choice],
         instead=means[PLAIN],
+        rival=best if best in strategies and best != choice else None,
+        rival_score=means[best],
         prior=plain.trials[seeds[0]].run.params.get(PRIOR, "uniform"),
     )
 

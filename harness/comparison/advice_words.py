@@ -27,10 +27,15 @@ def _choice(comparison: Comparison) -> str:
     score, instead = (written(comparison.metric, value) for value in (advice.score, advice.instead))
     plain = "train plainly" if comparison.baseline == "none" else f"keep {comparison.baseline}"
     if advice.rule is not None:
-        return f"{plain} and {_moving(advice)}: {score} instead of {instead}"
-    if advice.strategy != comparison.baseline:
-        return f"use {advice.strategy}: {score} instead of {instead}"
-    return f"{plain} ({score}): nothing is shown to beat that"
+        text = f"{plain} and {_moving(advice)}: {score} instead of {instead}"
+    elif advice.strategy != comparison.baseline:
+        text = f"use {advice.strategy}: {score} instead of {instead}"
+    else:
+        text = f"{plain}: {score}"
+    if advice.rival is None:
+        return text
+    rival = written(comparison.metric, advice.rival_score)
+    return f"{text}; {advice.rival} ({rival}) is not shown to beat that"
 
 
 def _moving(advice: Advice) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.comparison.effect import Common
 from harness.comparison.held_out import HeldOut, shared_units
 
-FIXED = Common(training=0.1)
+FIXED = Common(training=0.25)
 
 
 def common(tests: Sequence[HeldOut]) -> Common:
@@ -21,7 +21,7 @@ def common(tests: Sequence[HeldOut]) -> Common:
     one of them takes, f, which is also the share of examples that two have in common. That makes
     f / (1 - f) of the variance over seeds, n_test / n_train in Nadeau and Bengio (2003, sec. 3).
     With one test set for all seeds, the bootstrap knows what it does to all of them alike, and only
-    the training images are open: as much as ten folds would add is put on top. Both are checked on
+    the training images are open: as much as five folds would add is put on top. Both are checked on
     many pools of real images (`benchmarks/real_pools.py`).
     """
     overlap = _overlap(tests)

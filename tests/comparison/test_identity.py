@@ -49,6 +49,7 @@ def test_whatever_decides_what_it_shows_makes_another_comparison() -> None:
         found("none", "undersampling", against="focal_loss"),
         found(evaluation={"metric": "g_mean"}),
         found(evaluation={"margin": 0.02}),
+        found(evaluation={"generalise": "pool"}),
         found(train={"epochs": 3}),
         found(imbalance={"kind": "long_tail", "ratio": 5}),
         found(effort=Effort(10)),
@@ -80,3 +81,21 @@ def test_experiments_whose_names_make_one_file_name_have_pages_of_their_own() ->
         f"a_b-{underscore.digest[:8]}.html",
     ]
     assert pages[0] != pages[1]
+
+
+def test_what_shares_data_baseline_and_metric_is_one_family() -> None:
+    first = found("focal_loss")
+    assert found("undersampling").family == first.family
+    assert found("focal_loss", evaluation={"margin": 0.02}).family == first.family
+    assert found("focal_loss", evaluation={"metric": "g_mean"}).family != first.family
+    assert found("focal_loss", "undersampling").members[0] == first.members[0]
+    assert found("focal_loss", parameters={"focal_loss.gamma": 1.0}).members != first.members
+
+
+def test_what_verdicts_are_to_hold_on_decides_no_training() -> None:
+    conditions = set()
+    for generalise in ("images", "pool"):
+        experiment = Experiment.model_validate({"evaluation": {"generalise": generalise}})
+        stack = setup(experiment, ("focal_loss",)).candidates[0].stack()
+        conditions.add(Trial(experiment, stack, 0, prepare(experiment, 0)).conditions)
+    assert len(conditions) == 1

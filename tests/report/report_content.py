@@ -36,6 +36,9 @@ def line(
     seeds: int = 5,
     threshold_only: bool = False,
     place: int = 0,
+    detectable: float = 0.042,
+    fragile_classes: tuple[str, ...] = (),
+    elsewhere: Effect | None = None,
 ) -> Line:
     """Build a strategy's line; its `place` moves what the verdict doesn't say."""
     known = half is not None
@@ -43,7 +46,7 @@ def line(
         difference,
         half,
         seeds,
-        detectable=0.042 if known else None,
+        detectable=detectable if known else None,
         seeds_needed=14 if known else None,
     )
     spread = 0.018 if known else None
@@ -57,11 +60,13 @@ def line(
             for rule in RULES
         },
         effects={rule: found if rule == "own" else effect(shift, half, seeds) for rule in RULES},
-        verdict=Verdict(word, 0.012 if word in ("better", "worse") else 0.4),
+        verdict=Verdict(
+            word, 0.012 if word in ("better", "worse") else 0.4, fragile=bool(fragile_classes)
+        ),
         learning="threshold_only" if threshold_only else "unclear",
         moved=effect(shift, half, seeds),
-        fragile_classes=(),
-        elsewhere=None,
+        fragile_classes=fragile_classes,
+        elsewhere=elsewhere,
         approximate=strategy == "focal_loss",
         cost=Cost(12_000 * (1 if place < 3 else 0.4), 94 / (1 + 3 * (place == 4)), 1.2 + place),
         validation=0.77 + shift,

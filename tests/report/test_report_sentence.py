@@ -1,8 +1,8 @@
 import pytest
-from report_content import comparison, line
+from report_content import comparison, effect, line
 
 from harness.comparison.summary import Line
-from harness.report.verdict import finding
+from harness.report.verdict import finding, sentence
 
 
 def said(
@@ -126,3 +126,30 @@ def test_lower_is_better() -> None:
 def test_a_strategy_without_a_seed_that_the_baseline_has_did_not_finish() -> None:
     text = said(line("a"), line("b", "too_few_seeds", float("nan"), None, seeds=0))
     assert text.endswith("; 1 strategy did not finish.")
+
+
+def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
+    text = said(line("a", "undecided"), line("b", "undecided", detectable=0.348))
+    assert text.endswith("differences under 4.2 (a) and 34.8 (b) points would often be missed.")
+
+
+def test_what_hangs_on_a_hardly_tested_class_is_told_with_the_other_classes() -> None:
+    found = line(
+        "a", "undecided", 0.156, fragile_classes=("smile",), elsewhere=effect(-0.002, 0.03)
+    )
+    assert said(found) == (
+        "On digits, what a changes hangs on smile, tested on too few examples to tell: over the "
+        "other classes it is −0.2 (−3.2 to +2.8)."  # noqa: RUF001
+    )
+
+
+def test_collapsed() -> None:
+    assert said(line("a", "collapsed", 0.0, 0.0)) == (
+        "On digits, a and plain training say one class to everything, so there is nothing to "
+        "compare."
+    )
+
+
+def test_it_ends_with_what_to_do() -> None:
+    found = sentence("digits", comparison(line("a", "undecided")))
+    assert found.endswith(" Train plainly: 74.2. 14 seeds would decide on a.")

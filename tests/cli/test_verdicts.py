@@ -1,0 +1,85 @@
+"""The end of `harness compare` in the terminal, from a document."""
+
+from typing import Any
+
+import pytest
+
+from harness.cli.verdicts import _legend, _table, _verdict
+
+
+def effect(difference: float, half: float) -> dict[str, Any]:
+    return {"difference": difference, "interval": [difference - half, difference + half]}
+
+
+def row(strategy: str, **changed: Any) -> dict[str, Any]:
+    return {
+        "strategy": strategy,
+        "mean": 0.8,
+        **effect(0.05, 0.02),
+        "verdict": "better",
+        "learning": "learned",
+        "detectable": 0.04,
+        "seeds_needed": 12,
+        "under": {"prior_corrected": effect(0.01, 0.03)},
+        "approximate": False,
+        "elsewhere": None,
+        **changed,
+    }
+
+
+def document(*rows: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    return {
+        "metric": "balanced_accuracy",
+        "margin": 0.01,
+        "baseline": "none",
+        "seeds": [0, 1, 2],
+        "strategies": [row("none"), *rows],
+        "generalise": "images",
+        "family": {"looks": [3], "strategies": [each["strategy"] for each in rows]},
+        "fragile_classes": [],
+        **changed,
+    }
+
+
+def test_the_corrected_difference_has_its_interval_and_its_doubt() -> None:
+    table = _table(document(row("a"), row("b", approximate=True)))
+    cells = list(table.columns[3].cells)
+    assert cells[1:] == ["+1.0 [−2.0, +4.0]", "~+1.0 [−2.0, +4.0]"]  # noqa: RUF001
+    assert "~: the prior is approximate" in _legend(document(row("b", approximate=True)))
+
+
+def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
+    text = _legend(document(row("a"), row("b", detectable=0.348)))
+    assert "from 4.0 (a), 34.8 (b) on" in text
+    assert "from 4.0 on" in _legend(document(row("a"), row("b")))
+
+
+@pytest.mark.parametrize(
+    ("word", "learning", "shown"),
+    [
+        ("better", "learned", "better, learned"),
+        ("better", "threshold_only", "better, threshold only"),
+        ("better", "unclear", "better"),
+        ("undecided", "threshold_only", "undecided"),
+        ("too_few_seeds", "unclear", "too few seeds"),
+    ],
+)
+def test_better_says_whether_anything_was_learned(word: str, learning: str, shown: str) -> None:
+    assert _verdict(row("a", verdict=word, learning=learning)) == shown
+
+
+def test_hardly_tested_classes_are_named_with_the_difference_over_the_others() -> None:
+    text = _legend(
+        document(row("a", elsewhere=effect(-0.002, 0.03)), fragile_classes=["smile", "wink"])
+    )
+    assert "WARNING: too few test examples of smile, wink" in text
+    assert "over the other classes: a −0.2 [−3.2, +2.8]" in text  # noqa: RUF001
+    assert "WARNING" not in _legend(document(row("a")))
+
+
+def test_it_says_what_intervals_hold_for_and_how_often_was_looked() -> None:
+    assert "hold for new images of this kind, all at once with 95 %" in _legend(document(row("a")))
+    later = document(row("a"), family={"looks": [3, 5], "strategies": ["a", "b", "c"]})
+    text = _legend(later | {"generalise": "pool"})
+    assert "new seeds of this very pool" in text
+    assert "3 strategies that were ever judged here, look 2" in text
