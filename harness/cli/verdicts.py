@@ -129,7 +129,8 @@ def _verdict(row: Mapping[str, Any]) -> str:
     word: str = row["verdict"]
     if word == "better" and row["learning"] != "unclear":
         word = f"better, {row['learning'].replace('_', ' ')}"
-    return WORDS.get(word, word)
+    word = WORDS.get(word, word)
+    return f"{word}, while still learning" if row["still_learning"] else word
 
 
 def _legend(document: Mapping[str, Any]) -> str:

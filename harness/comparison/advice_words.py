@@ -45,10 +45,12 @@ def _moving(advice: Advice) -> str:
 
 
 def _step(comparison: Comparison) -> str:
-    """Name the step that opens most: seeds to begin with, then examples, then a search."""
+    """Name the step that opens most: seeds, then the budget, then examples, then a search."""
     lines = comparison.judged
     if all(line.verdict.word == "too_few_seeds" for line in lines):
         return f"run {FEWEST_SEEDS} seeds or more"
+    if comparison.still_learning:
+        return "train longer: the curves still rise when the budget ends"
     if names := comparison.fragile_classes:
         return f"test on more examples of {_listed(names)}: so few say nothing"
     if open_lines := [line for line in lines if line.verdict.word == "undecided"]:

@@ -11,7 +11,7 @@ from harness.comparison.identity import identify, page_of
 from harness.comparison.keep import Kept, keep
 from harness.comparison.observer import Observer, Silent
 from harness.comparison.ranking import Ranking, ranking
-from harness.comparison.remarks import hardly_tested, of_trials
+from harness.comparison.remarks import hardly_tested, of_trials, still_learning
 from harness.comparison.running import run
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import summarise
@@ -185,6 +185,10 @@ def _compare(
         evaluation.generalise,
     )
     document |= results(comparison)
+    rising = still_learning(comparison, main.experiment.train)
+    document["notes"] += rising
+    for remark in rising:
+        observer.note(remark)
     if searched:
         from harness.comparison.tuned import ledger
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.comparison.contestant import Trials
 from harness.comparison.held_out import FEWEST_UNITS
+from harness.comparison.summary import Comparison
+from harness.comparison.units import written
+from harness.config.experiment import Train
 from harness.data.split import Splits
 
 
@@ -16,6 +19,23 @@ def hardly_tested(splits: Splits) -> list[str]:
     return [
         f"fewer than {FEWEST_UNITS} test examples say nothing of a class: {', '.join(few)}; "
         "no verdict may hang on them"
+    ]
+
+
+def still_learning(comparison: Comparison, train: Train) -> list[str]:
+    """Return a line on those whose curves still rise when the budget ends, if there are any."""
+    rising = comparison.still_learning
+    if not rising:
+        return []
+    most = max(line.rise.gain for line in rising)
+    verb = "is" if len(rising) == 1 else "are"
+    more = f"train.epochs={2 * train.epochs}"
+    if train.examples is not None:
+        more += f" --set train.examples={2 * train.examples}"
+    return [
+        f"{', '.join(line.strategy for line in rising)} {verb} still learning when the budget ends "
+        f"(its last fifth brought up to {written(train.select_by, most)} on validation), so the "
+        f"verdicts may change: train longer, with --set {more}"
     ]
 
 

@@ -106,6 +106,11 @@ class Comparison:
         return tuple(dict.fromkeys(name for line in self.lines for name in line.fragile_classes))
 
     @property
+    def still_learning(self) -> tuple[Line, ...]:
+        """The lines of strategies that the end of the budget still improved."""
+        return tuple(line for line in self.lines if line.rise.goes_on)
+
+    @property
     def other_budgets(self) -> tuple[Line, ...]:
         """The lines of strategies that saw over 1 % more or fewer examples than the baseline."""
         seen = self.base.cost.examples_seen

@@ -85,6 +85,8 @@ def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[s
         word += f" ({line.learning.replace('_', ' ')})"
     if verdict.fragile:
         word += f" (hangs on {', '.join(line.fragile_classes)})"
+    if line.rise.goes_on:
+        word += " (while still learning)"
     if effect.seeds < n_seeds:
         word += f" ({effect.seeds} of {n_seeds} seeds)"
     needed = effect.seeds_needed if verdict.word == "undecided" else None

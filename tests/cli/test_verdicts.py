@@ -18,6 +18,7 @@ def row(strategy: str, **changed: Any) -> dict[str, Any]:
         **effect(0.05, 0.02),
         "verdict": "better",
         "learning": "learned",
+        "still_learning": False,
         "detectable": 0.04,
         "seeds_needed": 12,
         "under": {"prior_corrected": effect(0.01, 0.03)},
@@ -65,7 +66,9 @@ def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
     ],
 )
 def test_better_says_whether_anything_was_learned(word: str, learning: str, shown: str) -> None:
-    assert _verdict(row("a", verdict=word, learning=learning)) == shown
+    given = row("a", verdict=word, learning=learning)
+    assert _verdict(given) == shown
+    assert _verdict(given | {"still_learning": True}) == f"{shown}, while still learning"
 
 
 def test_hardly_tested_classes_are_named_with_the_difference_over_the_others() -> None:
