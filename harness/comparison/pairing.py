@@ -79,20 +79,27 @@ def judged(
     """
     whole = effects(question, baseline, others)
     fragile = {name: _fragile(question, baseline, other) for name, other in others.items()}
-    results: dict[str, Judged] = {}
-    for name, other in others.items():
-        without = [
-            _without(question, baseline, other, classes) for classes in _left_out(fragile[name])
-        ]
-        verdict = judge(
+    without: dict[str, dict[tuple[int, ...], Effect | None]] = {name: {} for name in others}
+    for classes in dict.fromkeys(each for known in fragile.values() for each in _left_out(known)):
+        names = [name for name, known in fragile.items() if classes in _left_out(known)]
+        left = _without(question, baseline, {name: others[name] for name in names}, classes)
+        for name in names:
+            without[name][classes] = left.get(name)
+    return {
+        name: Judged(
             whole[name],
-            question.margin,
-            higher_is_better=question.higher_is_better,
-            collapsed=_collapsed(baseline, other),
-            without=tuple(without),
+            judge(
+                whole[name],
+                question.margin,
+                higher_is_better=question.higher_is_better,
+                collapsed=_collapsed(baseline, other),
+                without=tuple(without[name].values()),
+            ),
+            fragile[name],
+            without[name].get(fragile[name]),
         )
-        results[name] = Judged(whole[name], verdict, fragile[name], without[0] if without else None)
-    return results
+        for name, other in others.items()
+    }
 
 
 def _of_seeds(
@@ -149,11 +156,15 @@ def _left_out(fragile: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 
 def _without(
-    question: Question, baseline: Contestant, other: Contestant, classes: tuple[int, ...]
-) -> Effect | None:
+    question: Question,
+    baseline: Contestant,
+    others: Mapping[str, Contestant],
+    classes: tuple[int, ...],
+) -> dict[str, Effect]:
+    """The effects over the other classes; none where fewer than two are left."""
     if _n_classes(baseline) - len(classes) < 2:
-        return None
-    return effects(question, baseline, {"": other}, classes)[""]
+        return {}
+    return effects(question, baseline, others, classes)
 
 
 def _n_classes(contestant: Contestant) -> int:
