@@ -34,7 +34,7 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
         more += f" --set train.examples={2 * train.examples}"
     return [
         f"{', '.join(line.strategy for line in rising)} {verb} still learning when the budget ends "
-        f"(its last fifth brought up to {written(train.select_by, most)} on validation), so the "
+        f"(its last fifth brought up to +{written(train.select_by, most)} on validation), so the "
         f"verdicts may change: train longer, with --set {more}"
     ]
 

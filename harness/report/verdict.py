@@ -71,18 +71,21 @@ def _undecided(group: list[Line], comparison: Comparison) -> str:
     if not alone:
         return start
     sizes = {
-        cut(line.strategy): metric.difference(line.effect.detectable, signed=False)
+        line.effect.detectable: f"{metric.difference(line.effect.detectable, signed=False)} "
+        f"({cut(line.strategy)})"
         for line in group
         if line.effect.detectable
     }
     if not sizes:
         return f"{start} with {_seeds(comparison)}"
     unit = "points" if metric.share else metric.unit
-    least = f"{next(iter(sizes.values()))} {unit}"
-    if len(set(sizes.values())) > 1:
-        shown = [f"{size} ({name})" for name, size in list(sizes.items())[:NAMED]]
-        least = f"{joined(_capped(shown, len(sizes)))} {unit}"
-    return f"{start} with {_seeds(comparison)}; differences under {least} would often be missed"
+    least, most = min(sizes), max(sizes)
+    shown = metric.difference(least, signed=False)
+    if metric.difference(most, signed=False) != shown:
+        shown = f"{sizes[least]} to {sizes[most]}"
+    return (
+        f"{start} with {_seeds(comparison)}; differences under {shown} {unit} would often be missed"
+    )
 
 
 def _fragile(group: list[Line], comparison: Comparison) -> str:

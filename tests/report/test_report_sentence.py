@@ -130,7 +130,7 @@ def test_a_strategy_without_a_seed_that_the_baseline_has_did_not_finish() -> Non
 
 def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
     text = said(line("a", "undecided"), line("b", "undecided", detectable=0.348))
-    assert text.endswith("differences under 4.2 (a) and 34.8 (b) points would often be missed.")
+    assert text.endswith("differences under 4.2 (a) to 34.8 (b) points would often be missed.")
 
 
 def test_what_hangs_on_a_hardly_tested_class_is_told_with_the_other_classes() -> None:
