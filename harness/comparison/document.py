@@ -108,6 +108,10 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
             }
             for rule in RULES
         },
+        "metrics": {
+            name: {"mean": _number(mean.difference), **_effect(found)}
+            for name, (mean, found) in line.by_metric.items()
+        },
         "optimism": _number(line.optimism.difference),
         **cost,
         "relative_cost": {name: cost[name] / base[name] for name in cost},

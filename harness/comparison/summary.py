@@ -1,7 +1,7 @@
 """A comparison: what recorded trials say of each strategy against the baseline."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.trial.cost import Cost
 
 OWN_RULE = "own"
+SHOWN_METRICS = ("balanced_accuracy", "f1_macro")
 TOLERANCE = 0.01
 
 
@@ -28,9 +29,10 @@ class Line:
     """One strategy: its mean score over its own seeds, and its effect over those it shares.
 
     `effects` are by decision rule: `own`, and each rule used for both strategy and baseline;
-    `scores` are means with 95 % intervals over seeds, by rule. `moved` is the effect under its own
-    rule against the baseline under the rule that validation picks. `fragile_classes` are tested on
-    too few examples or groups to say anything; `elsewhere` is the effect over the other classes.
+    `scores` are means with 95 % intervals over seeds, by rule. `by_metric` has mean and effect under
+    the own rule by the metrics that are always shown. `moved` is the effect under the own rule
+    against the baseline under the rule that validation picks. `fragile_classes` are tested on too
+    few examples or groups to say anything; `elsewhere` is the effect over the other classes.
     `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
     budget still brought; `approximate` says that the prior that its logits reflect is not exact.
     The baseline makes no difference from itself, for certain.
@@ -40,6 +42,7 @@ class Line:
     seeds: tuple[int, ...]
     scores: Mapping[str, Effect]
     effects: Mapping[str, Effect]
+    by_metric: Mapping[str, tuple[Effect, Effect]]
     verdict: Verdict
     learning: Learning
     moved: Effect
@@ -150,12 +153,14 @@ def summarise(
         )
         for rule in RULES
     }
+    shown = {name: effects(replace(question, metric=name), base, sides) for name in SHOWN_METRICS}
     lines = [_base_line(baseline, trials[baseline], question)]
     for name in others:
         rules = {OWN_RULE: words[name].effect, **{rule: by_rule[rule][name] for rule in RULES}}
         gain = learnt[name]
         word = learning(gain, margin, higher_is_better=question.higher_is_better)
-        lines.append(_line(name, trials[name], question, rules, words[name], gain, word))
+        by_metric = {metric: found[name] for metric, found in shown.items()}
+        lines.append(_line(name, trials[name], question, rules, by_metric, words[name], gain, word))
     costs = {line.strategy: line.cost.seconds for line in lines}
     return Comparison(
         metric=metric,
@@ -180,7 +185,8 @@ def _base_line(name: str, trials: Trials, question: Question) -> Line:
     nothing = Effect(len(trials), 0.0, interval=(0.0, 0.0), detectable=0.0)
     same = Judged(nothing, Verdict("equivalent", 1.0))
     rules = dict.fromkeys((OWN_RULE, *RULES), nothing)
-    return _line(name, trials, question, rules, same, nothing)
+    by_metric = dict.fromkeys(SHOWN_METRICS, nothing)
+    return _line(name, trials, question, rules, by_metric, same, nothing)
 
 
 def _line(
@@ -188,6 +194,7 @@ def _line(
     trials: Trials,
     question: Question,
     by_rule: Mapping[str, Effect],
+    by_metric: Mapping[str, Effect],
     found: Judged,
     against_moved: Effect,
     learnt: Learning = "unclear",
@@ -201,6 +208,10 @@ def _line(
         seeds=tuple(sorted(trials)),
         scores={rule: _mean_score(in_order, metric, rule) for rule in (OWN_RULE, *RULES)},
         effects=by_rule,
+        by_metric={
+            name: (_mean_score(in_order, name, OWN_RULE), difference)
+            for name, difference in by_metric.items()
+        },
         verdict=found.verdict,
         learning=learnt,
         moved=against_moved,

@@ -111,6 +111,23 @@ def _with_interval(effect: Effect, metric: Metric, *, signed: bool = True) -> st
     return value if ends == NOTHING else f"{value} ({ends})"
 
 
+def metrics(comparison: Comparison) -> Table:
+    """Return balanced accuracy and macro F1 of every strategy, which may disagree."""
+    names = tuple(comparison.base.by_metric)
+    rows = tuple(
+        (line.strategy, *(cell for name in names for cell in _by_metric(line, name)))
+        for line in comparison.lines
+    )
+    head = (cell for name in names for cell in (Metric(name).heading, "Difference (95 % interval)"))
+    return Table("Two metrics, each strategy under its own rule", ("Strategy", *head), rows)
+
+
+def _by_metric(line: Line, name: str) -> tuple[str, str]:
+    mean, effect = line.by_metric[name]
+    metric = Metric(name)
+    return metric.score(mean.difference), _with_interval(effect, metric)
+
+
 def differences(comparison: Comparison) -> Table:
     """Return the numbers of the forest plot."""
     metric = Metric(comparison.metric)

@@ -104,8 +104,8 @@ class _Recording:
             "conditions": trial.conditions,
             "dataset": trial.splits.digest,
         }
-        name, parameters = trial.strategy.name, _parameters(trial)
-        self._run_id = self._store.start(name, tags, parameters, self._parent)
+        name = f"{trial.strategy.name}, seed {trial.seed}"
+        self._run_id = self._store.start(name, tags, _parameters(trial), self._parent)
 
     def _epoch(self, epoch: Epoch) -> None:
         self._waiting.append(epoch)

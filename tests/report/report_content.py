@@ -60,6 +60,10 @@ def line(
             for rule in RULES
         },
         effects={rule: found if rule == "own" else effect(shift, half, seeds) for rule in RULES},
+        by_metric={
+            name: (effect(0.742 + difference, spread, seeds), found)
+            for name in ("balanced_accuracy", "f1_macro")
+        },
         verdict=Verdict(
             word, 0.012 if word in ("better", "worse") else 0.4, fragile=bool(fragile_classes)
         ),
