@@ -29,8 +29,8 @@ class Line:
     """One strategy: its mean score over its own seeds, and its effect over those it shares.
 
     `effects` are by decision rule: `own`, and each rule used for both strategy and baseline;
-    `scores` are means with 95 % intervals over seeds, by rule. `by_metric` has mean and effect under
-    the own rule by the metrics that are always shown. `moved` is the effect under the own rule
+    `scores` are means with 95 % intervals over seeds, by rule. `by_metric` has mean and effect by
+    the metrics that are always shown, under the own rule. `moved` is the effect under the own rule
     against the baseline under the rule that validation picks. `fragile_classes` are tested on too
     few examples or groups to say anything; `elsewhere` is the effect over the other classes.
     `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
