@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from scipy.stats import ttest_1samp
 from worlds import Trials, World, trials
 
 from harness.comparison.effect import Common, Effect, Variance, detectable, effect
@@ -105,22 +106,20 @@ def _moved(found: Effect, by: float) -> Effect:
     return replace(found, difference=found.difference + by, interval=(low + by, high + by))
 
 
-def growing(world: World, given: Any) -> tuple[float, float]:
+def growing(world: World, strategies: int, families: int) -> tuple[float, float]:
     """Return how often equal strategies are told apart at some look, with and without spending.
 
-    It is asked of new seeds of one pool, whose looks have least in common.
+    It is asked of new seeds of one pool, whose looks have least in common, and where the verdict is
+    that of the paired t-test.
     """
-    plain = LEVEL / given.strategies
-    spent, unspent = [], []
-    for _, made in families(world, GROWING[-1], given.strategies, given.comparisons):
-        told = np.zeros((2, len(GROWING)), dtype=np.bool_)
-        for look, seeds in enumerate(GROWING):
-            for row, each in enumerate((level(GROWING[: look + 1], given.strategies), plain)):
-                run = [effect(values[:seeds], 0.0, level=each) for values in made.differences]
-                told[row, look] = not all(_covers(one, 0.0) for one in run)
-        spent.append(told[0].any())
-        unspent.append(told[1].any())
-    return float(np.mean(spent)), float(np.mean(unspent))
+    rng = np.random.default_rng(1)
+    scores = world.trained((strategies + 1, families, GROWING[-1]), rng)
+    differences = scores[1:] - scores[:1]
+    p = [ttest_1samp(differences[..., :seeds], 0, axis=-1).pvalue.min(axis=0) for seeds in GROWING]
+    spent = [level(GROWING[: look + 1], strategies) for look in range(len(GROWING))]
+    told = [np.array(p) < np.array(levels)[:, None] for levels in (spent, [LEVEL / strategies])]
+    by_spending, without = (float(each.any(axis=0).mean()) for each in told)
+    return by_spending, without
 
 
 def needed(size: float, variance: Variance, level_each: float) -> int | None:
@@ -152,7 +151,7 @@ def looks(given: Any, chosen: Sequence[World]) -> None:
     """Print how often equal strategies are told apart at some look."""
     print(f"{'world':16}{'spent':>12}{'unspent':>12}")
     for world in chosen:
-        spent, unspent = growing(replace(world, tests="disjoint"), given)
+        spent, unspent = growing(world, given.strategies, given.comparisons)
         print(f"{world.name:16}{spent:12.3f}{unspent:12.3f}", flush=True)
 
 
