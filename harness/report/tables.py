@@ -114,9 +114,16 @@ def _with_interval(effect: Effect, metric: Metric, *, signed: bool = True) -> st
 def metrics(comparison: Comparison) -> Table:
     """Return balanced accuracy and macro F1 of every strategy, which may disagree."""
     names = tuple(comparison.base.by_metric)
-    rows = tuple(
-        (line.strategy, *(cell for name in names for cell in _by_metric(line, name)))
-        for line in comparison.lines
+    base = comparison.base
+    rows = (
+        (
+            base.strategy,
+            *(cell for name in names for cell in (*_by_metric(base, name)[:1], NOTHING)),
+        ),
+        *(
+            (line.strategy, *(cell for name in names for cell in _by_metric(line, name)))
+            for line in comparison.lines[1:]
+        ),
     )
     head = (cell for name in names for cell in (Metric(name).heading, "Difference (95 % interval)"))
     return Table("Two metrics, each strategy under its own rule", ("Strategy", *head), rows)
