@@ -10,21 +10,27 @@ import harness
 
 ROOT = Path(harness.__file__).parent
 FLOORS = (
-    *(
-        "errors",
-        "seeds",
-        "processes",
-        "decoding",
-        "config",
-        "data",
-        "plan",
-        "strategy",
-        "scoring",
-        "tracking",
-        "training",
-    ),
-    *("trial", "execution", "tuning", "comparison", "report", "conformance", "scaffold"),
-    *("testing", "cli", "__main__"),
+    "errors",
+    "seeds",
+    "processes",
+    "decoding",
+    "config",
+    "data",
+    "plan",
+    "strategy",
+    "scoring",
+    "tracking",
+    "training",
+    "trial",
+    "execution",
+    "tuning",
+    "comparison",
+    "report",
+    "conformance",
+    "scaffold",
+    "testing",
+    "cli",
+    "__main__",
 )
 """Every package and module of `harness`, each above all that it may import."""
 
