@@ -44,6 +44,9 @@ def transformed(transform: BatchTransform, inputs: Array, labels: Integers, seed
         name: np.asarray(value, np.float32) for name, value in transform.parameters.items()
     }
     shapes = tuple(sorted((name, value.shape) for name, value in parameters.items()))
+    tf.random.set_seed(
+        None
+    )  # a trial of this process left one, which unseeded operations would use
     try:
         step = _compiled(transform.function, inputs.shape[1:], shapes)
         made, targets = step(

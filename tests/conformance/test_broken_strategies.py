@@ -110,6 +110,13 @@ def _broken_by(kind: type[Strategy], in_two_processes: bool) -> dict[str, str]:
     return {each.law: each.message for each in verdicts if not each.holds}
 
 
+def test_a_seed_that_training_left_behind_hides_nothing() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    assert "require a seed" in _broken_by(broken.UnseededNoise, in_two_processes=False)[SEED]
+
+
 def test_every_law_has_a_strategy_that_breaks_it() -> None:
     assert {law for _, law, _, _ in CASES} == {law.name for law in LAWS}
 
