@@ -15,7 +15,6 @@ from harness.training.threads import use
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
-MakeExecutor = Callable[[], Executor]
 
 _spawn = multiprocessing.get_context("spawn")
 _epochs: Any = None

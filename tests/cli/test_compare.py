@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from commands import begin, end
 
 import harness
 from harness.scoring.metrics import one
@@ -35,22 +34,6 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def begin(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end(process: subprocess.Popen[str], status: int = 0) -> str:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == status, err
-    assert "Traceback" not in err
-    return out
 
 
 def compared(*words: str, status: int = 0) -> Any:

@@ -4,7 +4,6 @@ import json
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 import yaml
+from commands import begin, end
 
 from harness.__main__ import main
 from harness.tuning.storage import open_storage
@@ -26,22 +26,6 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def begin(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def end(process: subprocess.Popen[str], status: int = 0) -> str:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == status, err
-    assert "Traceback" not in err
-    return out
 
 
 def output(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tuple[str, str]:

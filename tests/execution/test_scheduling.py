@@ -129,21 +129,22 @@ def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
     assert {each.state for each in found.values()} == {"done"}
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+LEAVING = ("leaving", "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line")
+UNUSUAL = ("unusual", "'unusual' broke down in plan(): Own: with a reason (plugin.py, line")
+
+
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("name", "reason", "jobs"),
     [
-        ("leaving", "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line"),
-        ("unusual", "'unusual' broke down in plan(): Own: with a reason (plugin.py, line"),
-        ("interrupting", "KeyboardInterrupt"),
-        ("vanishing", KILLED),
+        *((*case, jobs) for case in (LEAVING, UNUSUAL) for jobs in (1, 2)),
+        # In the test's own process the one is Ctrl-C, and the other would end the test.
+        ("interrupting", "KeyboardInterrupt", 2),
+        ("vanishing", KILLED, 2),
     ],
 )
 def test_whatever_a_strategy_raises_fails_its_own_task_alone(
     name: str, reason: str, jobs: int, plugin: Path
 ) -> None:
-    if jobs == 1 and name in ("interrupting", "vanishing"):
-        pytest.skip("in this process the one is Ctrl-C, and the other ends the test")
     found = outcomes(tasks(name, "none", plugins=(plugin,)), jobs)
     failed = found.pop(f"{name}, seed 0")
     assert failed.state == "failed"
