@@ -172,7 +172,7 @@ def _compare(
     if not trials[main.baseline]:
         store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
         return Compared(document, None)
-    document["notes"] += hardly_tested(splits)
+    document["notes"] += hardly_tested(splits, len(main.seeds))
     for remark in of_trials(trials):
         observer.note(remark)
     evaluation = main.experiment.evaluation
@@ -202,7 +202,8 @@ def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
     """Return the first seed's data and the copies among them, noting what makes scores flatter."""
     splits = prepare(setup.experiment, setup.seeds[0])
     audit = duplicates(splits)
-    for note in (*splits.notes, *audit.notes, *identical(splits).notes, *hardly_tested(splits)):
+    few = hardly_tested(splits, len(setup.seeds))
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes, *few):
         observer.note(note)
     return splits, audit
 

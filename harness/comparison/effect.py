@@ -24,7 +24,8 @@ class Effect:
     `interval` leaves out the true difference with a chance of `level`, at which `p` (two-sided) is
     to be judged; `detectable` is the smallest true difference that this many seeds would show at
     that level in 80 % of cases; `seeds_needed` is how many bring that down to the margin (None: no
-    number does). With fewer than two seeds all but the difference is None.
+    number does; with folds, how many repeats). With fewer than two seeds all but the difference is
+    None.
     """
 
     seeds: int

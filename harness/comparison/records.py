@@ -140,6 +140,12 @@ class RecordedTrial:
         return int(self.run.params.get("train.epochs", 0))
 
     @property
+    def folds(self) -> int | None:
+        """How many folds its test set is one of; None where it is none."""
+        folds = self.run.params.get("split.folds", "None")
+        return None if folds == "None" else int(folds)
+
+    @property
     def learning_curve(self) -> NDArray[np.float64]:
         """The validation score by epoch, `[E]`, more is better; none in an older record."""
         scores = np.array(self.plan.get("validation_scores", []), np.float64)

@@ -55,6 +55,7 @@ class Ran:
                 "trial": self.trials[task.label].fingerprint,
                 "strategy": task.candidate.name,
                 "seed": task.seed,
+                **_place(self.setup, task.seed),
                 "cached": self.outcomes[task.label].cached,
             }
             for task in self.tasks
@@ -109,6 +110,14 @@ def run(
         Ran(setup, tuple(each), trials, outcomes, recorded)
         for setup, each in zip(setups, tasks, strict=True)
     ]
+
+
+def _place(setup: Setup, seed: int) -> dict[str, int]:
+    split = setup.experiment.split
+    if split.folds is None:
+        return {}
+    repeat, fold = split.repeat_and_fold(seed)
+    return {"repeat": repeat, "fold": fold}
 
 
 def _trials(setup: Setup) -> dict[str, Trial]:

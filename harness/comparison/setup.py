@@ -13,8 +13,9 @@ from harness.strategy.registry import Entry, kinds, registry
 
 @dataclass(frozen=True)
 class Setup:
-    """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`.
+    """Strategies, the baseline first, to run on one experiment with seeds from 0 on.
 
+    With `split.folds` these are all folds of as many repeats as seeds were asked for.
     `tuned_experiments` has the experiment of each strategy whose training settings were tuned;
     `variant` tells two setups of one comparison apart.
     """
@@ -96,8 +97,7 @@ def setup(
             kinds(candidate.spec, files)
         else:
             candidate.stack()
-    count = experiment.comparison.seeds if seeds is None else seeds
-    return Setup(experiment, candidates, tuple(range(count)))
+    return Setup(experiment, candidates, experiment.seeds(seeds))
 
 
 def _ready(known: Mapping[str, Entry]) -> list[str]:

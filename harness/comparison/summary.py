@@ -1,6 +1,6 @@
 """A comparison: what recorded trials say of each strategy against the baseline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.comparison.advice import Advice, advise
 from harness.comparison.contestant import Contestant, Trials
 from harness.comparison.effect import Effect, effect
+from harness.comparison.folds import folds_that_help
 from harness.comparison.learning_curve import Rise, rise
 from harness.comparison.looks import NEW, Family
 from harness.comparison.moved import moved
@@ -75,7 +76,8 @@ class Comparison:
     """All strategies against one baseline on one metric; the baseline's line comes first.
 
     `strategies` are all, `lines` are of those of which a trial has finished. `family` is what was
-    judged on these data so far, with this.
+    judged on these data so far, with this. `helpful_folds` is how many folds would test enough of
+    some hardly tested class.
     """
 
     metric: str
@@ -87,6 +89,7 @@ class Comparison:
     family: Family
     generalise: Generalise
     advice: Advice
+    helpful_folds: int | None = None
 
     @property
     def higher_is_better(self) -> bool:
@@ -162,6 +165,7 @@ def summarise(
         by_metric = {metric: found[name] for metric, found in shown.items()}
         lines.append(_line(name, trials[name], question, rules, by_metric, words[name], gain, word))
     costs = {line.strategy: line.cost.seconds for line in lines}
+    fragile = {index for found in words.values() for index in found.fragile}
     return Comparison(
         metric=metric,
         baseline=baseline,
@@ -172,6 +176,7 @@ def summarise(
         family=family,
         generalise=generalise,
         advice=advise(question, baseline, base, plain, sides, costs),
+        helpful_folds=_helpful_folds(next(iter(trials[baseline].values())), fragile),
     )
 
 
@@ -179,6 +184,12 @@ def score(trial: RecordedTrial, metric: str, rule: str) -> float:
     """Return a trial's test score under a decision rule, from its stored logits."""
     side = Contestant.under({trial.seed: trial}, None if rule == OWN_RULE else rule)
     return side.score(trial.seed, metric)
+
+
+def _helpful_folds(trial: RecordedTrial, fragile: Collection[int]) -> int | None:
+    if trial.folds is not None or not trial.plan.get("test_is_cut"):
+        return None
+    return folds_that_help(np.array(trial.plan["class_units"]), fragile)
 
 
 def _base_line(name: str, trials: Trials, question: Question) -> Line:

@@ -73,6 +73,9 @@ Imbalance = Annotated[
 class Split(Section):
     """Shares of what has no split of its own; the rest is for training.
 
+    With `folds`, every example is tested once a repeat: so many seeds in a row test one fold each
+    of the same cut, stratified, with groups left whole, and `test` does not count.
+
     With `test_seed`, every trial has the same test set, whatever its own seed: no example that one
     is tested on has been trained on or validated on by another.
 
@@ -82,8 +85,20 @@ class Split(Section):
 
     validation: Share = 0.15
     test: Share = 0.15
+    folds: Annotated[int, Field(ge=2)] | None = None
     test_seed: Annotated[int, Field(ge=0)] | None = None
     validation_per_class: Positive | None = None
+
+    @field_validator("test_seed")
+    @classmethod
+    def _has_no_folds(cls, test_seed: int | None, info: ValidationInfo) -> int | None:
+        if test_seed is not None and info.data.get("folds") is not None:
+            raise ValueError("leave it out, or leave out folds, which test every example")
+        return test_seed
+
+    def repeat_and_fold(self, seed: int) -> tuple[int, int]:
+        """Return which repeat a seed belongs to, and which fold of it the seed tests, from 0."""
+        return divmod(seed, self.folds or 1)
 
 
 class Model(Section):
@@ -159,6 +174,7 @@ class Variant(Section):
 class Comparison(Section):
     """Which strategies to compare, with what, over how many seeds.
 
+    With `split.folds`, each of the seeds stands for a whole repeat, a trial for every fold.
     `variants` are by the name that stands in `strategies` for them.
     """
 
@@ -186,6 +202,11 @@ class Experiment(Section):
     evaluation: Evaluation = Evaluation()
     comparison: Comparison = Comparison()
     record: Record = Record()
+
+    def seeds(self, repeats: int | None = None) -> tuple[int, ...]:
+        """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold."""
+        count = self.comparison.seeds if repeats is None else repeats
+        return tuple(range(count * (self.split.folds or 1)))
 
     @field_validator("train", "evaluation")
     @classmethod

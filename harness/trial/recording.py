@@ -104,6 +104,10 @@ class _Recording:
             "conditions": trial.conditions,
             "dataset": trial.splits.digest,
         }
+        split = trial.experiment.split
+        if split.folds is not None:
+            repeat, fold = split.repeat_and_fold(trial.seed)
+            tags |= {"repeat": str(repeat), "fold": str(fold)}
         name = f"{trial.strategy.name}, seed {trial.seed}"
         self._run_id = self._store.start(name, tags, _parameters(trial), self._parent)
 
