@@ -27,7 +27,7 @@ def run_trial(
     trial = Trial(experiment, stack, seed, prepare(experiment, seed))
     err = Console(stderr=True)
     with bar_on(err) as bar:
-        task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
+        task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
         result = run_one(
             trial,
             fresh,

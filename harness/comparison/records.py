@@ -136,8 +136,9 @@ class RecordedTrial:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the budget has."""
-        return int(self.run.params.get("train.epochs", 0))
+        """How many epochs the budget has; of `auto`, how many it came to."""
+        epochs = self.run.params.get("train.epochs", "0")
+        return len(self.learning_curve) if epochs == "auto" else int(epochs)
 
     @property
     def folds(self) -> int | None:

@@ -44,7 +44,8 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
         return []
     most = max(line.rise.gain for line in rising)
     verb = "is" if len(rising) == 1 else "are"
-    more = f"train.epochs={2 * train.epochs}"
+    key = "max_epochs" if train.epochs == "auto" else "epochs"
+    more = f"train.{key}={2 * train.most_epochs}"
     if train.examples is not None:
         more += f" --set train.examples={2 * train.examples}"
     return [

@@ -89,7 +89,7 @@ def run(
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
     outcomes: dict[str, Outcome] = {}
-    with observer.trials(len(together), setups[0].experiment.train.epochs) as bar:
+    with observer.trials(len(together), setups[0].most_epochs) as bar:
 
         def on_outcome(task: Task, outcome: Outcome) -> None:
             outcomes[task.label] = outcome

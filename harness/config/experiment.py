@@ -21,6 +21,7 @@ Metric = Literal[
     "brier",
     "ece",
 ]
+PATIENCE = 10
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
 
 
@@ -116,6 +117,10 @@ class Model(Section):
 class Train(Section):
     """The training budget and how it is spent.
 
+    With `epochs: auto`, training goes on until validation has not improved for `patience` epochs
+    (10 if none is set), `max_epochs` at most; in a comparison, all strategies of a seed get as many
+    as the one that needs most.
+
     Without `examples`, an epoch visits as many examples as there are for training. With it, that
     many visits in all are divided among the epochs, which may then be a fraction of the data.
 
@@ -123,7 +128,8 @@ class Train(Section):
     apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
 
-    epochs: Positive = 20
+    epochs: Positive | Literal["auto"] = 20
+    max_epochs: Positive = 200
     batch_size: Positive = 128
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
@@ -142,9 +148,27 @@ class Train(Section):
     def _fills_its_epochs(cls, examples: int | None, info: ValidationInfo) -> int | None:
         if examples is not None and info.data.get("budget") == "passes":
             raise ValueError("leave it out, or leave out budget: passes, which counts otherwise")
-        if examples is not None and examples < info.data.get("epochs", 1):
-            raise ValueError(f"must be at least epochs, which is {info.data['epochs']}")
+        epochs = info.data.get("epochs", 1)
+        if examples is not None and epochs == "auto":
+            raise ValueError("leave it out, or set a number of epochs, which is auto")
+        if examples is not None and examples < epochs:
+            raise ValueError(f"must be at least epochs, which is {epochs}")
         return examples
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs there are, or may be where their number is `auto`."""
+        return self.max_epochs if self.epochs == "auto" else self.epochs
+
+    @property
+    def stopping(self) -> "Train":
+        """The settings with which `auto` finds how many epochs are needed."""
+        patience = self.patience or PATIENCE
+        return self.model_copy(update={"epochs": self.max_epochs, "patience": patience})
+
+    def lasting(self, epochs: int) -> "Train":
+        """Return these settings with so many epochs, none more or less."""
+        return self.model_copy(update={"epochs": epochs, "patience": None})
 
 
 class Evaluation(Section):

@@ -20,6 +20,7 @@ LIMITED = (
     "split.validation_per_class changes the class shares of validation: its precision, F1 and "
     "calibration are not those of the data"
 )
+FOLDED = "every example is tested once a repeat: {} seeds in a row test the folds of one cut"
 NOTHING_TO_FOLD = (
     "split.folds cuts test sets, but these data bring a test set of their own; leave split.folds "
     "out, or leave that set out of the data"
@@ -128,6 +129,8 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         {"train": pool, "validation": own_validation, "test": own_test},
         without_groups(experiment.data),
     )
+    if shares.folds is not None:
+        notes = (*notes, FOLDED.format(shares.folds))
     cuts = 1 if own_validation is None else 0
     if own_test is None:
         pool, test = _test_cut(pool, shares, seed, cuts + 1)
