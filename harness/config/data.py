@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from harness.config.section import ClassName, Positive, Section
+from harness.config.section import ClassName, Positive, Section, Text
 
 
 class DataSection(Section):
@@ -29,7 +29,7 @@ class IdxData(DataSection):
     """The four files of the MNIST family in a directory; without a path, Fashion-MNIST."""
 
     source: Literal["idx"]
-    path: str | None = None
+    path: Text | None = None
 
 
 class KerasData(DataSection):
@@ -43,15 +43,15 @@ class NpzData(DataSection):
     """A NumPy archive: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` and the like."""
 
     source: Literal["npz"]
-    path: str
-    class_names: list[str] | None = None
+    path: Text
+    class_names: list[ClassName] | None = None
 
 
 class NpyData(DataSection):
     """A pool: a directory with `inputs.npy` and `labels.npy`, read as needed, of any size."""
 
     source: Literal["npy"]
-    path: str
+    path: Text
 
 
 class ImageCache(Section):
@@ -62,7 +62,7 @@ class ImageCache(Section):
     """
 
     mode: Literal["disk", "memory", "none"] = "disk"
-    directory: str | None = None
+    directory: Text | None = None
     max_gib: Annotated[float, Field(ge=0)] = 50.0
 
     @field_validator("directory")
@@ -76,7 +76,7 @@ class ImageCache(Section):
 class ImageData(DataSection):
     """What every source of image files understands: which pixels an image becomes."""
 
-    path: str
+    path: Text
     image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
         default_factory=lambda: [32, 32]
     )
@@ -116,11 +116,11 @@ class TableData(ImageData):
     """
 
     source: Literal["table"]
-    root: str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
-    split_column: str | Literal[False] | None = None
-    group_column: str | Literal[False] | None = None
+    root: Text | None = None
+    path_column: Text = "path"
+    label_column: Text = "label"
+    split_column: Text | Literal[False] | None = None
+    group_column: Text | Literal[False] | None = None
 
 
 Data = Annotated[

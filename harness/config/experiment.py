@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from harness.config.data import Data, DigitsData
-from harness.config.section import ClassName, Positive, Section, Share
+from harness.config.section import ClassName, Positive, Section, Share, Text
 
 Metric = Literal[
     "balanced_accuracy",
@@ -22,6 +22,18 @@ Metric = Literal[
     "ece",
 ]
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
+
+
+def _to_one(ratio: object) -> object:
+    """Return the number that `1:10` or `10:1` stands for; whatever else as it is."""
+    parts = ratio.split(":") if isinstance(ratio, str) else []
+    if len(parts) == 2 and "1" in (sides := [part.strip() for part in parts]):
+        other = sides[1 - sides.index("1")]
+        return float(other) if other.replace(".", "", 1).isdecimal() else ratio
+    return ratio
+
+
+Ratio = Annotated[float, Field(ge=1), BeforeValidator(_to_one)]
 
 
 class ImbalanceSection(Section):
@@ -40,14 +52,14 @@ class LongTail(ImbalanceSection):
     """Counts that fall geometrically from the first class to the last, `ratio` times fewer."""
 
     kind: Literal["long_tail"]
-    ratio: Annotated[float, Field(ge=1)]
+    ratio: Ratio
 
 
 class Step(ImbalanceSection):
     """Minority classes (a number of last ones, or by name) with `ratio` times fewer examples."""
 
     kind: Literal["step"]
-    ratio: Annotated[float, Field(ge=1)]
+    ratio: Ratio
     minority_classes: Positive | list[ClassName] = 1
 
 
@@ -94,7 +106,7 @@ class Model(Section):
     alone can set: no configuration decides which code runs, and none records where it was.
     """
 
-    name: str = "small_cnn"
+    name: Text = "small_cnn"
     network_from: SkipJsonSchema[Path | None] = Field(default=None, exclude=True)
 
 
@@ -152,7 +164,7 @@ class Evaluation(Section):
 class Variant(Section):
     """A strategy with parameters of its own, to be compared under a name of its own."""
 
-    strategy: str
+    strategy: Text
     parameters: dict[str, object] = Field(default_factory=dict)
 
 
@@ -162,9 +174,9 @@ class Comparison(Section):
     `variants` are by the name that stands in `strategies` for them.
     """
 
-    strategies: list[str] = Field(default_factory=list)
-    variants: dict[str, Variant] = Field(default_factory=dict)
-    baseline: str = "none"
+    strategies: list[Text] = Field(default_factory=list)
+    variants: dict[Text, Variant] = Field(default_factory=dict)
+    baseline: Text = "none"
     seeds: Positive = 5
 
 
@@ -177,7 +189,7 @@ class Record(Section):
 class Experiment(Section):
     """One configuration: data, imbalance, split, model, training, evaluation, comparison."""
 
-    name: Annotated[str, Field(min_length=1)] = "digits"
+    name: Annotated[Text, Field(min_length=1)] = "digits"
     data: Data = DigitsData()
     imbalance: Imbalance = NoImbalance()
     split: Split = Split()

@@ -41,7 +41,7 @@ def relabel(examples: Examples, section: Imbalance) -> Examples:
     """
     if not isinstance(section, OneVersusRest):
         return examples
-    label = named_class(section.class_, examples.class_names)
+    label = named_class(section.class_, examples.class_names, "imbalance.class")
     name = examples.class_names[label]
     rest = "others" if name == "rest" else "rest"
     labels = (examples.labels == label).astype(np.int64)
@@ -90,7 +90,12 @@ def _minority(class_names: Sequence[str], section: Step) -> list[int]:
     if isinstance(section.minority_classes, int):
         labels = list(range(max(n_classes - section.minority_classes, 0), n_classes))
     else:
-        labels = sorted({named_class(name, class_names) for name in section.minority_classes})
+        labels = sorted(
+            {
+                named_class(name, class_names, "imbalance.minority_classes")
+                for name in section.minority_classes
+            }
+        )
     if not 0 < len(labels) < n_classes:
         raise UserError(
             f"imbalance.minority_classes names {len(labels)} of {n_classes} classes; "
@@ -103,7 +108,7 @@ def _counts(examples: Examples, section: Counts) -> Integers:
     wanted = examples.counts.copy()
     seen: set[int] = set()
     for name, count in section.counts.items():
-        label = named_class(name, examples.class_names)
+        label = named_class(name, examples.class_names, "imbalance.counts")
         if label in seen:
             raise UserError(f"imbalance.counts names class {examples.class_names[label]!r} twice")
         if count > examples.counts[label]:
