@@ -24,6 +24,12 @@ def prepare(experiment: Experiment, seed: int) -> Splits:
     return replace(kept, test=kept.test.anew())
 
 
+def forget() -> None:
+    """Have the data read anew by whoever prepares them next."""
+    _split.cache_clear()
+    _loaded.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _split(deciding: str, seed: int) -> Splits:
     experiment = Experiment.model_validate_json(deciding)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Identities = NDArray[np.uint64]
 Array = NDArray[Any]
+Number = TypeVar("Number", bound=np.generic)
 BLOCK_BYTES = 4 << 20
 
 
@@ -132,7 +133,7 @@ class Examples:
     @cached_property
     def counts(self) -> Integers:
         """Number of examples of each class, `[C]`."""
-        return np.bincount(self.labels, minlength=self.n_classes).astype(np.int64)
+        return constant(np.bincount(self.labels, minlength=self.n_classes).astype(np.int64))
 
     def take(self, positions: Integers) -> "Examples":
         """Return the examples at `positions`, as a view of the same inputs."""
@@ -165,7 +166,7 @@ class Examples:
         found = np.empty(len(self), np.uint64)
         for rows in _blocks(self.inputs):
             found[rows] = _identities(np.ascontiguousarray(self.inputs[rows]))
-        return found
+        return constant(found)
 
     @property
     def marks(self) -> Marks:
@@ -187,6 +188,11 @@ class Examples:
         for rows in _blocks(self.inputs):
             summary.update(np.ascontiguousarray(self.inputs[rows]).data)
         return summary.hexdigest()
+
+
+def constant(array: NDArray[Number]) -> NDArray[Number]:
+    """Return a copy of an array in memory that nobody can write, whatever flag is set."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
 
 
 def _view(inputs: Inputs, positions: Integers) -> Subset:

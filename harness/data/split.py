@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
 from harness.data.examples import Examples, Identities, Integers, Marks
+from harness.data.frozen import contents, frozen
 from harness.data.group_cut import group_cut
 from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
@@ -65,6 +66,10 @@ class Sealed:
         """A number for each input that follows from its content alone, `[N]`."""
         return self._examples.ids
 
+    def contents(self, *others: Examples) -> str:
+        """Return the fingerprint of what is in memory of these examples and of others."""
+        return contents(*others, self._examples)
+
     def anew(self) -> "Sealed":
         """Return the same examples behind a seal that is whole."""
         return Sealed(self._examples)
@@ -77,13 +82,22 @@ class Sealed:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """What to train on, what to choose by, what to judge by, and a fingerprint of all three."""
+    """What to train on, what to choose by, what to judge by, and a fingerprint of all three.
+
+    `contents` tells whether what is in memory of them is as it was when they were split.
+    """
 
     train: Examples
     validation: Examples
     test: Sealed
     notes: tuple[str, ...]
     digest: str
+    contents: str = ""
+
+    @property
+    def intact(self) -> bool:
+        """Whether nobody has changed the data in memory since."""
+        return not self.contents or self.contents == self.test.contents(self.train, self.validation)
 
 
 def split(source: Source, experiment: Experiment, seed: int) -> Splits:
@@ -127,8 +141,9 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
 
     for name, examples in (("train", train), ("validation", validation), ("test", test)):
         _refuse_empty_class(name, examples)
-    digest = _digest_of(train, validation, test)
-    return Splits(train, validation, Sealed(test), notes, digest)
+    train, validation, test = frozen(train), frozen(validation), frozen(test)
+    digest, kept = _digest_of(train, validation, test), contents(train, validation, test)
+    return Splits(train, validation, Sealed(test), notes, digest, kept)
 
 
 def _validation_share(shares: Shares, test_is_cut: bool) -> float:
