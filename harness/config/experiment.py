@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from harness.config.data import Data, DigitsData
@@ -186,10 +186,22 @@ class Record(Section):
     save_model: bool = False
 
 
+def _is_free(name: str) -> str:
+    """Return a name that MLflow and a terminal take as it is; else raise ValueError."""
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("write it on one line, without control characters or spaces at its ends")
+    if name == "Default":
+        raise ValueError("MLflow has an experiment of its own by that name; take another one")
+    return name
+
+
+ExperimentName = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_is_free)]
+
+
 class Experiment(Section):
     """One configuration: data, imbalance, split, model, training, evaluation, comparison."""
 
-    name: Annotated[Text, Field(min_length=1)] = "digits"
+    name: ExperimentName = "digits"
     data: Data = DigitsData()
     imbalance: Imbalance = NoImbalance()
     split: Split = Split()

@@ -16,6 +16,7 @@ _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
 _WRONG_KIND = ("union_tag_invalid", "union_tag_not_found")
 _BOUNDS = {
     "minLength": "of length at least",
+    "maxLength": "of length at most",
     "exclusiveMinimum": "more than",
     "minimum": "at least",
     "exclusiveMaximum": "less than",

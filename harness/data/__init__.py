@@ -36,7 +36,7 @@ def _split(deciding: str, seed: int) -> Splits:
     source = _loaded(experiment.data.model_dump_json())
     source = treated(source, experiment.data.duplicates, experiment.imbalance)
     try:
-        return split(source, experiment, seed)
+        return replace(split(source, experiment, seed), source=source.digest)
     except UserError as error:
         dropped = [note for note in source.notes if note.startswith(DROPPED)]
         if not dropped:
@@ -47,4 +47,4 @@ def _split(deciding: str, seed: int) -> Splits:
 @lru_cache(maxsize=2)
 def _loaded(section: str) -> Source:
     adapter: TypeAdapter[Data] = TypeAdapter(Data)
-    return load(adapter.validate_json(section))
+    return load(adapter.validate_json(section)).identified()

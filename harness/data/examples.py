@@ -110,7 +110,7 @@ class Examples:
     """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes.
 
     `groups` are those of a source that has some. `names` are what a source calls its examples:
-    text `[N]`, such as paths.
+    text `[N]`, such as paths. `identities` are the `ids`, where they are known already.
     """
 
     inputs: Inputs
@@ -118,6 +118,7 @@ class Examples:
     class_names: tuple[str, ...]
     groups: Groups | None = None
     names: Inputs | None = None
+    identities: Identities | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
@@ -143,6 +144,7 @@ class Examples:
             self.class_names,
             self.groups and self.groups.take(positions),
             None if self.names is None else _view(self.names, positions),
+            None if self.identities is None else self.identities[positions],
         )
 
     def joined(self, other: "Examples") -> "Examples":
@@ -163,6 +165,8 @@ class Examples:
     @cached_property
     def ids(self) -> Identities:
         """A number for each input that follows from its content alone, `[N]`."""
+        if self.identities is not None:
+            return constant(self.identities)
         found = np.empty(len(self), np.uint64)
         for rows in _blocks(self.inputs):
             found[rows] = _identities(np.ascontiguousarray(self.inputs[rows]))

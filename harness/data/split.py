@@ -84,7 +84,8 @@ class Sealed:
 class Splits:
     """What to train on, what to choose by, what to judge by, and a fingerprint of all three.
 
-    `contents` tells whether what is in memory of them is as it was when they were split.
+    `contents` tells whether what is in memory of them is as it was when they were split, `source`
+    is the fingerprint of all the data that they come from.
     """
 
     train: Examples
@@ -93,6 +94,7 @@ class Splits:
     notes: tuple[str, ...]
     digest: str
     contents: str = ""
+    source: str = ""
 
     @property
     def intact(self) -> bool:

@@ -25,11 +25,11 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
 }
 
 
-def conditions(experiment: Experiment, network: str, threads: int) -> str:
+def conditions(experiment: Experiment, network: str, threads: int, source: str) -> str:
     """Return 32 hexadecimal digits over what all trials that may be compared have in common.
 
-    That is the configuration, the engine's code, the `network`'s (its digest), the number of
-    threads and the versions of libraries.
+    That is the configuration, the data before a seed splits them (`source`, their digest), the
+    engine's code, the `network`'s (its digest), the number of threads, the versions of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
     for place in ("path", "root", "cache"):  # where the data lie does not decide; their digest does
@@ -39,6 +39,7 @@ def conditions(experiment: Experiment, network: str, threads: int) -> str:
     return _digest_of(
         {
             "experiment": settings,
+            "source": source,
             "network": network,
             "harness code": _engine_code(),
             "versions": {name: version(name) for name in VERSIONS} | {"python": python},

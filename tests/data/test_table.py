@@ -176,7 +176,7 @@ def test_where_the_files_lie_decides_no_fingerprint() -> None:
         Experiment.model_validate({"data": {"source": "table", "path": path, "root": root}})
         for path, root in (("a.csv", None), ("b.csv", "/elsewhere"))
     )
-    assert conditions(here, "network", 1) == conditions(there, "network", 1)
+    assert conditions(here, "network", 1, "data") == conditions(there, "network", 1, "data")
 
 
 @pytest.mark.parametrize(

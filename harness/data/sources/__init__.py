@@ -1,7 +1,9 @@
 """Where examples come from: one module a source, imported only when it is asked for."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,32 @@ class Source:
     test: Examples | None
     notes: tuple[str, ...]
     preparation: "Preparation | None" = None
+
+    def identified(self) -> "Source":
+        """Return the same with the ids of all examples, which no view of them computes again."""
+
+        def part(examples: Examples) -> Examples:
+            return replace(examples, identities=examples.ids)
+
+        return replace(
+            self,
+            train=part(self.train),
+            validation=self.validation and part(self.validation),
+            test=self.test and part(self.test),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of all examples, in their order, whichever of them a seed will use."""
+        summary = hashlib.blake2b(digest_size=16)
+        for part in (self.train, self.validation, self.test):
+            if part is None:
+                continue
+            summary.update(repr((part.class_names, part.inputs.shape)).encode())
+            groups = () if part.groups is None else (part.groups.places,)
+            for array in (part.ids, part.labels, *groups):
+                summary.update(np.ascontiguousarray(array).data)
+        return summary.hexdigest()
 
 
 def load(data: Data) -> Source:
