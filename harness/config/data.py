@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from harness.config.section import ClassName, Positive, Section, Text
 
@@ -39,12 +39,25 @@ class KerasData(DataSection):
     dataset: Literal["cifar10", "cifar100", "mnist", "fashion_mnist"]
 
 
+def _ascends(scale: list[float]) -> list[float]:
+    if scale[0] >= scale[1]:
+        raise ValueError("write the lower end first")
+    return scale
+
+
+ValueRange = (
+    Literal["auto"]
+    | Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ascends)]
+)
+
+
 class NpzData(DataSection):
     """A NumPy archive: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` and the like."""
 
     source: Literal["npz"]
     path: Text
     class_names: list[ClassName] | None = None
+    value_range: ValueRange | None = None
 
 
 class NpyData(DataSection):
@@ -74,7 +87,10 @@ class ImageCache(Section):
 
 
 class ImageData(DataSection):
-    """What every source of image files understands: which pixels an image becomes."""
+    """What every source of image files understands: which pixels an image becomes.
+
+    `value_range` are the values that become black and white where there are more than 8 bits.
+    """
 
     path: Text
     image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
@@ -83,6 +99,7 @@ class ImageData(DataSection):
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_pixels: Positive = 50_000_000
+    value_range: ValueRange | None = None
     cache: ImageCache = ImageCache()
 
 
@@ -111,12 +128,15 @@ class FolderData(ImageData):
 class TableData(ImageData):
     """Image files that a table lists: CSV, TSV or Parquet, with a path and a label a row.
 
-    Paths are relative to `root`, or else to the table's folder. Columns `split` and `group` are
+    Paths are relative to `root`, or else to the table's folder, and lie below it unless
+    `outside_root`; where they lack their `suffix`, it stands here. Columns `split` and `group` are
     used if they are there; a name given here must be there, and `false` passes the column over.
     """
 
     source: Literal["table"]
     root: Text | None = None
+    outside_root: bool = False
+    suffix: str = ""
     path_column: Text = "path"
     label_column: Text = "label"
     split_column: Text | Literal[False] | None = None

@@ -169,7 +169,7 @@ class Examples:
             return constant(self.identities)
         found = np.empty(len(self), np.uint64)
         for rows in _blocks(self.inputs):
-            found[rows] = _identities(np.ascontiguousarray(self.inputs[rows]))
+            found[rows] = identities(np.ascontiguousarray(self.inputs[rows]))
         return constant(found)
 
     @property
@@ -205,7 +205,8 @@ def _view(inputs: Inputs, positions: Integers) -> Subset:
     return Subset(inputs, positions)
 
 
-def _identities(inputs: Array) -> Identities:
+def identities(inputs: Array) -> Identities:
+    """Return a number for each input that follows from its content alone, `[N]`."""
     digests = (hashlib.blake2b(each, digest_size=8).digest() for each in inputs)
     return np.frombuffer(b"".join(digests), np.uint64)
 

@@ -173,8 +173,8 @@ def _cut(
     all `cuts`: this one and those that follow.
     """
     for class_name, count in zip(examples.class_names, examples.counts.tolist(), strict=True):
-        if count < 2:
-            raise UserError(_too_few(class_name, name, count))
+        if count <= cuts:
+            raise UserError(_too_few(class_name, name, count, cuts))
     groups = examples.groups
     if groups is None or len(np.unique(groups.places)) == len(examples):
         cut = _single_cut(examples, share, rng, limit)
@@ -202,11 +202,13 @@ def _at_most(examples: Examples, limit: int, rng: np.random.Generator) -> Exampl
     return examples.take(np.sort(np.concatenate(kept)))
 
 
-def _too_few(class_name: str, name: str, count: int) -> str:
+def _too_few(class_name: str, name: str, count: int, cuts: int) -> str:
     has = "1 example" if count == 1 else f"{count} examples"
+    both = "the test split, the validation split" if cuts == 2 else f"the {name} split"
     return (
-        f"class {class_name!r} would end with no example in the {name} split or in what is left "
-        f"for training: it has {has} there; give it at least 2, or choose others by data.classes"
+        f"class {class_name!r} would end with no example in {both} or in what is left for "
+        f"training: it has {has} there; give it at least {cuts + 1}, or choose others by "
+        "data.classes"
     )
 
 

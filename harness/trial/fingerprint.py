@@ -17,6 +17,8 @@ from harness.strategy.stack import Stack
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
 # What trains and tests, and the sources of data, which are imported by computed names.
 DECIDING = ("trial/train.py", "data/sources/*.py")
+# Where the data lie does not decide; their digest does.
+PLACES = ("path", "root", "outside_root", "suffix", "follow_links", "cache")
 NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
@@ -32,7 +34,7 @@ def conditions(experiment: Experiment, network: str, threads: int, source: str) 
     engine's code, the `network`'s (its digest), the number of threads, the versions of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
-    for place in ("path", "root", "cache"):  # where the data lie does not decide; their digest does
+    for place in PLACES:
         settings["data"].pop(place, None)
     settings["train"]["threads"] = threads
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ

@@ -174,7 +174,7 @@ def _examples(
     below = [name for folder in folders for name in folder.below]
     groups = None if pattern is None else grouped_by(pattern, below)
     names = np.array([shown(name) for name in found.names], np.dtypes.StringDType())
-    return Examples(found.inputs, labels, class_names, groups, names)
+    return Examples(found.inputs, labels, class_names, groups, names, found.identities)
 
 
 def _part(
