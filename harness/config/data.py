@@ -106,12 +106,17 @@ class ImageData(DataSection):
 class FolderData(ImageData):
     """Images in one sub-folder a class, optionally below `train`, `validation` and `test`.
 
+    `split_folders` are the names of these three, where they have others, or false where there are
+    none. With `follow_links`, links may lead to images and folders elsewhere.
+
     `group_pattern` is a regular expression that finds an image's group in its path below the
     folder of its class: what its group `(?P<group>...)` matches, or else its first group.
     """
 
     source: Literal["folder"]
     group_pattern: str | None = None
+    split_folders: dict[Literal["train", "validation", "test"], Text] | Literal[False] | None = None
+    follow_links: bool = False
 
     @field_validator("group_pattern")
     @classmethod

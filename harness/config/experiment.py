@@ -77,8 +77,17 @@ class OneVersusRest(ImbalanceSection):
     class_: ClassName = Field(alias="class")
 
 
+class Merge(ImbalanceSection):
+    """Classes made of several others, by the names that they get; the others stay as they are."""
+
+    kind: Literal["merge"]
+    into: Annotated[
+        dict[ClassName, Annotated[list[ClassName], Field(min_length=1)]], Field(min_length=1)
+    ]
+
+
 Imbalance = Annotated[
-    NoImbalance | LongTail | Step | Counts | OneVersusRest, Field(discriminator="kind")
+    NoImbalance | LongTail | Step | Counts | OneVersusRest | Merge, Field(discriminator="kind")
 ]
 
 

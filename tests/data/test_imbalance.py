@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from harness.config.experiment import Counts, Imbalance, LongTail, NoImbalance, OneVersusRest, Step
+from harness.config.experiment import (
+    Counts,
+    Imbalance,
+    LongTail,
+    Merge,
+    NoImbalance,
+    OneVersusRest,
+    Step,
+)
 from harness.data.examples import Examples
 from harness.data.imbalance import imbalance, relabel
 from harness.errors import UserError
@@ -108,3 +116,29 @@ def test_one_against_the_rest_makes_two_classes(name: str) -> None:
 def test_one_against_the_rest_needs_a_known_class() -> None:
     with pytest.raises(UserError, match="did you mean 'cat'"):
         relabel(examples(5, 6, 7), one_versus_rest("cta"))
+
+
+def merged(into: dict[str, list[str]]) -> Examples:
+    return relabel(examples(4, 3, 2, 1), Merge(kind="merge", into=into))
+
+
+def test_classes_are_merged_where_the_first_of_them_was() -> None:
+    result = merged({"rest": ["bee", "dog"]})
+    assert result.class_names == ("ant", "rest", "cat")
+    assert result.counts.tolist() == [4, 4, 2]
+    assert merged({"bee": ["bee", "cat"], "x": ["dog", "ant"]}).class_names == ("x", "bee")
+    assert made(result, Merge(kind="merge", into={"rest": ["bee"]})) is result
+
+
+@pytest.mark.parametrize(
+    ("into", "line"),
+    [
+        ({"rest": ["bea"]}, r"imbalance\.into: unknown class 'bea'; did you mean 'bee'"),
+        ({"rest": ["bee"], "more": ["bee"]}, "puts class 'bee' into two classes"),
+        ({"ant": ["bee", "cat"]}, "makes 'ant', which another class is called already"),
+        ({"all": ["ant", "bee", "cat", "dog"]}, "leaves one class, 'all'"),
+    ],
+)
+def test_a_merger_that_makes_no_sense_is_refused(into: dict[str, list[str]], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        merged(into)
