@@ -81,8 +81,12 @@ class ImageCache(Section):
     @field_validator("directory")
     @classmethod
     def _is_whole(cls, directory: str | None) -> str | None:
-        if directory is not None and not Path(directory).expanduser().is_absolute():
-            raise ValueError("give the whole path, or one that starts with ~")
+        try:
+            whole = directory is None or Path(directory).expanduser().is_absolute()
+        except RuntimeError:
+            whole = False
+        if not whole:
+            raise ValueError("give the whole path, or one that starts with ~ (your home)")
         return directory
 
 
@@ -93,9 +97,9 @@ class ImageData(DataSection):
     """
 
     path: Text
-    image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
-        default_factory=lambda: [32, 32]
-    )
+    image_size: Annotated[
+        list[Annotated[int, Field(gt=0, le=8192)]], Field(min_length=2, max_length=2)
+    ] = Field(default_factory=lambda: [32, 32])
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_pixels: Positive = 50_000_000

@@ -103,7 +103,7 @@ class Split(Section):
 
     validation: Share = 0.15
     test: Share = 0.15
-    test_seed: Annotated[int, Field(ge=0)] | None = None
+    test_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     validation_per_class: Positive | None = None
 
 
@@ -129,8 +129,8 @@ class Train(Section):
     apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
 
-    epochs: Positive = 20
-    batch_size: Positive = 128
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 20
+    batch_size: Annotated[int, Field(gt=0, le=10_000_000)] = 128
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -141,7 +141,7 @@ class Train(Section):
     budget: Literal["examples", "passes"] = "examples"
     examples: Positive | None = None
     select_by: Metric = "balanced_accuracy"
-    threads: Positive | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(gt=0, le=1024)] | Literal["auto"] = "auto"
 
     @field_validator("examples")
     @classmethod
@@ -186,7 +186,7 @@ class Comparison(Section):
     strategies: list[Text] = Field(default_factory=list)
     variants: dict[Text, Variant] = Field(default_factory=dict)
     baseline: Text = "none"
-    seeds: Positive = 5
+    seeds: Annotated[int, Field(gt=0, le=10_000)] = 5
 
 
 class Record(Section):

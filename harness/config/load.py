@@ -1,5 +1,6 @@
 """From YAML files and `key=value` overrides to an `Experiment`, or to one line on what is wrong."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -87,15 +88,17 @@ def _find(config: str | None) -> Path:
     known = shipped()
     if config is None:
         return known[DEFAULT]
+    if not config.strip():
+        raise UserError("-c is empty; give a YAML file or the name of a shipped experiment")
     path = _expanded(config)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113  (pathlib's may raise)
         return path.absolute()
     before = "configs/" if config.startswith("configs/") else ""
     after = ".yaml" if config.endswith(".yaml") else ""
     name = config.removeprefix(before).removesuffix(after)
     if name in known:
         return known[name]
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112
         raise UserError(f"{config} is a directory; give the YAML file in it")
     if "/" in name or "\\" in name:
         raise UserError(f"no file {config} (shipped experiments: {', '.join(known)})")

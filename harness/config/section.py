@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.config.written import as_written
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, le=10**12)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Text = Annotated[str, BeforeValidator(as_written)]  # a number stays as it is written
 ClassName = Text

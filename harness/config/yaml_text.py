@@ -63,6 +63,11 @@ class _Representer(SafeRepresenter):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def text(self, text: str) -> ScalarNode:
+        """Write a text, with escapes if parts of it would not show."""
+        style = None if text.isprintable() else '"'
+        return self.represent_scalar(f"{PREFIX}str", text, style=style)
+
     def number(self, number: Any) -> ScalarNode:
         """Write a number as it was written, or as readers of YAML 1.1 know it: 1.0e-05."""
         kind = "float" if isinstance(number, float) else "int"
@@ -73,6 +78,7 @@ class _Representer(SafeRepresenter):
         return self.represent_scalar(f"{PREFIX}{kind}", text)
 
 
+_Representer.add_representer(str, _Representer.text)
 for _kind in (float, WrittenInt, WrittenFloat):
     _Representer.add_representer(_kind, _Representer.number)
 

@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from harness.config.load import load, parameters, resolved
@@ -112,6 +112,8 @@ PLAIN = some.recursive(
 
 
 @given(PLAIN)
+@example("\x85")
+@example({"a\n": "\u2028"})
 def test_what_is_written_is_read_again(value):
     assert parse(dump(value), "here") == value
 
