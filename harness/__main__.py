@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from harness.errors import TrialFailed, UserError
+from harness.errors import TrialFailed, UserError, one_line
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _stop(line: str, status: int) -> NoReturn:
-    print(f"harness: {line}", file=sys.stderr)
+    print(f"harness: {one_line(line)}", file=sys.stderr)
     sys.exit(status)
 
 

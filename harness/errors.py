@@ -1,11 +1,15 @@
 """The ways in which a command or a trial can end without a result, and the wording they share."""
 
+import re
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 LONGEST_REASON = 500
+LONGEST_WORD = 300
+LONGEST_LINE = 1500
+MOST_KNOWN = 50
 
 
 class UserError(Exception):
@@ -25,11 +29,23 @@ class TrialUnderWay(Exception):
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> str:
-    """Return one line that refuses `word`, suggests the closest of `known` and lists them all."""
+    """Return one line that refuses `word`, suggests the closest of `known` and lists them."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1)
+    close = get_close_matches(word[:LONGEST_WORD], names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown {kind} {word!r}{hint} (known: {', '.join(names)})"
+    more = f", and {len(names) - MOST_KNOWN} more" if len(names) > MOST_KNOWN else ""
+    return f"unknown {kind} {word!r}{hint} (known: {', '.join(names[:MOST_KNOWN])}{more})"
+
+
+def one_line(text: str) -> str:
+    """Return a text that a terminal shows as one line: nothing in it acts, and no word is endless.
+
+    What can't be printed is escaped, and of a word longer than a path only the ends are left.
+    """
+    words = " ".join(text.split())
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in words)
+    shown = re.sub(rf"\S{{{LONGEST_WORD},}}", lambda word: f"{word[0][:60]}…{word[0][-20:]}", shown)
+    return shown if len(shown) <= LONGEST_LINE else f"{shown[: LONGEST_LINE - 1]}…"
 
 
 def reason(error: BaseException, file: Path | None = None) -> str:

@@ -37,7 +37,7 @@ class ClassWeight(Strategy):
         )
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        """Set the weights, by class name or index; every class needs one that is positive."""
+        """Set the weights, by class name; every class needs one that is positive."""
         from harness import ClassWeights, per_class
 
         values = per_class("class_weight: weights", self.weights, base.train.class_names)

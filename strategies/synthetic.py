@@ -17,6 +17,7 @@ from strategies.distances import (
     features,
     refuse_too_large,
 )
+from strategies.sampler_options import SamplerOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,7 @@ class Smote(Strategy):
 
     sampler: str = "SMOTE"
     k_neighbors: Annotated[int, Field(ge=1), Range(1, 10)] = 5
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: SamplerOptions = Field(default_factory=dict)
     components: Annotated[int, Field(ge=1)] | None = None
     max_distances: Annotated[int, Field(ge=1)] = MOST_DISTANCES
 

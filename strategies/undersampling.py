@@ -10,6 +10,7 @@ from pydantic import Field
 from harness import Range, Strategy
 from harness.errors import UserError, unknown
 from strategies.distances import MOST_DISTANCES, announce, features
+from strategies.sampler_options import SamplerOptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ class Undersampling(Strategy):
     reference: ClassVar[str] = "Lemaitre et al. (2017), imbalanced-learn, under_sampling"
 
     sampler: str = "RandomUnderSampler"
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: SamplerOptions = Field(default_factory=dict)
     components: Annotated[int, Field(ge=1)] | None = None
     max_distances: Annotated[int, Field(ge=1)] = MOST_DISTANCES
 

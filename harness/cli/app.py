@@ -25,7 +25,7 @@ Also = Annotated[
     typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
 ]
 InnerSeeds = Annotated[
-    int, typer.Option(min=1, help="Seeds that a trial of tuning is scored with.")
+    int, typer.Option(min=1, max=1000, help="Seeds that a trial of tuning is scored with.")
 ]
 NetworkFrom = Annotated[
     Path | None,
@@ -82,20 +82,22 @@ def compare(
         typer.Option("-c", "--config", help="Experiment file or name; several are ranked over."),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many seeds; default: the experiment's.")
+        int | None,
+        typer.Option(min=1, max=10_000, help="How many seeds; default: the experiment's."),
     ] = None,
     against: Annotated[
         str | None, typer.Option(help="The baseline; default: the experiment's.")
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Trials at a time; default: a core each.")
+        int | None, typer.Option(min=1, max=1024, help="Trials at a time; default: a core each.")
     ] = None,
     parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
     network_from: NetworkFrom = None,
     tune: Annotated[
-        int | None, typer.Option(min=1, help="Tune every strategy first, with so many trials.")
+        int | None,
+        typer.Option(min=1, max=100_000, help="Tune every strategy first, with so many trials."),
     ] = None,
     also: Also = None,
     inner_seeds: InnerSeeds = 3,
@@ -130,7 +132,7 @@ def compare(
 def tune(
     strategy: Strategy,
     config: Config = None,
-    trials: Annotated[int, typer.Option(min=1, help="How many trials in all.")] = 50,
+    trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many trials in all.")] = 50,
     also: Also = None,
     inner_seeds: InnerSeeds = 3,
     storage: Annotated[
@@ -139,7 +141,7 @@ def tune(
     study: Annotated[
         str | None, typer.Option(help="The study's name; default: one that fits the conditions.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Trials at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Trials at a time.")] = 1,
     parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,

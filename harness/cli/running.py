@@ -26,6 +26,8 @@ def run_trial(
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     trial = Trial(experiment, stack, seed, prepare(experiment, seed))
     err = Console(stderr=True)
+    for note in trial.splits.notes:
+        err.print(f"note: {note}", markup=False, soft_wrap=True)
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
         result = run_one(
@@ -37,7 +39,7 @@ def run_trial(
                 now=f"loss {epoch.train_loss:.3f} score {epoch.validation_score:.3f}",
             ),
         )
-    for remark in result.remarks:
+    for remark in (each for each in result.remarks if each not in trial.splits.notes):
         err.print(f"note: {remark}", markup=False, soft_wrap=True)
     document = {
         "run_id": result.run_id,

@@ -192,8 +192,9 @@ def load_trials(experiment: str | None = None) -> "pandas.DataFrame":
     """Return every finished trial of an experiment, or of all, a row each.
 
     Columns: `run_id`, `trial` (the fingerprint), `conditions` (equal for trials that may be
-    compared), `experiment`, `strategy`, `seed`, every parameter as `params.…` and every metric
-    under its own name. Of a trial that ran several times the newest run counts.
+    compared: their data are the same), `dataset` (the digest of what a seed takes of them),
+    `experiment`, `strategy`, `seed`, every parameter as `params.…` and every metric under its own
+    name. Of a trial that ran several times the newest run counts.
 
     Raises:
         UserError: no experiment of this name is recorded.
@@ -225,6 +226,7 @@ def _rows(runs: Iterable[RecordedRun]) -> Iterable[dict[str, Any]]:
             "run_id": run.run_id,
             "trial": tags["trial"],
             "conditions": tags.get("conditions", ""),
+            "dataset": tags.get("dataset", ""),
             "experiment": tags["experiment"],
             "strategy": tags["strategy"],
             "seed": int(tags["seed"]),

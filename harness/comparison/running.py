@@ -8,6 +8,7 @@ from harness.comparison.observer import Observer
 from harness.comparison.records import RecordedTrial, recorded_trials
 from harness.comparison.setup import Setup
 from harness.data import prepare
+from harness.errors import UserError
 from harness.execution.schedule import Schedule
 from harness.execution.task import Outcome, Task
 from harness.tracking.store import Store
@@ -83,6 +84,8 @@ def run(
 ) -> list[Ran]:
     """Run all tasks of the setups that are not recorded, and show each below the run `parent`."""
     trials = {label: trial for setup in setups for label, trial in _trials(setup).items()}
+    if len({trial.splits.source for trial in trials.values()}) > 1:
+        raise UserError("the data changed while they were read; start the comparison again")
     fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
     metric = setups[0].experiment.evaluation.metric
     known = {} if schedule.fresh else recorded_trials(store, fingerprints.values(), metric)

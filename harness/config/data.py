@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from harness.config.section import ClassName, Positive, Section
+from harness.config.section import ClassName, Positive, Section, Text
 
 
 class DataSection(Section):
@@ -29,7 +29,7 @@ class IdxData(DataSection):
     """The four files of the MNIST family in a directory; without a path, Fashion-MNIST."""
 
     source: Literal["idx"]
-    path: str | None = None
+    path: Text | None = None
 
 
 class KerasData(DataSection):
@@ -39,19 +39,32 @@ class KerasData(DataSection):
     dataset: Literal["cifar10", "cifar100", "mnist", "fashion_mnist"]
 
 
+def _ascends(scale: list[float]) -> list[float]:
+    if scale[0] >= scale[1]:
+        raise ValueError("write the lower end first")
+    return scale
+
+
+ValueRange = (
+    Literal["auto"]
+    | Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ascends)]
+)
+
+
 class NpzData(DataSection):
     """A NumPy archive: `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test` and the like."""
 
     source: Literal["npz"]
-    path: str
-    class_names: list[str] | None = None
+    path: Text
+    class_names: list[ClassName] | None = None
+    value_range: ValueRange | None = None
 
 
 class NpyData(DataSection):
     """A pool: a directory with `inputs.npy` and `labels.npy`, read as needed, of any size."""
 
     source: Literal["npy"]
-    path: str
+    path: Text
 
 
 class ImageCache(Section):
@@ -62,32 +75,43 @@ class ImageCache(Section):
     """
 
     mode: Literal["disk", "memory", "none"] = "disk"
-    directory: str | None = None
+    directory: Text | None = None
     max_gib: Annotated[float, Field(ge=0)] = 50.0
 
     @field_validator("directory")
     @classmethod
     def _is_whole(cls, directory: str | None) -> str | None:
-        if directory is not None and not Path(directory).expanduser().is_absolute():
-            raise ValueError("give the whole path, or one that starts with ~")
+        try:
+            whole = directory is None or Path(directory).expanduser().is_absolute()
+        except RuntimeError:
+            whole = False
+        if not whole:
+            raise ValueError("give the whole path, or one that starts with ~ (your home)")
         return directory
 
 
 class ImageData(DataSection):
-    """What every source of image files understands: which pixels an image becomes."""
+    """What every source of image files understands: which pixels an image becomes.
 
-    path: str
-    image_size: Annotated[list[Positive], Field(min_length=2, max_length=2)] = Field(
-        default_factory=lambda: [32, 32]
-    )
+    `value_range` are the values that become black and white where there are more than 8 bits.
+    """
+
+    path: Text
+    image_size: Annotated[
+        list[Annotated[int, Field(gt=0, le=8192)]], Field(min_length=2, max_length=2)
+    ] = Field(default_factory=lambda: [32, 32])
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01
     max_pixels: Positive = 50_000_000
+    value_range: ValueRange | None = None
     cache: ImageCache = ImageCache()
 
 
 class FolderData(ImageData):
     """Images in one sub-folder a class, optionally below `train`, `validation` and `test`.
+
+    `split_folders` are the names of these three, where they have others, or false where there are
+    none. With `follow_links`, links may lead to images and folders elsewhere.
 
     `group_pattern` is a regular expression that finds an image's group in its path below the
     folder of its class: what its group `(?P<group>...)` matches, or else its first group.
@@ -95,6 +119,8 @@ class FolderData(ImageData):
 
     source: Literal["folder"]
     group_pattern: str | None = None
+    split_folders: dict[Literal["train", "validation", "test"], Text] | Literal[False] | None = None
+    follow_links: bool = False
 
     @field_validator("group_pattern")
     @classmethod
@@ -111,16 +137,19 @@ class FolderData(ImageData):
 class TableData(ImageData):
     """Image files that a table lists: CSV, TSV or Parquet, with a path and a label a row.
 
-    Paths are relative to `root`, or else to the table's folder. Columns `split` and `group` are
+    Paths are relative to `root`, or else to the table's folder, and lie below it unless
+    `outside_root`; where they lack their `suffix`, it stands here. Columns `split` and `group` are
     used if they are there; a name given here must be there, and `false` passes the column over.
     """
 
     source: Literal["table"]
-    root: str | None = None
-    path_column: str = "path"
-    label_column: str = "label"
-    split_column: str | Literal[False] | None = None
-    group_column: str | Literal[False] | None = None
+    root: Text | None = None
+    outside_root: bool = False
+    suffix: str = ""
+    path_column: Text = "path"
+    label_column: Text = "label"
+    split_column: Text | Literal[False] | None = None
+    group_column: Text | Literal[False] | None = None
 
 
 Data = Annotated[

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from harness.config.data import Data, DigitsData
-from harness.config.section import ClassName, Positive, Section, Share
+from harness.config.section import ClassName, Positive, Section, Share, Text
 
 Metric = Literal[
     "balanced_accuracy",
@@ -23,6 +23,18 @@ Metric = Literal[
 ]
 PATIENCE = 10
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
+
+
+def _to_one(ratio: object) -> object:
+    """Return the number that `1:10` or `10:1` stands for; whatever else as it is."""
+    parts = ratio.split(":") if isinstance(ratio, str) else []
+    if len(parts) == 2 and "1" in (sides := [part.strip() for part in parts]):
+        other = sides[1 - sides.index("1")]
+        return float(other) if other.replace(".", "", 1).isdecimal() else ratio
+    return ratio
+
+
+Ratio = Annotated[float, Field(ge=1), BeforeValidator(_to_one)]
 
 
 class ImbalanceSection(Section):
@@ -41,14 +53,14 @@ class LongTail(ImbalanceSection):
     """Counts that fall geometrically from the first class to the last, `ratio` times fewer."""
 
     kind: Literal["long_tail"]
-    ratio: Annotated[float, Field(ge=1)]
+    ratio: Ratio
 
 
 class Step(ImbalanceSection):
     """Minority classes (a number of last ones, or by name) with `ratio` times fewer examples."""
 
     kind: Literal["step"]
-    ratio: Annotated[float, Field(ge=1)]
+    ratio: Ratio
     minority_classes: Positive | list[ClassName] = 1
 
 
@@ -66,8 +78,17 @@ class OneVersusRest(ImbalanceSection):
     class_: ClassName = Field(alias="class")
 
 
+class Merge(ImbalanceSection):
+    """Classes made of several others, by the names that they get; the others stay as they are."""
+
+    kind: Literal["merge"]
+    into: Annotated[
+        dict[ClassName, Annotated[list[ClassName], Field(min_length=1)]], Field(min_length=1)
+    ]
+
+
 Imbalance = Annotated[
-    NoImbalance | LongTail | Step | Counts | OneVersusRest, Field(discriminator="kind")
+    NoImbalance | LongTail | Step | Counts | OneVersusRest | Merge, Field(discriminator="kind")
 ]
 
 
@@ -87,7 +108,7 @@ class Split(Section):
     validation: Share = 0.15
     test: Share = 0.15
     folds: Annotated[int, Field(ge=2)] | None = None
-    test_seed: Annotated[int, Field(ge=0)] | None = None
+    test_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     validation_per_class: Positive | None = None
 
     @field_validator("test_seed")
@@ -110,7 +131,7 @@ class Model(Section):
     alone can set: no configuration decides which code runs, and none records where it was.
     """
 
-    name: str = "small_cnn"
+    name: Text = "small_cnn"
     network_from: SkipJsonSchema[Path | None] = Field(default=None, exclude=True)
 
 
@@ -128,9 +149,9 @@ class Train(Section):
     apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
 
-    epochs: Positive | Literal["auto"] = 20
-    max_epochs: Positive = 200
-    batch_size: Positive = 128
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] | Literal["auto"] = 20
+    max_epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 200
+    batch_size: Annotated[int, Field(gt=0, le=10_000_000)] = 128
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -141,7 +162,7 @@ class Train(Section):
     budget: Literal["examples", "passes"] = "examples"
     examples: Positive | None = None
     select_by: Metric = "balanced_accuracy"
-    threads: Positive | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(gt=0, le=1024)] | Literal["auto"] = "auto"
 
     @field_validator("examples")
     @classmethod
@@ -191,7 +212,7 @@ class Evaluation(Section):
 class Variant(Section):
     """A strategy with parameters of its own, to be compared under a name of its own."""
 
-    strategy: str
+    strategy: Text
     parameters: dict[str, object] = Field(default_factory=dict)
 
 
@@ -202,10 +223,10 @@ class Comparison(Section):
     `variants` are by the name that stands in `strategies` for them.
     """
 
-    strategies: list[str] = Field(default_factory=list)
-    variants: dict[str, Variant] = Field(default_factory=dict)
-    baseline: str = "none"
-    seeds: Positive = 5
+    strategies: list[Text] = Field(default_factory=list)
+    variants: dict[Text, Variant] = Field(default_factory=dict)
+    baseline: Text = "none"
+    seeds: Annotated[int, Field(gt=0, le=10_000)] = 5
 
 
 class Record(Section):
@@ -214,10 +235,22 @@ class Record(Section):
     save_model: bool = False
 
 
+def _is_free(name: str) -> str:
+    """Return a name that MLflow and a terminal take as it is; else raise ValueError."""
+    if not name.isprintable() or name != name.strip():
+        raise ValueError("write it on one line, without control characters or spaces at its ends")
+    if name == "Default":
+        raise ValueError("MLflow has an experiment of its own by that name; take another one")
+    return name
+
+
+ExperimentName = Annotated[Text, Field(min_length=1, max_length=200), AfterValidator(_is_free)]
+
+
 class Experiment(Section):
     """One configuration: data, imbalance, split, model, training, evaluation, comparison."""
 
-    name: Annotated[str, Field(min_length=1)] = "digits"
+    name: ExperimentName = "digits"
     data: Data = DigitsData()
     imbalance: Imbalance = NoImbalance()
     split: Split = Split()

@@ -16,6 +16,7 @@ _UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
 _WRONG_KIND = ("union_tag_invalid", "union_tag_not_found")
 _BOUNDS = {
     "minLength": "of length at least",
+    "maxLength": "of length at most",
     "exclusiveMinimum": "more than",
     "minimum": "at least",
     "exclusiveMaximum": "less than",
@@ -66,7 +67,8 @@ def _most_telling(found: list[tuple[Steps, ErrorDetails]]) -> tuple[Steps, Error
         if error["type"] in _UNKNOWN_KEY:
             return steps, error
     field = found[0][0][:2]
-    return max((one for one in found if one[0][:2] == field), key=lambda one: len(one[0]))
+    here = [one for one in found if one[0][:2] == field]
+    return max(here, key=lambda one: (one[1]["type"] == "value_error", len(one[0])))
 
 
 def _steps(root: Schema, raw: object, error: ErrorDetails) -> Steps:
@@ -167,7 +169,9 @@ def _describe(root: Schema, schema: Schema) -> str:
         return " or ".join(show(option) for option in options)
     kind = schema.get("type")
     if kind == "array":
-        size = f" of {schema['minItems']}" if "minItems" in schema else ""
+        fewest = schema.get("minItems")
+        exactly = "" if fewest == schema.get("maxItems") else "at least "
+        size = f" of {exactly}{fewest}" if fewest else ""
         return f"a list{size}, each {_describe(root, schema.get('items', {}))}"
     if kind == "object":
         return _describe_mapping(root, schema)
@@ -178,4 +182,7 @@ def _describe(root: Schema, schema: Schema) -> str:
 def _describe_mapping(root: Schema, schema: Schema) -> str:
     if "properties" in schema:
         return f"a section with the keys {', '.join(schema['properties'])}"
-    return f"a mapping, each value {_describe(root, schema.get('additionalProperties', {}))}"
+    values = schema.get("additionalProperties")
+    if not isinstance(values, Mapping):
+        return "a mapping"
+    return f"a mapping, each value {_describe(root, values)}"

@@ -1,5 +1,6 @@
 """From YAML files and `key=value` overrides to an `Experiment`, or to one line on what is wrong."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from harness.config.experiment import Experiment
 from harness.config.explain import Steps, dotted, explain
+from harness.config.written import as_written
 from harness.config.yaml_text import dump, parse, show
 from harness.errors import UserError, unknown
 
@@ -86,15 +88,17 @@ def _find(config: str | None) -> Path:
     known = shipped()
     if config is None:
         return known[DEFAULT]
+    if not config.strip():
+        raise UserError("-c is empty; give a YAML file or the name of a shipped experiment")
     path = _expanded(config)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113  (pathlib's may raise)
         return path.absolute()
     before = "configs/" if config.startswith("configs/") else ""
     after = ".yaml" if config.endswith(".yaml") else ""
     name = config.removeprefix(before).removesuffix(after)
     if name in known:
         return known[name]
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112
         raise UserError(f"{config} is a directory; give the YAML file in it")
     if "/" in name or "\\" in name:
         raise UserError(f"no file {config} (shipped experiments: {', '.join(known)})")
@@ -166,7 +170,7 @@ def _changed(raw: Raw, change: Override) -> Raw:
 
 
 def _replaced(raw: Raw, steps: tuple[str, ...], value: object, key: str) -> Raw:
-    step: str = next((known for known in raw if str(known) == steps[0]), steps[0])
+    step = steps[0]
     if len(steps) == 1:
         return {**raw, step: value}
     inner = raw.get(step)
@@ -192,20 +196,22 @@ def _anchored(raw: Raw, folder: Path) -> Raw:
     data = raw.get("data")
     if not isinstance(data, Mapping):
         return raw
-    places = {key: _absolute(data[key], folder) for key in PLACES if isinstance(data.get(key), str)}
-    return {**raw, "data": {**data, **places}} if places else raw
+    places = {key: _placed(data[key], folder) for key in PLACES if key in data}
+    return {**raw, "data": {**data, **places}}
 
 
 def _anchored_below(steps: tuple[str, ...], value: object) -> object:
-    if len(steps) == 1 and steps[0] in PLACES and isinstance(value, str):
-        return _absolute(value, Path.cwd())
+    if len(steps) == 1 and steps[0] in PLACES:
+        return _placed(value, Path.cwd())
     if not steps:
         return _anchored({"data": value}, Path.cwd())["data"]
     return value
 
 
-def _absolute(path: str, folder: Path) -> str:
-    return str((folder / _expanded(path)).absolute())
+def _placed(path: object, folder: Path) -> object:
+    """Return a path, which may look like a number, as a whole one; what is no path as it is."""
+    text = path if isinstance(path, bool) else as_written(path)
+    return str((folder / _expanded(text)).absolute()) if isinstance(text, str) else path
 
 
 def _expanded(path: str) -> Path:

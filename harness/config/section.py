@@ -2,11 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Positive = Annotated[int, Field(gt=0)]
+from harness.config.written import as_written
+
+Positive = Annotated[int, Field(gt=0, le=10**12)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-ClassName = str | int
+Text = Annotated[str, BeforeValidator(as_written)]  # a number stays as it is written
+ClassName = Text
 
 
 class Section(BaseModel):

@@ -24,13 +24,19 @@ def prepare(experiment: Experiment, seed: int) -> Splits:
     return replace(kept, test=kept.test.anew())
 
 
+def forget() -> None:
+    """Have the data read anew by whoever prepares them next."""
+    _split.cache_clear()
+    _loaded.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _split(deciding: str, seed: int) -> Splits:
     experiment = Experiment.model_validate_json(deciding)
     source = _loaded(experiment.data.model_dump_json())
     source = treated(source, experiment.data.duplicates, experiment.imbalance)
     try:
-        return split(source, experiment, seed)
+        return replace(split(source, experiment, seed), source=source.digest)
     except UserError as error:
         dropped = [note for note in source.notes if note.startswith(DROPPED)]
         if not dropped:
@@ -41,4 +47,4 @@ def _split(deciding: str, seed: int) -> Splits:
 @lru_cache(maxsize=2)
 def _loaded(section: str) -> Source:
     adapter: TypeAdapter[Data] = TypeAdapter(Data)
-    return load(adapter.validate_json(section))
+    return load(adapter.validate_json(section)).identified()

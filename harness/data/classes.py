@@ -1,29 +1,41 @@
 """Classes: as a user names them, and by how many examples they have."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.data.examples import Floats, Integers
+from harness.data.names import composed
 from harness.errors import UserError, unknown
+
+_INDEX = re.compile(r"index ([0-9]{1,9})")
 
 
 def named_class(name: str | int, class_names: Sequence[str], where: str = "") -> int:
-    """Return the index of a class given by its name or, failing that, its index.
+    """Return the index of a class given by its name, or as `index 3`: its place, counted from 0.
+
+    A number is the name that it is written as; in Python alone it may be an index as well.
 
     Raises:
         UserError: there is none; the line begins with `where` it was named.
 
     """
-    text = str(name)
+    text = composed(str(name))
     if text in class_names:
         return class_names.index(text)
+    found = _INDEX.fullmatch(text)
+    index = int(found[1]) if found else name if isinstance(name, int) else -1
+    if 0 <= index < len(class_names):
+        return index
+    line = unknown("class", text, class_names)
     if text.isdecimal() and int(text) < len(class_names):
-        return int(text)
-    raise UserError(f"{where}: " * bool(where) + unknown("class", text, class_names))
+        line += f"; a class by its place, counted from 0, is written 'index {int(text)}'"
+    raise UserError(f"{where}: " * bool(where) + line)
 
 
-def per_class(where: str, numbers: Mapping[str | int, float], class_names: Sequence[str]) -> Floats:
+def per_class(where: str, numbers: Mapping[Any, float], class_names: Sequence[str]) -> Floats:
     """Return one positive number for each class, `[C]`, from a mapping by name or index.
 
     Raises:

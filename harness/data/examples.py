@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Identities = NDArray[np.uint64]
 Array = NDArray[Any]
+Number = TypeVar("Number", bound=np.generic)
 BLOCK_BYTES = 4 << 20
 
 
@@ -109,7 +110,7 @@ class Examples:
     """Inputs `[N, ...]`, labels `[N]` in `0 .. C-1`, and the names of the `C` classes.
 
     `groups` are those of a source that has some. `names` are what a source calls its examples:
-    text `[N]`, such as paths.
+    text `[N]`, such as paths. `identities` are the `ids`, where they are known already.
     """
 
     inputs: Inputs
@@ -117,6 +118,7 @@ class Examples:
     class_names: tuple[str, ...]
     groups: Groups | None = None
     names: Inputs | None = None
+    identities: Identities | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
@@ -132,7 +134,7 @@ class Examples:
     @cached_property
     def counts(self) -> Integers:
         """Number of examples of each class, `[C]`."""
-        return np.bincount(self.labels, minlength=self.n_classes).astype(np.int64)
+        return constant(np.bincount(self.labels, minlength=self.n_classes).astype(np.int64))
 
     def take(self, positions: Integers) -> "Examples":
         """Return the examples at `positions`, as a view of the same inputs."""
@@ -142,6 +144,7 @@ class Examples:
             self.class_names,
             self.groups and self.groups.take(positions),
             None if self.names is None else _view(self.names, positions),
+            None if self.identities is None else self.identities[positions],
         )
 
     def joined(self, other: "Examples") -> "Examples":
@@ -162,10 +165,12 @@ class Examples:
     @cached_property
     def ids(self) -> Identities:
         """A number for each input that follows from its content alone, `[N]`."""
+        if self.identities is not None:
+            return constant(self.identities)
         found = np.empty(len(self), np.uint64)
         for rows in _blocks(self.inputs):
-            found[rows] = _identities(np.ascontiguousarray(self.inputs[rows]))
-        return found
+            found[rows] = identities(np.ascontiguousarray(self.inputs[rows]))
+        return constant(found)
 
     @property
     def marks(self) -> Marks:
@@ -189,13 +194,19 @@ class Examples:
         return summary.hexdigest()
 
 
+def constant(array: NDArray[Number]) -> NDArray[Number]:
+    """Return a copy of an array in memory that nobody can write, whatever flag is set."""
+    return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)
+
+
 def _view(inputs: Inputs, positions: Integers) -> Subset:
     if isinstance(inputs, Subset):
         return Subset(inputs.inputs, inputs.rows[positions])
     return Subset(inputs, positions)
 
 
-def _identities(inputs: Array) -> Identities:
+def identities(inputs: Array) -> Identities:
+    """Return a number for each input that follows from its content alone, `[N]`."""
     digests = (hashlib.blake2b(each, digest_size=8).digest() for each in inputs)
     return np.frombuffer(b"".join(digests), np.uint64)
 

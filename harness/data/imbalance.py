@@ -6,7 +6,15 @@ from typing import assert_never
 
 import numpy as np
 
-from harness.config.experiment import Counts, Imbalance, LongTail, NoImbalance, OneVersusRest, Step
+from harness.config.experiment import (
+    Counts,
+    Imbalance,
+    LongTail,
+    Merge,
+    NoImbalance,
+    OneVersusRest,
+    Step,
+)
 from harness.data.classes import named_class
 from harness.data.examples import Examples, Integers
 from harness.errors import UserError
@@ -15,8 +23,8 @@ from harness.errors import UserError
 def imbalance(examples: Examples, section: Imbalance, rng: np.random.Generator) -> Examples:
     """Return a view with as many examples of each class as `section` asks for, order kept.
 
-    `one_vs_rest` changes labels, not counts (see `relabel`): the examples come back as they are.
-    Raises UserError for a class that does not exist or has fewer examples than asked for.
+    `one_vs_rest` and `merge` change labels, not counts (see `relabel`): the examples come back as
+    they are. Raises UserError for a class that does not exist or has fewer examples than asked for.
     """
     return _drawn(examples, _wanted(examples, section), rng)
 
@@ -35,17 +43,42 @@ def imbalance_test(
 
 
 def relabel(examples: Examples, section: Imbalance) -> Examples:
-    """Return the examples with the labels that `section` asks for: one_vs_rest makes two classes.
+    """Return the examples with the labels that `section` asks for: fewer classes out of many.
 
+    `one_vs_rest` makes two; `merge` puts a class where the first of those was that it is made of.
     Raises UserError for a class that does not exist.
     """
+    if isinstance(section, Merge):
+        return _merged(examples, section)
     if not isinstance(section, OneVersusRest):
         return examples
-    label = named_class(section.class_, examples.class_names)
+    label = named_class(section.class_, examples.class_names, "imbalance.class")
     name = examples.class_names[label]
     rest = "others" if name == "rest" else "rest"
     labels = (examples.labels == label).astype(np.int64)
     return replace(examples, labels=labels, class_names=(rest, name))
+
+
+def _merged(examples: Examples, section: Merge) -> Examples:
+    names = list(examples.class_names)
+    taken: set[int] = set()
+    for name, parts in section.into.items():
+        labels = {named_class(part, examples.class_names, "imbalance.into") for part in parts}
+        if again := taken & labels:
+            which = examples.class_names[min(again)]
+            raise UserError(f"imbalance.into puts class {which!r} into two classes")
+        taken |= labels
+        for label in labels:
+            names[label] = name
+    kept = [name for label, name in enumerate(names) if label not in taken]
+    for name in section.into:
+        if name in kept:
+            raise UserError(f"imbalance.into makes {name!r}, which another class is called already")
+    merged = tuple(dict.fromkeys(names))
+    if len(merged) < 2:
+        raise UserError(f"imbalance.into leaves one class, {merged[0]!r}; at least 2 are needed")
+    new = np.array([merged.index(name) for name in names], np.int64)
+    return replace(examples, labels=new[examples.labels], class_names=merged)
 
 
 def _drawn(examples: Examples, wanted: Integers, rng: np.random.Generator) -> Examples:
@@ -60,7 +93,7 @@ def _drawn(examples: Examples, wanted: Integers, rng: np.random.Generator) -> Ex
 
 def _wanted(examples: Examples, section: Imbalance) -> Integers:
     match section:
-        case NoImbalance() | OneVersusRest():
+        case NoImbalance() | OneVersusRest() | Merge():
             return examples.counts
         case LongTail():
             return _long_tail(examples, section)
@@ -90,7 +123,12 @@ def _minority(class_names: Sequence[str], section: Step) -> list[int]:
     if isinstance(section.minority_classes, int):
         labels = list(range(max(n_classes - section.minority_classes, 0), n_classes))
     else:
-        labels = sorted({named_class(name, class_names) for name in section.minority_classes})
+        labels = sorted(
+            {
+                named_class(name, class_names, "imbalance.minority_classes")
+                for name in section.minority_classes
+            }
+        )
     if not 0 < len(labels) < n_classes:
         raise UserError(
             f"imbalance.minority_classes names {len(labels)} of {n_classes} classes; "
@@ -103,7 +141,7 @@ def _counts(examples: Examples, section: Counts) -> Integers:
     wanted = examples.counts.copy()
     seen: set[int] = set()
     for name, count in section.counts.items():
-        label = named_class(name, examples.class_names)
+        label = named_class(name, examples.class_names, "imbalance.counts")
         if label in seen:
             raise UserError(f"imbalance.counts names class {examples.class_names[label]!r} twice")
         if count > examples.counts[label]:

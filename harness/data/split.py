@@ -10,6 +10,7 @@ from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
 from harness.data.cuts import folds_of, part, units_per_class
 from harness.data.examples import Examples, Identities, Integers, Marks
+from harness.data.frozen import contents, frozen
 from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
 from harness.data.sources import Source
@@ -75,6 +76,10 @@ class Sealed:
         """A number for each input that follows from its content alone, `[N]`."""
         return self._examples.ids
 
+    def contents(self, *others: Examples) -> str:
+        """Return the fingerprint of what is in memory of these examples and of others."""
+        return contents(*others, self._examples)
+
     def anew(self) -> "Sealed":
         """Return the same examples behind a seal that is whole."""
         return Sealed(self._examples)
@@ -89,7 +94,9 @@ class Sealed:
 class Splits:
     """What to train on, what to choose by, what to judge by, and a fingerprint of all three.
 
-    `test_is_cut` where the test set was cut from all examples, so that it could have been another.
+    `contents` tells whether what is in memory of them is as it was when they were split, `source`
+    is the fingerprint of all the data that they come from. `test_is_cut` where the test set was cut
+    from all examples, so that it could have been another.
     """
 
     train: Examples
@@ -97,7 +104,14 @@ class Splits:
     test: Sealed
     notes: tuple[str, ...]
     digest: str
+    contents: str = ""
+    source: str = ""
     test_is_cut: bool = False
+
+    @property
+    def intact(self) -> bool:
+        """Whether nobody has changed the data in memory since."""
+        return not self.contents or self.contents == self.test.contents(self.train, self.validation)
 
     @property
     def units(self) -> Integers:
@@ -151,8 +165,10 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
 
     for name, examples in (("train", train), ("validation", validation), ("test", test)):
         _refuse_empty_class(name, examples)
-    digest = _digest_of(train, validation, test)
-    return Splits(train, validation, Sealed(test), notes, digest, test_is_cut=own_test is None)
+    train, validation, test = frozen(train), frozen(validation), frozen(test)
+    digest, kept = _digest_of(train, validation, test), contents(train, validation, test)
+    is_cut = own_test is None
+    return Splits(train, validation, Sealed(test), notes, digest, kept, test_is_cut=is_cut)
 
 
 def _validation_share(shares: Shares, test_is_cut: bool) -> float:
@@ -192,8 +208,8 @@ def _cut(
     all `cuts`: this one and those that follow.
     """
     for class_name, count in zip(examples.class_names, examples.counts.tolist(), strict=True):
-        if count < 2:
-            raise UserError(_too_few(class_name, name, count))
+        if count <= cuts:
+            raise UserError(_too_few(class_name, name, count, cuts))
     return _apart(examples, part(examples, share, cuts, rng, limit))
 
 
@@ -210,11 +226,13 @@ def _at_most(examples: Examples, limit: int, rng: np.random.Generator) -> Exampl
     return examples.take(np.sort(np.concatenate(kept)))
 
 
-def _too_few(class_name: str, name: str, count: int) -> str:
+def _too_few(class_name: str, name: str, count: int, cuts: int) -> str:
     has = "1 example" if count == 1 else f"{count} examples"
+    both = "the test split, the validation split" if cuts == 2 else f"the {name} split"
     return (
-        f"class {class_name!r} would end with no example in the {name} split or in what is left "
-        f"for training: it has {has} there; give it at least 2, or choose others by data.classes"
+        f"class {class_name!r} would end with no example in {both} or in what is left for "
+        f"training: it has {has} there; give it at least {cuts + 1}, or choose others by "
+        "data.classes"
     )
 
 

@@ -7,6 +7,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL import __version__ as pillow_version
 
 from harness.decoding import png
+from harness.decoding.depth import Extent, Scale, levels
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 RULE = "first frame, upright, 8 bits, on white, bilinear with antialiasing"
@@ -15,13 +16,15 @@ RULE = "first frame, upright, 8 bits, on white, bilinear with antialiasing"
 class Decoder(NamedTuple):
     """What decides the pixels of an image besides its content: uint8 `[height, width, channels]`.
 
-    An image of more than `max_pixels` is refused before it is decoded.
+    An image of more than `max_pixels` is refused before it is decoded. Of grey images with more
+    than 8 bits, the ends of `scale` become black and white; without it, those of the type's own.
     """
 
     height: int
     width: int
     channels: int
     max_pixels: int
+    scale: Scale | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -43,8 +46,8 @@ class Decoder(NamedTuple):
         """A line that is another one whenever the same content may give other pixels."""
         return f"{self} {RULE} Pillow {pillow_version}"
 
-    def pixels(self, content: bytes) -> bytes:
-        """Return the image in a file's `content`, row by row.
+    def pixels(self, content: bytes) -> tuple[bytes, Extent | None]:
+        """Return the image in a file's `content`, row by row, and its values beyond 8 bits.
 
         Raises ValueError, with one line on what is wrong, for whatever is no readable image.
         """
@@ -58,35 +61,38 @@ class Decoder(NamedTuple):
             line = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(line) from error
 
-    def _pixels(self, content: bytes) -> bytes:
+    def _pixels(self, content: bytes) -> tuple[bytes, Extent | None]:
         plain = png.plain(content, self.max_pixels)
-        image = self._opened(content) if plain is None else self._flat(plain)
+        image, extent = self._opened(content) if plain is None else (self._flat(plain), None)
         if image.size != (self.width, self.height):
             image = image.resize((self.width, self.height), Image.Resampling.BILINEAR)
-        return image.tobytes()
+        return image.tobytes(), extent
 
-    def _opened(self, content: bytes) -> Image.Image:
+    def _opened(self, content: bytes) -> tuple[Image.Image, Extent | None]:
         """Return the image upright, opaque, in 8 bits, and in the channels that are asked for."""
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > self.max_pixels:
                 raise ValueError(
                     f"{image.width}x{image.height} pixels, more than max_pixels {self.max_pixels}"
                 )
-            return self._flat(_opaque(_eight_bit(ImageOps.exif_transpose(image))))
+            upright, extent = _eight_bit(ImageOps.exif_transpose(image), self.scale)
+            return self._flat(_opaque(upright)), extent
 
     def _flat(self, image: Image.Image) -> Image.Image:
         return image if image.mode == self.mode else image.convert(self.mode)
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as its upper 8 bits, and floating-point grey with 1 as white."""
+def _eight_bit(image: Image.Image, scale: Scale | None) -> tuple[Image.Image, Extent | None]:
+    """Return grey of 16 bits or in floating point in 8 bits, and the values that it has."""
     if image.mode != "F" and not image.mode.startswith("I"):
-        return image
+        return image, None
     import numpy as np
 
-    values = np.asarray(image).astype(np.float64)
-    values = values * 255 if image.mode == "F" else values / 257
-    return Image.fromarray(np.rint(np.clip(values, 0, 255)).astype(np.uint8))
+    values, full = np.asarray(image), 1.0 if image.mode == "F" else 65535.0
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not finite")
+    extent = Extent(float(values.min()), float(values.max()), full)
+    return Image.fromarray(levels(values, scale or (0.0, full))), extent
 
 
 def _opaque(image: Image.Image) -> Image.Image:

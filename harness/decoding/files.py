@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.decoding.decoder import Decoder
+from harness.decoding.depth import Extent
 
 ATTEMPTS = 3
 DIGEST_BYTES = 16
-Examined = tuple[int, int, bytes, str | None, bytes]  # a `File` without name: quick to send
+# A `File` without name: quick to send.
+Examined = tuple[int, int, bytes, str | None, bytes, Extent | None]
 
 
 class File(NamedTuple):
     """What a file held: its size and `stamp` then, the content's digest, and its pixels.
+
+    `extent` are its values where they have more than 8 bits.
 
     `reason` says why there are no pixels. If the file could not even be read, its size is -1: that
     may be otherwise the next time, while a whole file that is no image stays none.
@@ -26,6 +30,7 @@ class File(NamedTuple):
     digest: bytes
     reason: str | None
     pixels: bytes
+    extent: Extent | None
 
 
 def examine(decoder: Decoder, root: str, names: Sequence[str]) -> list[Examined]:
@@ -47,14 +52,14 @@ def _examined(decoder: Decoder, path: str) -> Examined:
     try:
         content, size, time = _content_of(path)
     except OSError as error:
-        return -1, -1, bytes(DIGEST_BYTES), error.strerror or str(error), b""
+        return -1, -1, bytes(DIGEST_BYTES), error.strerror or str(error), b"", None
     digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
     try:
-        return size, time, digest, None, decoder.pixels(content)
+        return size, time, digest, None, *decoder.pixels(content)
     except ValueError as error:
-        return size, time, digest, str(error), b""
+        return size, time, digest, str(error), b"", None
     except MemoryError:
-        return -1, -1, digest, "not enough memory to decode it", b""
+        return -1, -1, digest, "not enough memory to decode it", b"", None
 
 
 def _content_of(path: str) -> tuple[bytes, int, int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.data.examples import Floats
+from harness.data.examples import Floats, Integers
 from harness.plan.plan import Phase, Plan
 
 
@@ -37,18 +37,35 @@ def effective_prior(plan: Plan, phase: Phase | None = None) -> EffectivePrior:
     return EffectivePrior(product / product.sum(), exact)
 
 
-def overshoots(plan: Plan, prior: EffectivePrior) -> str | None:
-    """Say, in one line, when a plan corrects twice: a rarest class that now dominates."""
-    counts = plan.train.counts
+def overshoots(plan: Plan, prior: EffectivePrior, before: Integers | None = None) -> str | None:
+    """Say, in one line, when a plan corrects too far: a rarest class that now dominates.
+
+    `before` are the class counts `[C]` that the plan began with, by default those that it has.
+    """
+    counts = plan.train.counts if before is None else before
     rarest, largest = int(np.argmin(counts)), int(np.argmax(counts))
-    if counts[rarest] == counts[largest] and plan.phases[-1].class_weight is None:
-        return None
+    corrections = _corrections(plan, counts)
     ratio = float(prior.values[rarest] / prior.values[largest])
-    if ratio <= 1.5:
+    if not corrections or ratio <= 1.5:
         return None
     names = plan.train.class_names
+    what = "corrects twice" if len(corrections) > 1 else "corrects too far"
     return (
-        f"corrects twice: the logits will see {names[rarest]!r} {ratio:.3g} times as often as "
-        f"{names[largest]!r} (effective prior {prior.values[rarest]:.3f} against "
+        f"{what} ({', '.join(corrections)}): the logits will see {names[rarest]!r} {ratio:.3g} "
+        f"times as often as {names[largest]!r} (effective prior {prior.values[rarest]:.3f} against "
         f"{prior.values[largest]:.3f})"
     )
+
+
+def _corrections(plan: Plan, before: Integers) -> list[str]:
+    """Name what changes the balance of the classes: examples, visits, weights, loss."""
+    phase, counts = plan.phases[-1], plan.train.counts
+    weights = None if phase.class_weight is None else np.atleast_2d(phase.class_weight.values)[-1]
+    factor = phase.loss.prior_factor
+    found = {
+        "examples": not np.allclose(counts / counts.sum(), before / before.sum()),
+        "visits": not np.allclose(plan.visited(phase), counts / counts.sum()),
+        "class weights": weights is not None and not np.allclose(weights, weights[0]),
+        "loss": factor is not None and not np.allclose(factor, factor[0]),
+    }
+    return [name for name, changes in found.items() if changes]

@@ -56,6 +56,8 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.model = self._fresh()
+        if recipe.model.name not in networks.BUILT_IN:
+            networks.refuse_probabilities(recipe.model.name, self.model, recipe.input_shape)
         self._scale = tf.Variable(tf.ones(recipe.n_classes), name="head_scale")
         self._decay = tf.Variable(0.0, name="weight_decay")
         self._initial: list[Array] = []

@@ -6,12 +6,15 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.errors import UserError, unknown
 from harness.strategy.source import Module, digest_of_source
 from harness.training.network_code import NetworkCode, network_code
 
 Shape = tuple[int, ...]
 Network = Callable[[Shape, int], Any]
+PROBED = 8
 
 
 def small_cnn(input_shape: Shape, n_classes: int) -> Any:
@@ -124,6 +127,20 @@ def build(name: str, input_shape: Shape, n_classes: int, network_from: Path | No
             "the model must end with one logit for each class"
         )
     return model
+
+
+def refuse_probabilities(name: str, model: Any, input_shape: Shape) -> None:
+    """Raise UserError for a network that ends in softmax: its outputs must be logits.
+
+    A softmax twice over trains without a complaint, to far lower scores.
+    """
+    probe = np.random.default_rng(0).random((PROBED, *input_shape)).astype(np.float32)
+    outputs = np.asarray(model(probe, training=False))
+    if (outputs >= 0).all() and np.allclose(outputs.sum(axis=1), 1, atol=1e-3):
+        raise UserError(
+            f"model.name {name!r} gives probabilities (rows that sum to 1), but losses and "
+            "decision rules take logits: leave out the last softmax"
+        )
 
 
 def _normalised(inputs: Any, filters: int, stride: int, activation: bool = True) -> Any:

@@ -9,6 +9,7 @@ from harness.errors import UserError
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
 SMALL_BATCH = 16_384
+MOST = 1024
 
 
 def threads_for(experiment: Experiment, input_shape: tuple[int, ...]) -> int:
@@ -22,6 +23,11 @@ def threads_for(experiment: Experiment, input_shape: tuple[int, ...]) -> int:
     if chosen != "auto":
         return chosen
     if configured := os.environ.get(VARIABLE, ""):
+        if not configured.isdecimal() or not 0 < int(configured[:9]) <= MOST:
+            raise UserError(
+                f"{VARIABLE} is {configured!r}, not a whole number from 1 to {MOST}; unset it, or "
+                "set train.threads"
+            )
         return int(configured)
     small = experiment.train.batch_size * prod(input_shape) <= SMALL_BATCH
     return 1 if small else cores()

@@ -17,6 +17,8 @@ from harness.strategy.stack import Stack
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
 # What trains and tests, and the sources of data, which are imported by computed names.
 DECIDING = ("trial/train.py", "data/sources/*.py")
+# Where the data lie does not decide; their digest does.
+PLACES = ("path", "root", "outside_root", "suffix", "follow_links", "cache")
 NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
@@ -25,20 +27,21 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
 }
 
 
-def conditions(experiment: Experiment, network: str, threads: int) -> str:
+def conditions(experiment: Experiment, network: str, threads: int, source: str) -> str:
     """Return 32 hexadecimal digits over what all trials that may be compared have in common.
 
-    That is the configuration, the engine's code, the `network`'s (its digest), the number of
-    threads and the versions of libraries.
+    That is the configuration, the data before a seed splits them (`source`, their digest), the
+    engine's code, the `network`'s (its digest), the number of threads, the versions of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
-    for place in ("path", "root", "cache"):  # where the data lie does not decide; their digest does
+    for place in PLACES:
         settings["data"].pop(place, None)
     settings["train"]["threads"] = threads
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
     return _digest_of(
         {
             "experiment": settings,
+            "source": source,
             "network": network,
             "harness code": _engine_code(),
             "versions": {name: version(name) for name in VERSIONS} | {"python": python},

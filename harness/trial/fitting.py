@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from time import perf_counter
 
+from harness.data import forget
 from harness.data.examples import Floats
 from harness.errors import TrialFailed, reason
 from harness.plan.plan import Phase, Plan, base_plan
@@ -57,15 +58,30 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
     Raises:
         UserError: the strategy's parameters don't fit the data, or the network can't be built.
         TrialFailed: the strategy's own code breaks down, code of the trial calls `sys.exit` or the
-            like, or the loss is no longer finite.
+            like, it changes the data, or the loss is no longer finite.
 
     """
     try:
-        return _fit(trial, on_epoch, on_begin)
-    except (Exception, KeyboardInterrupt):
+        fitted = _fit(trial, on_epoch, on_begin)
+    except KeyboardInterrupt:
         raise
     except BaseException as error:
+        _refuse_changed(trial)
+        if isinstance(error, Exception):
+            raise
         raise TrialFailed(f"code of the trial ended the program: {reason(error)}") from error
+    _refuse_changed(trial)
+    return fitted
+
+
+def _refuse_changed(trial: Trial) -> None:
+    """Raise TrialFailed if the data are not what they were; the next trial reads them anew."""
+    if not trial.splits.intact:
+        forget()
+        raise TrialFailed(
+            f"strategy {trial.strategy.name!r} changed the data that all trials share: what plan() "
+            "is given is read-only; return a plan with other examples, by dataclasses.replace"
+        )
 
 
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:

@@ -1,11 +1,14 @@
 """What a reader of a trial's result should know, a line each."""
 
+from math import log
+
 from harness.plan.plan import Plan
 from harness.plan.prior import EffectivePrior, overshoots
 from harness.training.schedule import phases_without_epoch
 from harness.trial.trial import Trial
 
 FEW_TESTED = 10
+LARGE_SCALE = 10
 
 
 def remarks(
@@ -23,8 +26,9 @@ def remarks(
             f"the best epoch is chosen after the first {no_candidates}: until then the plan trains "
             "other layers, or another head or schedule, and the network is not yet what it asks for"
         )
-    if double := overshoots(plan, prior):
+    if double := overshoots(plan, prior, trial.splits.train.counts):
         lines.append(double)
+    lines += _raw_weights(plan, trial.experiment.train.optimizer)
     if not prior.exact:
         lines.append("the effective prior is approximate: theory gives none for this plan")
     test = trial.splits.test
@@ -35,3 +39,25 @@ def remarks(
                 f"{1 / count:.2g}"
             )
     return tuple(lines)
+
+
+def _raw_weights(plan: Plan, optimizer: str) -> list[str]:
+    """Return a line on class weights that are not normalised, and so scale the losses a lot."""
+    scales = [
+        float(plan.labelled(phase) @ plan.class_weights(phase, 0))
+        for phase in plan.phases
+        if phase.class_weight is not None and not phase.class_weight.normalize
+    ]
+    scale = max(scales, key=lambda each: abs(log(each)), default=1.0)
+    if 1 / LARGE_SCALE < scale < LARGE_SCALE:
+        return []
+    rate = plan.learning_rate * scale
+    effect = (
+        f"the steps are as with train.learning_rate {rate:.3g} instead of {plan.learning_rate:.3g}"
+        if optimizer == "sgd"
+        else f"{optimizer} divides that out of its steps, but sgd would not"
+    )
+    return [
+        f"class weights are taken as they are (normalize=false) and average {scale:.3g}, which "
+        f"multiplies every gradient: {effect}"
+    ]

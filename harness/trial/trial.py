@@ -64,7 +64,7 @@ class Trial:
         """What it shares with every trial that it may be compared with."""
         model = self.experiment.model
         network = code_digest(model.name, model.network_from)
-        return conditions(self.experiment, network, self.threads)
+        return conditions(self.experiment, network, self.threads, self.splits.source)
 
     @cached_property
     def fingerprint(self) -> str:

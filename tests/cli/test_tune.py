@@ -10,10 +10,10 @@ from pathlib import Path
 
 import optuna
 import pytest
-import yaml
 from commands import begin, end
 
 from harness.__main__ import main
+from harness.config.yaml_text import parse
 from harness.tuning.storage import open_storage
 
 QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", "2"]
@@ -60,7 +60,7 @@ def test_one_document_says_what_was_found_and_how_to_run_it(
     assert document["inner_seeds"] == [1000, 1001]
     assert document["storage"] == f"sqlite:///{record / 'optuna.db'}"
     best = record / "artifacts" / document["run_id"] / "artifacts" / "best.yaml"
-    assert yaml.safe_load(best.read_text())["parameters"] == document["best"]["params"]
+    assert parse(best.read_text(), "best")["parameters"] == document["best"]["params"]
 
     words = shlex.split(document["command"])
     assert words[:3] == ["harness", "run", "focal_loss"]

@@ -69,7 +69,7 @@ def test_a_relative_root_counts_as_a_relative_path_does(tmp_path, monkeypatch):
 def test_a_column_may_be_passed_over_but_not_be_any_value(tmp_path):
     config = written(tmp_path, "data: {source: table, path: t.csv, split_column: false}\n")
     assert load(config, []).data.split_column is False
-    assert "allowed: text, or false, or null" in refusal(config, "data.group_column=true")
+    assert "must stand in quotes" in refusal(config, "data.group_column=true")
 
 
 @pytest.mark.parametrize(("pattern", "said"), [("(a", "no regular expression"), ("a", "brackets")])
@@ -88,7 +88,7 @@ def test_values_are_yaml_and_a_whole_number_passes_as_a_float():
     assert experiment.train.learning_rate == 0.001
     assert experiment.train.patience is None
     assert experiment.train.weight_decay == 1.0
-    assert experiment.data.classes == [1]
+    assert experiment.data.classes == ["1"]
 
 
 def test_changing_the_kind_drops_the_old_keys_but_keeps_those_that_are_set_too():
@@ -121,7 +121,8 @@ def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
         ("imbalance.ratio=0.5", ["imbalance.ratio is 0.5", "a number at least 1"]),
         ("train.epochs=0", ["train.epochs is 0", "a whole number more than 0"]),
         ("train.epochs=2.5", ["train.epochs is 2.5", "a whole number"]),
-        ("train.epochs=yes", ["train.epochs is true", "a whole number"]),
+        ("train.epochs=true", ["train.epochs is true", "a whole number"]),
+        ("train.epochs=yes", ["train.epochs is 'yes'", "a whole number"]),
         ("train.epochs='20'", ["train.epochs is '20'", "a whole number"]),
         ("train.learning_rate=.inf", ["train.learning_rate is .inf", "a finite number"]),
         ("train.learning_rate=fast", ["train.learning_rate is fast", "a number more than 0"]),
@@ -130,7 +131,8 @@ def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
         ("train=7", ["train is 7", "a section with the keys epochs"]),
         ("train=", ["train is null", "a section with the keys epochs"]),
         ("data=", ["data is null"]),
-        ("data.classes=[1, 2.5]", ["data.classes[1] is 2.5", "text, or a whole number"]),
+        ("data.classes=[1, [2]]", ["data.classes[1] is [2]", "text"]),
+        ("data.classes=[1, true]", ["data.classes[1] is true", "must stand in quotes"]),
         ("evaluation.target_prior=unifrm", ["unifrm", "uniform or train, or a mapping"]),
         ("evaluation.target_prior={a: -1}", ["target_prior.a is -1", "more than 0"]),
         ("record.save_model=1", ["record.save_model is 1", "true or false"]),
@@ -177,7 +179,6 @@ def test_a_class_called_like_its_source_keeps_its_place_in_the_key(tmp_path):
         ("train:\n  epochs: 3\n  epochs: 4\n", ["line 3", "'epochs' stands here twice"]),
         ("a: 1\n---\nb: 1\n", ["line 2", "single document"]),
         ("name: !!python/object:os.system {}\n", ["not valid YAML"]),
-        ("name: 2020-13-45\n", ["not valid YAML"]),
         ("name: \x07\n", ["not valid YAML"]),
         ("[" * 5000, ["nested too deeply"]),
         ("3: 4\n", ["unknown key", "'3'"]),
@@ -210,7 +211,7 @@ def test_parameters_are_read_the_same_way():
     assert parameters(pairs) == {
         "gamma": 2,
         "power": 0.1,
-        "weights": {"a": 1, 2: 3},
+        "weights": {"a": 1, "2": 3},
         "alpha": "balanced",
         "normalize": False,
     }

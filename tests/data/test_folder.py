@@ -299,3 +299,85 @@ def test_images_are_named_by_their_paths(root: Path) -> None:
     names = folder(root).train.names
     assert names is not None
     assert names[np.array([0, 7])].tolist() == ["cat/0.png", "dog/3.png"]
+
+
+def tree(root: Path, *paths: str) -> Path:
+    for number, path in enumerate(paths):
+        write(root / path, number)
+    return root
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Training", "Testing"), ("TRAIN", "dev"), ("train", "valid"), ("Train", "VAL", "Test")],
+)
+def test_splits_have_many_names(tmp_path: Path, names: tuple[str, ...]) -> None:
+    paths = [f"{name}/{kind}/a.png" for name in names for kind in ("cat", "dog")]
+    source = folder(tree(tmp_path / "images", *paths))
+    assert source.train.class_names == ("cat", "dog")
+    parts = [part for part in (source.train, source.validation, source.test) if part]
+    assert len(parts) == len(names)
+
+
+UNCLEAR = [f"{fold}/{kind}/a.png" for fold in ("fold_a", "fold_b") for kind in ("cat", "dog")]
+
+
+def test_folders_that_hold_the_same_folders_are_asked_about(tmp_path: Path) -> None:
+    root = tree(tmp_path / "images", *UNCLEAR)
+    with pytest.raises(UserError, match=r"fold_a, fold_b each hold .* data\.split_folders"):
+        folder(root)
+    assert folder(root, split_folders=False).train.class_names == ("fold_a", "fold_b")
+    source = folder(root, split_folders={"train": "fold_b", "test": "fold_a"})
+    assert source.test is not None
+    assert pixels(source.train)[:, 0, 0, 0].tolist() == [2, 3]
+    assert pixels(source.test)[:, 0, 0, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("paths", "asked", "line"),
+    [
+        (UNCLEAR, {"train": "fold_c"}, "unknown folder in .* 'fold_c'; did you mean"),
+        (UNCLEAR, {"test": "fold_a"}, "names no train folder"),
+        (["train/a/x.png", "Training/a/x.png"], None, "both .* are train folders"),
+        (["a/train/x.png", "a/test/y.png", "b/train/x.png", "b/test/y.png"], None, "test/a"),
+    ],
+)
+def test_other_layouts_are_refused(tmp_path: Path, paths: list[str], asked: Any, line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        folder(tree(tmp_path / "images", *paths), split_folders=asked)
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["@eaDir", "__MACOSX", ".thumbnails", "Thumbnails", "$RECYCLE.BIN", "#recycle", ".@__thumb"],
+)
+def test_what_tools_leave_behind_is_no_example(root: Path, left: str) -> None:
+    write(root / left / "x.png")
+    write(root / "cat" / left / "x.png")
+    write(root / "cat" / "._1.png")
+    train = folder(root).train
+    assert train.class_names == ("cat", "dog")
+    assert len(train) == 8
+
+
+def test_links_are_followed_on_request(root: Path, tmp_path: Path) -> None:
+    made = tmp_path / "one_against_rest"
+    (made / "rest").mkdir(parents=True)
+    (made / "cat").symlink_to(root / "cat")
+    for image in (root / "dog").iterdir():
+        (made / "rest" / image.name).symlink_to(image)
+    (made / "rest" / "more").symlink_to(root / "dog")
+    (made / "rest" / "round").symlink_to(made)
+    with pytest.raises(UserError, match=r"set data\.follow_links: true"):
+        folder(made)
+    (made / "rest" / "round").unlink()
+    (made / "rest" / "again").symlink_to(made / "rest")
+    assert folder(made, follow_links=True).train.counts.tolist() == [4, 8]
+
+
+def test_a_class_with_accents_is_one_in_all_splits(tmp_path: Path) -> None:
+    one, other = "caf\u00e9", "cafe\u0301"
+    paths = [f"train/{one}/a.png", f"train/{other}/b.png", "train/x/c.png"]
+    source = folder(tree(tmp_path / "images", *paths, f"test/{other}/d.png", "test/x/e.png"))
+    assert source.train.class_names == (one, "x")
+    assert source.train.counts.tolist() == [2, 1]

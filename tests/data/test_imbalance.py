@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from harness.config.experiment import Counts, Imbalance, LongTail, NoImbalance, OneVersusRest, Step
+from harness.config.experiment import (
+    Counts,
+    Imbalance,
+    LongTail,
+    Merge,
+    NoImbalance,
+    OneVersusRest,
+    Step,
+)
 from harness.data.examples import Examples
 from harness.data.imbalance import imbalance, relabel
 from harness.errors import UserError
@@ -34,7 +42,7 @@ def test_a_long_tail_takes_no_more_than_exist_and_at_least_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minority", "expected"), [(2, [90, 100, 10, 10]), (["ant", 3], [10, 100, 80, 10])]
+    ("minority", "expected"), [(2, [90, 100, 10, 10]), (["ant", "index 3"], [10, 100, 80, 10])]
 )
 def test_a_step_divides_the_largest_majority(
     minority: int | list[str | int], expected: list[int]
@@ -50,7 +58,7 @@ def test_a_step_needs_a_minority_and_a_majority(minority: int | list[str | int])
 
 
 def test_counts_leave_the_classes_that_are_not_named() -> None:
-    section = Counts(kind="counts", counts={"bee": 3, 3: 2})
+    section = Counts(kind="counts", counts={"bee": 3, "index 3": 2})
     assert made(examples(9, 9, 9, 9), section).counts.tolist() == [9, 3, 9, 2]
 
 
@@ -61,7 +69,7 @@ def test_more_than_exist_are_refused_with_how_many_there_are() -> None:
 
 def test_a_class_is_not_counted_twice() -> None:
     with pytest.raises(UserError, match="twice"):
-        made(examples(9, 9), Counts(kind="counts", counts={"bee": 3, 1: 2}))
+        made(examples(9, 9), Counts(kind="counts", counts={"bee": 3, "index 1": 2}))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +104,8 @@ def test_none_changes_nothing() -> None:
     assert relabel(source, NoImbalance()) is source
 
 
-@pytest.mark.parametrize("name", ["cat", 2])
-def test_one_against_the_rest_makes_two_classes(name: str | int) -> None:
+@pytest.mark.parametrize("name", ["cat", "index 2"])
+def test_one_against_the_rest_makes_two_classes(name: str) -> None:
     source = examples(5, 6, 7)
     result = relabel(source, one_versus_rest(name))
     assert result.class_names == ("rest", "cat")
@@ -108,3 +116,29 @@ def test_one_against_the_rest_makes_two_classes(name: str | int) -> None:
 def test_one_against_the_rest_needs_a_known_class() -> None:
     with pytest.raises(UserError, match="did you mean 'cat'"):
         relabel(examples(5, 6, 7), one_versus_rest("cta"))
+
+
+def merged(into: dict[str, list[str]]) -> Examples:
+    return relabel(examples(4, 3, 2, 1), Merge(kind="merge", into=into))
+
+
+def test_classes_are_merged_where_the_first_of_them_was() -> None:
+    result = merged({"rest": ["bee", "dog"]})
+    assert result.class_names == ("ant", "rest", "cat")
+    assert result.counts.tolist() == [4, 4, 2]
+    assert merged({"bee": ["bee", "cat"], "x": ["dog", "ant"]}).class_names == ("x", "bee")
+    assert made(result, Merge(kind="merge", into={"rest": ["bee"]})) is result
+
+
+@pytest.mark.parametrize(
+    ("into", "line"),
+    [
+        ({"rest": ["bea"]}, r"imbalance\.into: unknown class 'bea'; did you mean 'bee'"),
+        ({"rest": ["bee"], "more": ["bee"]}, "puts class 'bee' into two classes"),
+        ({"ant": ["bee", "cat"]}, "makes 'ant', which another class is called already"),
+        ({"all": ["ant", "bee", "cat", "dog"]}, "leaves one class, 'all'"),
+    ],
+)
+def test_a_merger_that_makes_no_sense_is_refused(into: dict[str, list[str]], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        merged(into)

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from harness.config.data import DigitsData, IdxData, KerasData, NpzData
+from harness.config.data import DigitsData, IdxData, KerasData, NpyData, NpzData
 from harness.data.examples import Examples
 from harness.data.sources import Source, load
 from harness.errors import UserError
@@ -234,7 +234,7 @@ class TestNpz:
             ({"x": IMAGES, "y": [0, 1, 0, 1], "x_train": IMAGES}, "must hold either"),
             ({"x": IMAGES, "y": [0, 1]}, "4 examples but y 2 labels"),
             ({"x": IMAGES, "y": [0.0, 1.0, 0.0, 1.0]}, "must be integers or strings"),
-            ({"x": IMAGES / 255, "y": [0, 1, 0, 1]}, "must be uint8 images"),
+            ({"x": IMAGES > 9, "y": [0, 1, 0, 1]}, "must be images"),
             ({"x": np.full((2, 2), np.nan), "y": [0, 1]}, "not finite"),
             ({"x": IMAGES[:0], "y": []}, "is empty"),
             ({"x": IMAGES, "y": [0, 1, 0, 1], "x_tset": IMAGES}, "did you mean 'x_test'"),
@@ -278,3 +278,33 @@ class TestNpz:
             np.save(file, IMAGES)
         with pytest.raises(UserError, match="single array"):
             npz(tmp_path / "b.npz")
+
+
+class TestArraysAsPeopleSaveThem:
+    def archive(self, folder: Path, **arrays: Any) -> Source:
+        np.savez(folder / "some.npz", **arrays)
+        return load(NpzData(source="npz", path=str(folder / "some.npz")))
+
+    def test_medmnist_has_keys_of_its_own(self, tmp_path: Path) -> None:
+        arrays = {f"{split}_images": IMAGES for split in ("train", "val", "test")}
+        labels = {f"{split}_labels": [[0], [1], [0], [1]] for split in ("train", "val", "test")}
+        source = self.archive(tmp_path, **arrays, **labels)
+        for part in (source.train, source.validation, source.test):
+            assert part is not None
+            assert part.counts.tolist() == [2, 2]
+
+    def test_one_array_under_two_names_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="holds both x_train and train_images"):
+            self.archive(tmp_path, x_train=IMAGES, train_images=IMAGES, y_train=[0, 1, 0, 1])
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_channels_before_height_and_width_are_refused(
+        self, tmp_path: Path, channels: int
+    ) -> None:
+        images = np.zeros((4, channels, 28, 28), np.uint8)
+        with pytest.raises(UserError, match=r"numpy.moveaxis\(x, 1, -1\)"):
+            self.archive(tmp_path, x=images, y=[0, 1, 0, 1])
+        np.save(tmp_path / "inputs.npy", images)
+        np.save(tmp_path / "labels.npy", np.array([0, 1, 0, 1]))
+        with pytest.raises(UserError, match=r"numpy.moveaxis\(x, 1, -1\)"):
+            load(NpyData(source="npy", path=str(tmp_path)))

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,13 @@ def test_paths_count_from_the_table_or_from_the_root_and_may_be_absolute(place: 
     (place / "lists").mkdir()
     text = WHOLE.replace("a.png", str(place / "a.png"))
     assert len(table(place / "lists", text, root=str(place)).train) == 4
-    assert "there is no file" in refusal(place / "lists", text)
+    assert "there is no file" in refusal(place / "lists", WHOLE)
+    outside = refusal(place / "lists", text)
+    assert "row 2" in outside
+    assert "data.outside_root: true" in outside
+    assert "row 3" in refusal(place / "lists", WHOLE.replace("b.png", "../b.png"))
+    climbing = HEADER + "".join(f"../{name},{name}\n" for name in GREYS)
+    assert len(table(place / "lists", climbing, outside_root=True).train) == 4
     assert "data.root" in refusal(place, WHOLE, root=str(place / "nowhere"))
 
 
@@ -176,7 +183,7 @@ def test_where_the_files_lie_decides_no_fingerprint() -> None:
         Experiment.model_validate({"data": {"source": "table", "path": path, "root": root}})
         for path, root in (("a.csv", None), ("b.csv", "/elsewhere"))
     )
-    assert conditions(here, "network", 1) == conditions(there, "network", 1)
+    assert conditions(here, "network", 1, "data") == conditions(there, "network", 1, "data")
 
 
 @pytest.mark.parametrize(
@@ -258,3 +265,48 @@ def test_prepare_splits_a_table_and_keeps_its_groups_whole(tmp_path: Path) -> No
     parts = [splits.train, splits.validation, splits.test.open()]
     groups = [{grey // 3 for grey in greys(part)} for part in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 20
+
+
+def test_ids_without_a_suffix_get_the_one_that_is_given(place: Path) -> None:
+    text = WHOLE.replace(".png", "")
+    line = refusal(place, text)
+    assert "a.png is there: set data.suffix: .png" in line
+    assert greys(table(place, text, suffix=".png").train) == list(GREYS.values())
+
+
+def embedded(
+    place: Path, labels: list[object], names: list[str] | None = None, **columns: Any
+) -> Path:
+    """A Parquet file as Hugging Face writes it."""
+    images = [{"bytes": (place / name).read_bytes(), "path": name} for name in GREYS]
+    rows = pa.table({"image": images, "label": labels, **columns})
+    if names is not None:
+        features = {"label": {"names": names, "_type": "ClassLabel"}}
+        facts = json.dumps({"info": {"features": features}})
+        rows = rows.replace_schema_metadata({"huggingface": facts})
+    path = place / "train.parquet"
+    pq.write_table(rows, path)
+    return path
+
+
+def test_images_inside_a_parquet_file_are_read(place: Path) -> None:
+    source = load(section(embedded(place, [0, 1, 0, 1], ["cat", "dog"])))
+    assert greys(source.train) == list(GREYS.values())
+    assert labelled(source.train) == ["cat", "dog", "cat", "dog"]
+    again = load(section(embedded(place, [1, 1, 0, 0], ["cat", "dog"])))
+    assert labelled(again.train) == ["dog", "dog", "cat", "cat"]
+
+
+def test_labels_without_names_stay_as_they_are_and_other_columns_are_used(place: Path) -> None:
+    path = embedded(place, [3, 3, 5, 5], split=["train", "train", "train", "test"])
+    source = load(section(path, path_column="image"))
+    assert labelled(source.train) == ["3", "3", "5"]
+    assert source.test is not None
+    assert greys(source.test) == [40]
+
+
+def test_a_row_without_an_image_is_named(place: Path) -> None:
+    images = [{"bytes": None, "path": "gone.png"}]
+    pq.write_table(pa.table({"image": images, "label": [1]}), place / "train.parquet")
+    with pytest.raises(UserError, match=r"row 1: the image holds no bytes of an image"):
+        load(section(place / "train.parquet"))

@@ -79,7 +79,9 @@ def test_undersampling_with_balanced_weights_is_told_to_correct_twice() -> None:
     said = warning(planned("undersampling+balanced_class_weight"))
     assert said is not None
     assert "\n" not in said
-    assert said.startswith("corrects twice: the logits will see 'cat' 16 times as often as 'ant'")
+    assert said.startswith(
+        "corrects twice (visits, class weights): the logits will see 'cat' 16 times as often"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,19 @@ def test_undersampling_with_balanced_weights_is_told_to_correct_twice() -> None:
 )
 def test_a_single_correction_is_not_warned_about(spec: str) -> None:
     assert warning(planned(spec)) is None
+
+
+def test_one_correction_that_goes_too_far_is_not_called_two() -> None:
+    said = warning(planned("class_weight", weights={"ant": 1, "bee": 5, "cat": 100}))
+    assert said is not None
+    assert said.startswith("corrects too far (class weights): ")
+
+
+def test_examples_that_were_made_are_a_correction_too() -> None:
+    plan = planned("class_weight", 80, 80, 80, weights={"ant": 1, "bee": 1, "cat": 16})
+    said = overshoots(plan, effective_prior(plan), np.array(COUNTS))
+    assert said is not None
+    assert said.startswith("corrects twice (examples, class weights): ")
 
 
 def test_balanced_data_is_not_warned_about() -> None:

@@ -57,7 +57,7 @@ def test_power_bends_the_weights_and_their_mean_over_examples_stays_one(power: f
     [
         {"ant": 1, "bee": 2.0, "cat": 4},
         {0: 1.0, 1: 2.0, 2: 4.0},
-        {"0": 1.0, "bee": 2.0, 2: 4.0},
+        {"index 0": 1.0, "bee": 2.0, 2: 4.0},
     ],
 )
 def test_weights_are_given_by_name_or_index(given: dict[str | int, float]) -> None:

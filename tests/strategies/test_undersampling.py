@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.config.experiment import Experiment
+from harness.config.load import parameters
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import TrialFailed, UserError
 from harness.plan.plan import Plan, base_plan
@@ -79,6 +80,8 @@ def test_random_undersampling_reads_no_input() -> None:
 def test_options_reach_the_sampler() -> None:
     strategy = {0: 30, 1: 20, 2: 5}
     assert counts(kept(planned(options={"sampling_strategy": strategy}))) == [30, 20, 5]
+    written = parameters(["options={sampling_strategy: {0: 30, 1: 20, 2: 5}}"])
+    assert counts(kept(planned(**written))) == [30, 20, 5]
 
 
 @pytest.mark.parametrize("sampler", ["NearMiss", "TomekLinks", "InstanceHardnessThreshold"])

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from textwrap import dedent
@@ -5,8 +6,10 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
+from harness.config.experiment import Model
 from harness.errors import UserError
 from harness.training import networks
+from harness.training.compiled import Recipe, compiled_network
 
 
 @pytest.mark.parametrize(
@@ -198,3 +201,20 @@ def test_a_network_that_ends_the_program_is_one_line() -> None:
     path = write("nets", "def net(input_shape, n_classes): raise SystemExit('bye')")
     with pytest.raises(UserError, match=r"can't be built for inputs of shape .*bye"):
         networks.build("net", (4,), 3, path)
+
+
+@pytest.mark.parametrize(("ending", "refused"), [("softmax", True), ("relu", False)])
+def test_a_network_that_ends_in_softmax_is_refused(ending: str, refused: bool) -> None:
+    write("nets", LINEAR.replace("Dense(n_classes)", f"Dense(n_classes, activation='{ending}')"))
+    model = networks.build("net", (4,), 3, Path("nets.py"))
+    with pytest.raises(UserError, match="leave out the last softmax") if refused else nullcontext():
+        networks.refuse_probabilities("net", model, (4,))
+
+
+def test_it_is_refused_before_it_trains() -> None:
+    write("nets", LINEAR.replace("Dense(n_classes)", "Dense(n_classes, activation='softmax')"))
+    recipe = Recipe(
+        Model(name="net", network_from=Path("nets.py")), "", (4,), "float32", 3, "sgd", 0.9, False
+    )
+    with pytest.raises(UserError, match="gives probabilities"):
+        compiled_network(recipe)

@@ -1,13 +1,17 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import harness
 from harness.config.experiment import Experiment
+from harness.data import forget
+from harness.data.examples import Integers
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.trial.fingerprint import conditions, engine, fingerprint
+from harness.trial.trial import Trial
 
 
 def stack(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
@@ -114,7 +118,28 @@ def test_all_that_strategies_can_import_from_the_engine_counts() -> None:
 
 
 def test_the_version_of_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = conditions(Experiment(), "network", 1)
-    assert conditions(Experiment(), "network", 1) == before
+    before = conditions(Experiment(), "network", 1, "data")
+    assert conditions(Experiment(), "network", 1, "data") == before
     monkeypatch.setattr(sys, "version_info", type("V", (), {"major": 3, "minor": 99}))
-    assert conditions(Experiment(), "network", 1) != before
+    assert conditions(Experiment(), "network", 1, "data") != before
+
+
+def test_data_that_changed_make_other_conditions_for_every_seed(tmp_path: Path) -> None:
+    before = conditions(Experiment(), "network", 1, "data")
+    assert conditions(Experiment(), "network", 1, "edited") != before
+    path = tmp_path / "some.npz"
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 256, (60, 8, 8), np.uint8)
+
+    def trials(labels: Integers) -> list[Trial]:
+        np.savez(path, x=inputs, y=labels)
+        forget()
+        pairs = [f"data={{source: npz, path: {path}}}", "imbalance.kind=none"]
+        return [Trial.of("none", seed=seed, overrides=pairs) for seed in (0, 1)]
+
+    labels = np.arange(60) % 2
+    first, second = trials(labels)
+    assert first.conditions == second.conditions
+    assert first.splits.digest != second.splits.digest
+    labels[7] = 1 - labels[7]
+    assert trials(labels)[0].conditions != first.conditions

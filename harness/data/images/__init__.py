@@ -1,14 +1,15 @@
 """Image files as inputs: the one door through which every source of image files reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from harness.config.data import ImageCache, ImageData
+from harness.data import value_range
 from harness.data.cache import cache_directory
-from harness.data.examples import Inputs, Integers, Joined, Subset
+from harness.data.examples import Identities, Inputs, Integers, Joined, Subset
 from harness.data.images.index import Known
 from harness.data.images.ingest import Ingest, Spill, ingested, nowhere
 from harness.data.images.lazy import OnTheFly
@@ -16,6 +17,7 @@ from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
 from harness.decoding.decoder import Decoder
+from harness.decoding.depth import Extent, Scale
 from harness.errors import UserError
 
 SPILL_BYTES = 256 << 20
@@ -45,6 +47,8 @@ class Images:
     """Images in the order of their files, `inputs` uint8 `[N, H, W, C]`.
 
     `reasons` says of each why it can't be read, or None; the pixels of such a one mean nothing.
+    `extent` are the values of images with more than 8 bits, if there are any; `identities` then
+    tell images apart by their files, `[N]`, for the pixels may have lost what sets them apart.
     """
 
     root: Path
@@ -53,6 +57,8 @@ class Images:
     reasons: Sequence[str | None]
     preparation: Preparation
     remarks: tuple[str, ...] = ()
+    extent: Extent | None = None
+    identities: Identities | None = None
 
     @property
     def readable(self) -> Integers:
@@ -88,10 +94,23 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     """Return the images in the files `names`, each relative to `root` or absolute.
 
     What `data.cache` says of where they are kept changes no pixel. Raises UserError when more of
-    them cannot be read than `section` allows.
+    them cannot be read than `section` allows, or if their values don't fit `data.value_range`.
     """
+    asked = section.value_range
+    given = None if asked is None or asked == "auto" else (asked[0], asked[1])
+    images = _read(root, names, section, given)
+    if images.extent is None:
+        return images
+    scale = given or value_range.chosen(asked, images.extent, str(root))
+    if given is None and scale != (0.0, images.extent.full):
+        images = _read(root, names, section, scale)
+    remark = value_range.remark(scale, asked)
+    return replace(images, remarks=(*images.remarks, remark)) if remark else images
+
+
+def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | None) -> Images:
     height, width = section.image_size
-    decoder = Decoder(height, width, section.channels, section.max_pixels)
+    decoder = Decoder(height, width, section.channels, section.max_pixels, scale)
     workers = Workers(root, decoder)
     try:
         found, store = _found(root, names, decoder, section.cache, workers)
@@ -104,9 +123,17 @@ def read(root: Path, names: Sequence[str], section: ImageData) -> Images:
     preparation = _preparation(found, store, decoder, on_the_fly)
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
-    images = Images(root, names, inputs, reasons, preparation, remarks)
+    extent = value_range.overall(found.known.extents.values())
+    identities = None if extent is None else _identities(found.known)
+    images = Images(root, names, inputs, reasons, preparation, remarks, extent, identities)
     images.refuse_too_many(section.max_bad_fraction)
     return images
+
+
+def _identities(known: Known) -> Identities:
+    """Return a number for each file that follows from its content, `[N]`."""
+    digests = np.frombuffer(known.digests.tobytes(), np.uint64)
+    return digests.reshape(len(known.digests), -1)[:, 0]
 
 
 def _found(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Integers
+from harness.decoding.depth import Extent
 from harness.decoding.files import DIGEST_BYTES, File, located, stamp
 
 UNKNOWN, UNREADABLE, NOWHERE = -3, -2, -1
@@ -23,11 +24,12 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (row INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
-    reason TEXT
+    reason TEXT, low REAL, high REAL, full REAL
 ) WITHOUT ROWID;
 """
 FILES = f"""
-SELECT name, size, time, digest, reason, iif(reason IS NULL, ifnull(row, {NOWHERE}), {UNREADABLE})
+SELECT name, size, time, digest, reason,
+    iif(reason IS NULL, ifnull(row, {NOWHERE}), {UNREADABLE}), low, high, full
 FROM files LEFT JOIN contents USING (digest)
 """
 
@@ -37,12 +39,14 @@ class Known:
     """Of `N` files: digests `[N]` of 16 bytes, and in which of a store's `n_rows` the pixels are.
 
     Instead of a row there is `UNKNOWN`, `UNREADABLE` (`reasons` says why), or `NOWHERE` for what
-    can be read but has no row. `unlisted` are the names of files that are known besides these.
+    can be read but has no row. `extents` are the values of images with more than 8 bits.
+    `unlisted` are the names of files that are known besides these.
     """
 
     digests: NDArray[np.void]
     rows: Integers
     reasons: dict[int, str]
+    extents: dict[int, Extent]
     n_rows: int
     unlisted: list[str]
 
@@ -50,7 +54,7 @@ class Known:
     def nothing(cls, count: int, n_rows: int = 0) -> "Known":
         """Return what is known of `count` files at first."""
         digests = np.zeros(count, f"V{DIGEST_BYTES}")
-        return cls(digests, np.full(count, UNKNOWN, np.int64), {}, n_rows, [])
+        return cls(digests, np.full(count, UNKNOWN, np.int64), {}, {}, n_rows, [])
 
 
 class Index:
@@ -86,7 +90,7 @@ class Index:
         """Return what is known of files that are as they were when they were read."""
         known = Known.nothing(len(names), self._one("SELECT count(*) FROM contents"))
         place, base = {name: at for at, name in enumerate(names)}, str(root)
-        for entry, size, time, digest, reason, row in self._connection.execute(FILES):
+        for entry, size, time, digest, reason, row, *values in self._connection.execute(FILES):
             name = os.fsdecode(entry)
             at = place.get(name)
             if at is None:
@@ -95,6 +99,8 @@ class Index:
                 known.rows[at], known.digests[at] = row, digest
                 if reason is not None:
                     known.reasons[at] = reason
+                if values[0] is not None:
+                    known.extents[at] = Extent(*values)
         return known
 
     def rows(self, files: Sequence[File]) -> list[int]:
@@ -117,8 +123,12 @@ class Index:
         with self._connection as connection:
             connection.executemany("INSERT INTO contents (digest, row) VALUES (?, ?)", rows.items())
             connection.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                ((os.fsencode(file.name), *file[1:5]) for file in files if file.size >= 0),
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (os.fsencode(file.name), *file[1:5], *(file.extent or (None, None, None)))
+                    for file in files
+                    if file.size >= 0
+                ),
             )
 
     def finish(self, gone: Iterable[str]) -> None:

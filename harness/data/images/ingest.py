@@ -84,6 +84,8 @@ class Ingest:
             self.known.rows[positions] = rows
             self.known.digests[positions] = [file.digest for file in files]
             for at, row, file in zip(positions.tolist(), rows, files, strict=True):
+                if file.extent is not None:
+                    self.known.extents[at] = file.extent
                 if file.reason is not None:
                     self.known.reasons[at] = file.reason
                 elif row == NOWHERE:

@@ -1,7 +1,9 @@
 """Where examples come from: one module a source, imported only when it is asked for."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from harness.config.data import (
 from harness.config.section import ClassName
 from harness.data.classes import named_class
 from harness.data.examples import Examples
+from harness.data.names import alike, composed
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,16 +52,45 @@ class Source:
     notes: tuple[str, ...]
     preparation: "Preparation | None" = None
 
+    def identified(self) -> "Source":
+        """Return the same with the ids of all examples, which no view of them computes again."""
+
+        def part(examples: Examples) -> Examples:
+            return replace(examples, identities=examples.ids)
+
+        return replace(
+            self,
+            train=part(self.train),
+            validation=self.validation and part(self.validation),
+            test=self.test and part(self.test),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """A fingerprint of all examples, in their order, whichever of them a seed will use."""
+        summary = hashlib.blake2b(digest_size=16)
+        for part in (self.train, self.validation, self.test):
+            if part is None:
+                continue
+            summary.update(repr((part.class_names, part.inputs.shape)).encode())
+            groups = () if part.groups is None else (part.groups.places,)
+            for array in (part.ids, part.labels, *groups):
+                summary.update(np.ascontiguousarray(array).data)
+        return summary.hexdigest()
+
 
 def load(data: Data) -> Source:
     """Read the source that `data` describes, with the classes that it keeps.
 
-    Inputs are uint8 images `[N, H, W, C]` or float32 vectors `[N, F]`. Raises UserError for
-    whatever cannot be read, for an unknown class, and for fewer than two classes.
+    Inputs are uint8 images `[N, H, W, C]` or float32 vectors `[N, F]`. Names of classes are in
+    composed form (NFC), and classes of one name are one. Raises UserError for whatever cannot be
+    read, for an unknown class, and for fewer than two classes.
     """
     source: Source = import_module(f"{__name__}.{_MODULES[type(data)]}").load(data)
+    source = _composed(source)
     if data.classes is not None:
         source = _only(source, data.classes)
+    source = replace(source, notes=(*source.notes, *alike(source.train.class_names)))
     if source.train.n_classes < 2:
         raise UserError(
             f"the data have {source.train.n_classes} class(es) {list(source.train.class_names)}; "
@@ -67,22 +99,36 @@ def load(data: Data) -> Source:
     return source
 
 
+def _composed(source: Source) -> Source:
+    """Return the source with the names of its classes composed; those that become one are one."""
+    names = [composed(name) for name in source.train.class_names]
+    if names == list(source.train.class_names):
+        return source
+    merged = tuple(dict.fromkeys(names))
+    return _relabelled(source, [merged.index(name) for name in names], merged)
+
+
 def _only(source: Source, classes: Sequence[ClassName]) -> Source:
-    kept = [named_class(name, source.train.class_names) for name in classes]
+    names = source.train.class_names
+    kept = [named_class(name, names, "data.classes") for name in classes]
     if len(set(kept)) < len(kept):
         raise UserError(f"data.classes names a class twice: {list(classes)}")
+    new = np.full(len(names), -1)
+    new[kept] = np.arange(len(kept))
+    return _relabelled(source, new.tolist(), tuple(names[label] for label in kept))
+
+
+def _relabelled(source: Source, new: Sequence[int], names: tuple[str, ...]) -> Source:
+    """Return the source with a new label for each old one, and without those that have -1."""
+
+    def part(examples: Examples) -> Examples:
+        labels = np.array(new, np.int64)[examples.labels]
+        kept = np.flatnonzero(labels >= 0)
+        return replace(examples.take(kept), labels=labels[kept], class_names=names)
+
     return replace(
         source,
-        train=_keep(source.train, kept),
-        validation=source.validation and _keep(source.validation, kept),
-        test=source.test and _keep(source.test, kept),
+        train=part(source.train),
+        validation=source.validation and part(source.validation),
+        test=source.test and part(source.test),
     )
-
-
-def _keep(examples: Examples, kept: Sequence[int]) -> Examples:
-    new_label = np.full(examples.n_classes, -1, dtype=np.int64)
-    new_label[list(kept)] = np.arange(len(kept))
-    labels = new_label[examples.labels]
-    positions = np.flatnonzero(labels >= 0)
-    names = tuple(examples.class_names[label] for label in kept)
-    return replace(examples.take(positions), labels=labels[positions], class_names=names)

@@ -29,7 +29,7 @@ def load(section: IdxData) -> Source:
     directory = _fashion_mnist() if section.path is None else Path(section.path)
     if directory is None:
         return load_keras(KerasData(source="keras", dataset="fashion_mnist"))
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # noqa: PTH112  (pathlib's may raise)
         raise UserError(f"data.path {directory} is no directory; it must hold the four idx files")
     fashion = section.path is None or "fashion" in directory.resolve().name.lower()
     train, test = (_read_pair(directory, prefix) for prefix in ("train", "t10k"))

@@ -14,6 +14,7 @@ import numpy as np
 from harness.config.data import NpyData
 from harness.data.examples import Array, Examples, Integers
 from harness.data.sources import Source
+from harness.data.sources.arrays import refuse_channels_first
 from harness.data.stored import StoredRows
 from harness.errors import UserError, unknown
 
@@ -86,7 +87,9 @@ def _inputs(path: Path) -> StoredRows:
         raise UserError(f"{path} is an archive; write one array with numpy.save")
     shape = array.shape
     images = len(shape) in (3, 4) and array.dtype == np.uint8
-    if not images and not (len(shape) == 2 and array.dtype == np.dtype("<f4")):
+    if images:
+        refuse_channels_first(shape, str(path))
+    elif not (len(shape) == 2 and array.dtype == np.dtype("<f4")):
         raise UserError(
             f"{path} is {array.dtype} {list(shape)}; it must be uint8 images [N, H, W] or "
             "[N, H, W, C], or float32 vectors [N, F]"

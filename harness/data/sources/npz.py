@@ -8,11 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.data import NpzData
-from harness.data.examples import Array, Examples, Integers
+from harness.data.examples import Array, Examples, Integers, identities
 from harness.data.sources import Source
+from harness.data.sources.arrays import in_bytes, refuse_channels_first
+from harness.data.value_range import Asked
 from harness.errors import UserError, unknown
 
 _KEYS = ("x", "y", "x_train", "y_train", "x_validation", "y_validation", "x_test", "y_test")
+_SPLITS = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
+_OTHER_KEYS = {  # MedMNIST's, and validation cut short
+    f"{split}_{kind}": f"{letter}_{name}"
+    for split, name in _SPLITS.items()
+    for kind, letter in (("images", "x"), ("labels", "y"))
+} | {f"{letter}_{short}": f"{letter}_validation" for letter in "xy" for short in ("val", "valid")}
 
 
 def load(section: NpzData) -> Source:
@@ -24,13 +32,28 @@ def load(section: NpzData) -> Source:
     arrays = _read(path)
     splits = {name: _pair(arrays, suffix, path) for name, suffix in _layout(arrays, path).items()}
     shapes = {inputs.shape[1:] for inputs, _ in splits.values()}
-    if len(shapes) > 1:
-        raise UserError(f"{path} holds inputs of different shapes: {sorted(shapes)}")
+    types = {inputs.dtype for inputs, _ in splits.values()}
+    if len(shapes) > 1 or len(types) > 1:
+        what = f"{sorted(shapes)}, {sorted(map(str, types))}"
+        raise UserError(f"{path} holds inputs of different shapes or types: {what}")
+    raw = {name: inputs for name, (inputs, _) in splits.items()}
+    inputs, remark = _inputs(raw, section.value_range, str(path))
     labels, names = _encoded(
         {name: labels for name, (_, labels) in splits.items()}, section.class_names, path
     )
-    examples = {name: Examples(inputs, labels[name], names) for name, (inputs, _) in splits.items()}
-    return Source(examples["train"], examples.get("validation"), examples.get("test"), ())
+    examples = {
+        name: Examples(
+            inputs[name],
+            labels[name],
+            names,
+            identities=identities(np.ascontiguousarray(raw[name]))
+            if raw[name].dtype != inputs[name].dtype
+            else None,
+        )
+        for name in raw
+    }
+    notes = (remark,) if remark else ()
+    return Source(examples["train"], examples.get("validation"), examples.get("test"), notes)
 
 
 def _read(path: Path) -> dict[str, Array]:
@@ -39,7 +62,8 @@ def _read(path: Path) -> dict[str, Array]:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise UserError(f"{path} is a single array; save it with numpy.savez(path, x=, y=)")
         with archive:
-            return {key: _array(archive, key) for key in _known(archive.files, path)}
+            known = _known(archive.files, path)
+            return {name: _array(archive, key) for name, key in known.items()}
     except FileNotFoundError as error:
         raise UserError(f"data.path {path} does not exist; it must be an .npz file") from error
     except UserError:
@@ -67,11 +91,18 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _known(keys: list[str], path: Path) -> list[str]:
+def _known(keys: list[str], path: Path) -> dict[str, str]:
+    """Return the keys that hold examples by the names that they have here."""
+    known: dict[str, str] = {}
     for key in keys:
-        if key.startswith(("x_", "y_")) and key not in _KEYS:
+        name = _OTHER_KEYS.get(key, key)
+        if name in known:
+            raise UserError(f"{path} holds both {known[name]} and {key}; keep one of them")
+        if name in _KEYS:
+            known[name] = key
+        elif key.startswith(("x_", "y_")):
             raise UserError(f"{path}: {unknown('array', key, _KEYS)}")
-    return [key for key in keys if key in _KEYS]
+    return known
 
 
 def _layout(arrays: Mapping[str, Array], path: Path) -> dict[str, str]:
@@ -90,7 +121,7 @@ def _pair(arrays: Mapping[str, Array], suffix: str, path: Path) -> tuple[Array, 
     for key in (f"x{suffix}", f"y{suffix}"):
         if key not in arrays:
             raise UserError(f"{path} lacks the array {key}")
-    inputs = _inputs(arrays[f"x{suffix}"], f"{path}: x{suffix}")
+    inputs = _checked(arrays[f"x{suffix}"], f"{path}: x{suffix}")
     labels = _labels(arrays[f"y{suffix}"], f"{path}: y{suffix}")
     if len(inputs) != len(labels):
         raise UserError(
@@ -99,17 +130,27 @@ def _pair(arrays: Mapping[str, Array], suffix: str, path: Path) -> tuple[Array, 
     return inputs, labels
 
 
-def _inputs(array: Array, where: str) -> Array:
+def _checked(array: Array, where: str) -> Array:
+    """Return images `[N, H, W, C]` or vectors `[N, F]`, of the numbers that they are saved in."""
     if array.size == 0:
         raise UserError(f"{where} is empty")
-    if array.ndim in (3, 4) and array.dtype == np.uint8:
+    if array.ndim in (3, 4) and array.dtype.kind in "uif":
+        refuse_channels_first(array.shape, where)
         return array if array.ndim == 4 else array[..., np.newaxis]
     if array.ndim == 2 and array.dtype.kind in "biuf":
         return _vectors(array, where)
     raise UserError(
-        f"{where} is {array.dtype} {list(array.shape)}; it must be uint8 images [N, H, W] or "
+        f"{where} is {array.dtype} {list(array.shape)}; it must be images [N, H, W] or "
         "[N, H, W, C], or numbers [N, F]"
     )
+
+
+def _inputs(raw: Mapping[str, Array], asked: Asked, where: str) -> tuple[Mapping[str, Array], str]:
+    """Return uint8 images or float32 vectors, and a remark on what became of other values."""
+    first = raw["train"]
+    if first.ndim == 2 or first.dtype == np.uint8:
+        return raw, ""
+    return in_bytes(raw, asked, where)
 
 
 def _vectors(array: Array, where: str) -> NDArray[np.float32]:

@@ -13,14 +13,14 @@ from harness.data import images
 from harness.data.examples import Examples, Integers
 from harness.data.groups import grouped
 from harness.data.sources import Source
+from harness.data.sources.split_names import SPLITS, SYNONYMS
 from harness.data.sources.table_rows import read, refuse
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLITS = ("train", "validation", "test")
-_SHORT = {"val": "validation", "valid": "validation"}
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".JPG", ".PNG")
 
 
 def load(section: TableData) -> Source:
@@ -32,12 +32,15 @@ def load(section: TableData) -> Source:
     that repeats another one or contradicts it, and an unknown split.
     """
     path = Path(section.path)
-    rows = read(section)
+    rows, folder = read(section)
     rows["split"] = _splits(path, rows)
-    root = path.parent if section.root is None else Path(section.root)
+    root = folder or (path.parent if section.root is None else Path(section.root))
     if not os.path.isdir(root):  # noqa: PTH112  (pathlib's may raise)
         raise UserError(f"data.root {root} is no directory; paths in {path} count from it")
+    rows["path"] += section.suffix
     files = [os.path.normpath(root / name) for name in rows["path"].tolist()]
+    if not section.outside_root:
+        _refuse_outside(path, rows, root, files)
     _refuse_repeated(path, rows, files)
     _refuse_missing(section, rows, root, files)
     class_names = _sorted(rows["label"].unique())
@@ -58,13 +61,26 @@ def _splits(path: Path, rows: "pd.DataFrame") -> "pd.Series[str]":
 
     if "split" not in rows:
         return pd.Series("train", index=rows.index)
-    words = rows["split"].str.lower().replace(_SHORT)
+    words = rows["split"].str.lower().replace(SYNONYMS)
     odd = ~words.isin(SPLITS)
     if odd.any():
         refuse(path, rows, odd.to_numpy(), unknown("split", rows.loc[odd, "split"].iloc[0], SPLITS))
     if not (words == "train").any():
         raise UserError(f"{path} has no row of the train split; it needs some to train on")
     return words
+
+
+def _refuse_outside(path: Path, rows: "pd.DataFrame", root: Path, files: Sequence[str]) -> None:
+    """Raise UserError for a path that leaves the root."""
+    inside = os.path.join(os.path.normpath(root), "")  # noqa: PTH118  (a million times)
+    out = [not file.startswith(inside) for file in files]
+    if True in out:
+        name = files[out.index(True)]
+        what = (
+            f"{name} lies outside of data.root {root}; set data.root to the folder that holds all "
+            "images, or data.outside_root: true"
+        )
+        refuse(path, rows, np.array(out), what)
 
 
 def _refuse_repeated(path: Path, rows: "pd.DataFrame", files: Sequence[str]) -> None:
@@ -97,7 +113,9 @@ def _refuse_missing(
     name = files[missing.index(True)]
     counted = f"paths count from {root}" + (", or from data.root" if section.root is None else "")
     slashes = "; write / instead of \\" if "\\" in name else ""
-    what = f"there is no file {name}; {counted}{slashes}"
+    found = next((suffix for suffix in SUFFIXES if os.path.isfile(name + suffix)), "")  # noqa: PTH113
+    lacking = f"; {name}{found} is there: set data.suffix: {found}" if found else ""
+    what = f"there is no file {name}; {counted}{slashes}{lacking}"
     refuse(Path(section.path), rows, np.array(missing), what)
 
 
@@ -121,6 +139,7 @@ def _parts(
         class_names,
         grouped(rows["group"].tolist()) if "group" in rows else None,
         np.array(rows["path"].tolist(), np.dtypes.StringDType()),
+        found.identities,
     )
     here = {split: (rows["split"] == split).to_numpy() for split in SPLITS}
     readable = found.readable

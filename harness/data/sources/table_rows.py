@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.data import TableData
+from harness.data.sources.embedded import extracted, image_column, label_names
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ _BLANK = _SEPARATORS + " \r\n"
 _NAMED = 30
 
 
-def read(section: TableData) -> "pd.DataFrame":
+def read(section: TableData) -> tuple["pd.DataFrame", Path | None]:
     """Return the columns `path`, `label` and, where there are such, `split` and `group`, as text.
 
+    Beside them stands the folder with the images, where a Parquet file holds these itself.
     The index is the row's number: in a text file the header is row 1, in Parquet the first
     example. Blank lines are passed over. Raises UserError, naming the row, for an empty cell,
     for a row with too many cells, for a column that is missing, and for a file of another kind.
@@ -34,7 +36,7 @@ def read(section: TableData) -> "pd.DataFrame":
         known = ", ".join((*_TEXT, *_PARQUET))
         raise UserError(f"data.path {path} is no table: its name must end in one of {known}")
     try:
-        rows = _parquet(path, section) if kind in _PARQUET else _text(path, section)
+        rows, folder = _parquet(path, section) if kind in _PARQUET else (_text(path, section), None)
     except FileNotFoundError as error:
         raise UserError(f"data.path {path} does not exist; it must be a table") from error
     except UnicodeDecodeError as error:
@@ -46,7 +48,7 @@ def read(section: TableData) -> "pd.DataFrame":
     for column in rows:
         empty = (rows[column] == "").to_numpy()
         refuse(path, rows, empty, f"{_setting(section, str(column))} is empty")
-    return rows
+    return rows, folder
 
 
 def refuse(path: Path, rows: "pd.DataFrame", wrong: NDArray[np.bool_], what: str) -> None:
@@ -92,16 +94,24 @@ def _text(path: Path, section: TableData) -> "pd.DataFrame":
     return rows
 
 
-def _parquet(path: Path, section: TableData) -> "pd.DataFrame":
+def _parquet(path: Path, section: TableData) -> tuple["pd.DataFrame", Path | None]:
     import pandas as pd
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     with path.open("rb") as file:
-        chosen = _chosen(pq.read_schema(file).names, section)
-        table = pq.read_table(file, columns=list(dict.fromkeys(chosen.values())))
-    rows = pd.DataFrame({role: _cells(table[name]) for role, name in chosen.items()})
+        schema = pq.read_schema(file)
+        if embedded := image_column(schema, section.path_column):
+            section = section.model_copy(update={"path_column": embedded})
+        chosen = _chosen(schema.names, section)
+        columns = [name for name in dict.fromkeys(chosen.values()) if name != embedded]
+        table = pq.read_table(file, columns=columns)
+    folder, names = extracted(path, embedded) if embedded else (None, [])
+    cells = {role: _cells(table[name]) for role, name in chosen.items() if name != embedded}
+    if known := label_names(schema, chosen["label"]):
+        cells["label"] = cells["label"].replace({str(n): name for n, name in enumerate(known)})
+    rows = pd.DataFrame(({"path": pd.Series(names, dtype=str)} if embedded else {}) | cells)
     rows.index += 1
-    return rows
+    return rows, folder
 
 
 def _cells(column: Any) -> "pd.Series[str]":
