@@ -10,15 +10,25 @@ from markupsafe import Markup, escape
 
 from harness.comparison.records import Samples
 from harness.report import figures, panels, record_tables, remarks, tables
-from harness.report.content import Content, Recall, Reliability
+from harness.report.content import Content, LearningCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
 from harness.report.verdict import sentence
-from harness.report.wording import RULE_NAMES, clean, columns, cut, joined, plural, verbatim
+from harness.report.wording import (
+    RULE_NAMES,
+    Metric,
+    clean,
+    columns,
+    cut,
+    joined,
+    plural,
+    verbatim,
+)
 
 HERE = Path(__file__).parent
 LONGEST_CELL = 40
+MEASURES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,7 @@ def render(content: Content) -> str:
         tables=tables,
         records=record_tables,
         drawings=drawings,
+        measures=MEASURES,
         curves=curves,
         budgets=remarks.budgets(content.comparison),
         duplicates=remarks.duplicates(content.duplicates),
@@ -84,7 +95,8 @@ def _drawings(content: Content) -> dict[str, Drawing]:
     forest = _forest(content)
     return ({"forest": forest} if forest else {}) | {
         "decisions": _decisions(content),
-        "recall": _recall(content.recall),
+        **_classes(content),
+        **_learning(content.learning_curves),
         "reliability": _reliability(content.reliability),
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
@@ -135,17 +147,36 @@ def _curves(content: Content) -> list[Drawing]:
     ]
 
 
-def _recall(table: Recall) -> Drawing:
-    if table.grouped:
-        kind = "Groups of classes by training examples (in brackets: how many)"
-    else:
-        kind = "Classes, those with most training examples (in brackets) first"
-    return Drawing(
-        f"Test recall, mean over seeds. {kind}. Hollow circles are the baseline, diamonds the "
-        "strategy.",
-        panels.recall(table),
-        tables.recall(table),
+def _classes(content: Content) -> dict[str, Drawing]:
+    """Return a drawing for each measure; the numbers of all stand below the first."""
+    table = content.thirds or content.classes
+    kind = "Classes, those with most training examples (in brackets) first"
+    intervals = ", with the 95 % interval of each class by itself"
+    if content.thirds:
+        kind = "Thirds of the classes by training examples (in brackets: how many)"
+        intervals = ""
+    return {
+        measure: Drawing(
+            f"{words} on the test set, mean over seeds{intervals}. {kind}. Hollow circles are the "
+            "baseline.",
+            panels.shares(table, measure, words),
+            tables.by_class(content.classes, MEASURES if measure == "recall" else {measure: words}),
+        )
+        for measure, words in MEASURES.items()
+    }
+
+
+def _learning(table: LearningCurves | None) -> dict[str, Drawing]:
+    """Return the drawing of the learning curves, if there are any."""
+    if table is None:
+        return {}
+    caption = (
+        f"Validation score ({Metric(table.metric).label}) by epoch of the budget: mean over seeds, "
+        "the band from the lowest seed to the highest; the dashed line is the baseline. "
+        "“Still learning”: the best epochs lie at the very end, and the last fifth of the budget "
+        "still brought something."
     )
+    return {"learning": Drawing(caption, panels.learning(table), tables.learning(table))}
 
 
 def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:

@@ -158,7 +158,8 @@ def test_sections_come_in_order() -> None:
     assert heads == [
         "Verdicts",
         "Learned, or moved the threshold?",
-        "Recall by class",
+        "Recall, precision and F1 by class",
+        "Learning curves",
         "Ranking and calibration",
         "Cost and optimism",
         "At your prevalence",
@@ -214,12 +215,32 @@ def test_comparison_in_which_only_the_baseline_finished_has_a_page() -> None:
     assert "Differences" not in [heading.text for heading in root.all("h3")]
 
 
-def test_many_classes_are_shown_as_groups() -> None:
-    assert [row[0] for row in rows(tree("hundred_classes"), "Recall in percent")] == [
-        "head",
-        "middle",
-        "tail",
+def test_of_many_classes_thirds_are_drawn_and_the_rarest_are_listed() -> None:
+    root = tree("hundred_classes")
+    drawn = [svg for svg in root.all("svg") if svg.attributes["aria-label"].startswith("Recall of")]
+    assert all("head" in svg.text and "tail" in svg.text for svg in drawn)
+    listed = rows(root, "Percent, mean over seeds, with the 95 % interval of each class")
+    assert {row[0] for row in listed} == {f"class {index}" for index in range(80, 100)}
+
+
+def test_every_class_has_recall_precision_and_f1_with_intervals_under_every_strategy() -> None:
+    listed = rows(tree("digits"), "Percent, mean over seeds, with the 95 % interval of each class")
+    assert len(listed) == 10 * len(STRATEGIES)
+    assert listed[0] == [
+        *("0", "120", "36", "none"),
+        *["97.0 (87.0 to 100.0)"] * 3,
     ]
+    nothing = "–"  # noqa: RUF001
+    assert listed[-5][4:] == ["46.0 (36.0 to 56.0)", nothing, "46.0 (36.0 to 56.0)"]
+
+
+def test_learning_curves_say_who_is_still_learning() -> None:
+    labels = [svg.attributes["aria-label"] for svg in tree("digits").all("svg")]
+    curves = [label for label in labels if label.startswith("Validation score of")]
+    assert len(curves) == len(STRATEGIES)
+    assert [label for label in curves if "still learning: +2.0" in label] == [curves[2]]
+    without = parse(render(replace(content(images=False), learning_curves=None)))
+    assert "Learning curves" not in [heading.text for heading in without.all("h2")]
 
 
 def test_differing_budgets_and_copies_are_said() -> None:
