@@ -1,5 +1,6 @@
 """The whole page as one HTML file that needs nothing else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,14 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.comparison.advice_words import sentence as advice
 from harness.comparison.records import Samples
 from harness.report import figures, panels, record_tables, remarks, tables
 from harness.report.content import Content, LearningCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
-from harness.report.verdict import sentence
+from harness.report.verdict import headline
 from harness.report.wording import (
     RULE_NAMES,
     Metric,
@@ -27,7 +29,7 @@ from harness.report.wording import (
 )
 
 HERE = Path(__file__).parent
-LONGEST_CELL = 40
+LONGEST_CELL = 50
 MEASURES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
@@ -60,7 +62,8 @@ def render(content: Content) -> str:
         document=content.document,
         comparison=content.comparison,
         metric=content.metric,
-        sentence=sentence(content.experiment, content.comparison),
+        headline=headline(content.experiment, content.comparison),
+        advice=advice(content.comparison),
         summary=remarks.summary(content),
         tables=tables,
         records=record_tables,
@@ -84,7 +87,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clean=clean, short=_short, verbatim=verbatim)
+    made.filters.update(clean=clean, short=_short, breakable=_breakable, verbatim=verbatim)
     # Ours alone; nothing from a comparison stands in it.
     made.globals["style"] = Markup((HERE / "page.css").read_text(encoding="utf-8"))
     return made
@@ -108,7 +111,7 @@ def _drawings(content: Content) -> dict[str, Drawing]:
 
 def _forest(content: Content) -> Drawing | None:
     comparison = content.comparison
-    label = f"Forest plot. {sentence(content.experiment, comparison)}"
+    label = f"Forest plot. {headline(content.experiment, comparison)}"
     pair = figures.forest(comparison, label)
     if not pair:
         return None
@@ -194,7 +197,14 @@ def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
 def _short(text: str, width: int = LONGEST_CELL) -> Markup:
     """Return the text escaped and kept apart from its neighbours' direction, cut with a title."""
     whole = clean(text)
-    shown = escape(cut(whole, width)).replace("_", Markup("_<wbr>"))
+    shown = _breakable(cut(whole, width), after="+_")
     if columns(whole) <= width:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup('<bdi title="{}">{}</bdi>').format(whole, shown)
+
+
+def _breakable(text: str, after: str = "+") -> Markup:
+    """Return the text escaped, with places where a long name may go on in the next line."""
+    joint = rf"(?<=\w)([{after}]+)(?=\w)"
+    # What the pattern matches is no markup, so what it is put into stays escaped.
+    return Markup(re.sub(joint, r"\1<wbr>", str(escape(text))))

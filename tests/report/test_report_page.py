@@ -191,12 +191,30 @@ def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
         "+3.1",
         "+1.2 to +5.0",
         "0.012",
-        "+1.0 (−0.9 to +2.9)",  # noqa: RUF001
         "4.2",
         "–",  # noqa: RUF001
     ]
     assert [row[1] for row in table[2:]] == ["? undecided", "▼ worse", "≈ equivalent"]
     assert table[2][-1] == "14"
+
+
+def test_the_gain_over_a_moved_threshold_stands_with_the_rules() -> None:
+    table = rows(tree("digits"), "Difference from the baseline under the same rule")
+    assert table[0][-1] == "+1.0 (−0.9 to +2.9)"  # noqa: RUF001
+
+
+def test_the_headline_is_short_and_what_to_do_stands_below() -> None:
+    root = tree("hostile")
+    assert len(root.all("h1")[0].text) < 400
+    assert root.all("p")[1].attributes["class"] == "lead"
+    assert root.all("p")[1].text.startswith("Train plainly")
+
+
+def test_names_may_go_on_in_the_next_line_and_numbers_may_not() -> None:
+    names = ("none", "rotating_undersampling+online_augmentation")
+    text = render(content(strategies=names, images=False))
+    assert "rotating_<wbr>undersampling+<wbr>online_<wbr>augmentation" in text
+    assert "+1.2 to +5.0" in text
 
 
 def test_strategy_without_a_finished_trial_is_named_and_not_drawn() -> None:
@@ -303,7 +321,7 @@ def test_what_tuning_took_and_bought_is_told_where_strategies_were_tuned() -> No
 
 def test_metric_where_lower_is_better_points_the_other_way() -> None:
     found = [line("focal_loss", "better", -0.12, 0.05)]
-    root = parse(render(content(metric="log_loss", lines=found, images=False)))
+    root = parse(render(content(strategies=("none", "focal_loss"), metric="log_loss", lines=found)))
     drawn = [text.text for text in root.all("svg")[0].all("text")]
     assert "← better" in drawn
     assert "worse →" in drawn
