@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.advice import Advice, advise
+from harness.comparison.by_class import ByClass, by_class
 from harness.comparison.contestant import Contestant, Trials
 from harness.comparison.effect import Effect, effect
 from harness.comparison.folds import folds_that_help
@@ -36,7 +37,8 @@ class Line:
     few examples or groups to say anything; `elsewhere` is the effect over the other classes.
     `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
     budget still brought; `approximate` says that the prior that its logits reflect is not exact.
-    The baseline makes no difference from itself, for certain.
+    `by_class` has recall, precision and F1 under the own rule. The baseline makes no difference
+    from itself, for certain.
     """
 
     strategy: str
@@ -54,6 +56,7 @@ class Line:
     optimism: Effect
     rise: Rise
     approximate: bool
+    by_class: ByClass
 
     @property
     def mean(self) -> float:
@@ -233,7 +236,17 @@ def _line(
         optimism=_over_seeds(validation - tested),
         rise=_rise(in_order, question.margin),
         approximate=any(not trial.exact_prior for trial in in_order),
+        by_class=_by_class(in_order),
     )
+
+
+def _by_class(trials: Sequence[RecordedTrial]) -> ByClass:
+    found = [trial.predictions for trial in trials]
+    predicted = [
+        each.test(trial.own_rule).label.argmax(axis=1)
+        for each, trial in zip(found, trials, strict=True)
+    ]
+    return by_class([each.held_out for each in found], predicted, found[0].class_names)
 
 
 def _rise(trials: Sequence[RecordedTrial], margin: float) -> Rise:
