@@ -50,25 +50,21 @@ class Table:
 
 
 def verdicts(comparison: Comparison) -> Table:
-    """Return the verdict of every strategy, after the baseline's mean.
-
-    Where some classes are hardly tested, a column has the difference over the others.
-    """
-    metric, fragile = Metric(comparison.metric), comparison.fragile_classes
+    """Return the verdict of every strategy, after the baseline's mean."""
+    metric = Metric(comparison.metric)
     head = (
         *("Strategy", "Verdict", "Mean", "Difference", "95 % interval", "p (corrected)"),
-        *(("Over other classes",) if fragile else ()),
         *("Detectable", "Seeds needed"),
     )
     base = metric.score(comparison.base.mean)
     nothing = [NOTHING] * (len(head) - 2)
     rows = {name: (name, "✕ no trial finished", *nothing) for name in comparison.strategies[1:]}
     for line in comparison.judged:
-        rows[line.strategy] = _verdict(line, metric, len(comparison.seeds), bool(fragile))
+        rows[line.strategy] = _verdict(line, metric, len(comparison.seeds))
     points = "; differences in points" if metric.share else ""
     warning = (
         f". Hardly tested, so that no verdict may hang on it: {', '.join(map(clean, fragile))}"
-        if fragile
+        if (fragile := comparison.fragile_classes)
         else ""
     )
     caption = (
@@ -79,7 +75,19 @@ def verdicts(comparison: Comparison) -> Table:
     return Table(caption, head, (baseline, *rows.values()), words=(1,))
 
 
-def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[str, ...]:
+def elsewhere(comparison: Comparison) -> Table | None:
+    """Return the differences without the classes that are hardly tested, if there are such."""
+    metric = Metric(comparison.metric)
+    rows = tuple(
+        (line.strategy, metric.difference(found.difference), metric.interval(found.interval))
+        for line in comparison.judged
+        if (found := line.elsewhere) is not None
+    )
+    caption = f"Difference in {metric.heading} over the classes that are tested well enough"
+    return Table(caption, ("Strategy", "Difference", "95 % interval"), rows) if rows else None
+
+
+def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
     effect, verdict = line.effect, line.verdict
     word = f"{MARKS[verdict.word]} {verdict.word.replace('_', ' ')}"
     if verdict.word == "better" and line.learning != "unclear":
@@ -91,7 +99,6 @@ def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[s
     if effect.seeds < n_seeds:
         word += f" ({effect.seeds} of {n_seeds} seeds)"
     needed = effect.seeds_needed if verdict.word == "undecided" else None
-    elsewhere = NOTHING if line.elsewhere is None else _with_interval(line.elsewhere, metric)
     return (
         line.strategy,
         word,
@@ -99,7 +106,6 @@ def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[s
         metric.difference(effect.difference),
         metric.interval(effect.interval),
         probability(verdict.p_adjusted),
-        *((elsewhere,) if fragile else ()),
         metric.difference(effect.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
     )

@@ -7,8 +7,9 @@ import matplotlib
 import numpy as np
 import pytest
 from parsed import Element, parse
-from report_content import STRATEGIES, content, line
+from report_content import STRATEGIES, comparison, content, effect, line
 
+from harness.report import tables
 from harness.report.content import Content
 from harness.report.page import render
 
@@ -196,6 +197,15 @@ def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
     ]
     assert [row[1] for row in table[2:]] == ["? undecided", "▼ worse", "≈ equivalent"]
     assert table[2][-1] == "14"
+
+
+def test_where_classes_are_hardly_tested_a_table_has_the_difference_over_the_others() -> None:
+    few = line("a", "undecided", fragile_classes=("smile",), elsewhere=effect(-0.002, 0.03))
+    table = tables.elsewhere(comparison(few))
+    assert table is not None
+    assert table.rows == (("a", "−0.2", "−3.2 to +2.8"),)  # noqa: RUF001
+    assert "no verdict may hang on it: smile" in tables.verdicts(comparison(few)).caption
+    assert tables.elsewhere(comparison(line("a"))) is None
 
 
 def test_the_gain_over_a_moved_threshold_stands_with_the_rules() -> None:
