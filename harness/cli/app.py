@@ -263,7 +263,8 @@ def data(
     if ahead:
         document = prepare_images(experiment.data)
     else:
-        document = describe(prepare(experiment, seed), experiment.train.batch_size)
+        seeds = len(experiment.seeds())
+        document = describe(prepare(experiment, seed), experiment.train.batch_size, seeds)
     if as_json:
         _print_json(document)
     elif ahead:

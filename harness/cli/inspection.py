@@ -16,8 +16,8 @@ from harness.data.split import Splits
 from harness.errors import UserError
 
 
-def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
-    """Return the data as JSON-ready facts."""
+def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
+    """Return the data of a first seed as JSON-ready facts; so many seeds will be compared."""
     train = splits.train
     audit, same = duplicates(splits), identical(splits)
     chances = chance_without(train.counts, min(batch_size, len(train)))
@@ -42,7 +42,7 @@ def describe(splits: Splits, batch_size: int) -> dict[str, Any]:
         },
         "duplicates": asdict(audit),
         "identical": same.facts,
-        "notes": [*splits.notes, *audit.notes, *same.notes, *hardly_tested(splits)],
+        "notes": [*splits.notes, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
     }
 
 

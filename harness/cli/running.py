@@ -29,7 +29,7 @@ def run_trial(
     for note in trial.splits.notes:
         err.print(f"note: {note}", markup=False, soft_wrap=True)
     with bar_on(err) as bar:
-        task = bar.add_task(stack.name[:24], total=experiment.train.epochs, now="compiling")
+        task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
         result = run_one(
             trial,
             fresh,

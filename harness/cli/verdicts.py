@@ -11,12 +11,14 @@ from harness.comparison.compare import Compared
 from harness.comparison.ranking import Ranking
 from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
-from harness.report.wording import Metric, plural
+from harness.report.wording import Metric, plural, wrapped
 
 LEDGER = (
     "bought: test score, tuned minus untuned; optimism: the search's best validation score minus "
     "that of the same parameters on fresh seeds; trials, examples, s: what the search took"
 )
+NAME_COLUMNS, WIDE = 23, 100
+MOST_SIZES = 3
 WORDS = {"too_few_seeds": "too few seeds"}
 
 
@@ -27,7 +29,7 @@ def show(compared: Compared) -> None:
         found = sentence(document["experiment"], kept.comparison)
         out.print(found, markup=False, highlight=False)
         out.print()
-        out.print(_table(document))
+        out.print(_table(document, stacked=out.width < WIDE))
         out.print(_legend(document), markup=False, highlight=False)
         if tuning := document.get("tuning"):
             out.print()
@@ -65,23 +67,25 @@ def show_ranking(ranking: Ranking | None) -> None:
     out.print(f"ranks: {ranking.page}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(document: Mapping[str, Any]) -> Table:
-    metric = Metric(document["metric"])
+def _table(document: Mapping[str, Any], stacked: bool = False) -> Table:
+    """Return the verdicts; where they are `stacked`, each interval stands below its difference."""
+    metric, between = Metric(document["metric"]), "\n" if stacked else " "
     table = Table(box=None, pad_edge=False)
-    table.add_column("strategy", max_width=24, overflow="fold")
-    for head in ("mean", "difference [95 %]", "corrected [95 %]"):
+    table.add_column("strategy", no_wrap=True)
+    for head in ("mean", f"difference{between}[95 %]", f"corrected{between}[95 %]"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in document["strategies"]:
         mean = metric.score(row["mean"])
         if row["strategy"] == document["baseline"]:
-            table.add_row(escape(row["strategy"]), mean, "", "", "baseline")
+            table.add_row(_name(row), mean, "", "", "baseline")
             continue
+        corrected = _difference(row["under"]["prior_corrected"], metric, between)
         table.add_row(
-            escape(row["strategy"]),
+            _name(row),
             mean,
-            _difference(row, metric),
-            _mark(row, document) + _difference(row["under"]["prior_corrected"], metric),
+            _difference(row, metric, between),
+            _mark(row, document) + corrected,
             _verdict(row),
         )
     return table
@@ -90,13 +94,13 @@ def _table(document: Mapping[str, Any]) -> Table:
 def _ledger(rows: Sequence[Mapping[str, Any]], metric: Metric) -> Table:
     """Return what each search cost and bought."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("strategy", max_width=24, overflow="fold")
+    table.add_column("strategy", no_wrap=True)
     for head in ("untuned", "tuned", "bought", "optimism", "trials", "examples", "s"):
         table.add_column(head, justify="right")
     for row in rows:
         untuned, bought, optimism = row["untuned_mean"], row["bought"], row["optimism"]
         table.add_row(
-            escape(row["strategy"]),
+            _name(row),
             "-" if untuned is None else metric.score(untuned),
             metric.score(row["tuned_mean"]),
             "-" if bought is None else metric.difference(bought),
@@ -108,14 +112,18 @@ def _ledger(rows: Sequence[Mapping[str, Any]], metric: Metric) -> Table:
     return table
 
 
-def _difference(row: Mapping[str, Any], metric: Metric) -> str:
+def _name(row: Mapping[str, Any]) -> str:
+    return escape("\n".join(wrapped(row["strategy"], NAME_COLUMNS)))
+
+
+def _difference(row: Mapping[str, Any], metric: Metric, between: str = " ") -> str:
     if row["difference"] is None:
         return "-"
     text = metric.difference(row["difference"])
     if row["interval"] is None:
         return text
     low, high = (metric.difference(end) for end in row["interval"])
-    return f"{text} [{low}, {high}]"
+    return f"{text}{between}[{low}, {high}]"
 
 
 def _mark(row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
@@ -180,10 +188,14 @@ def _sureness(document: Mapping[str, Any]) -> str:
 
 
 def _sizes(found: Mapping[str, float | None], metric: Metric) -> str:
-    """Each strategy's own size, or the one that all have."""
-    sizes = {name: metric.difference(size, signed=False) for name, size in found.items() if size}
+    """Each strategy's own size, or the one that all have; of many the least and the most."""
+    known = {name: size for name, size in found.items() if size}
+    ends = [min(known, key=known.__getitem__), max(known, key=known.__getitem__)] if known else []
+    sizes = {name: metric.difference(size, signed=False) for name, size in known.items()}
     if len(set(sizes.values())) <= 1:
         return next(iter(sizes.values()), "")
+    if len(sizes) > MOST_SIZES:
+        return " to ".join(f"{sizes[name]} ({name})" for name in ends)
     return ", ".join(f"{size} ({name})" for name, size in sizes.items())
 
 

@@ -51,14 +51,21 @@ def _step(comparison: Comparison) -> str:
         return f"run {FEWEST_SEEDS} seeds or more"
     if comparison.still_learning:
         return "train longer: the curves still rise when the budget ends"
-    if names := comparison.fragile_classes:
-        return f"test on more examples of {_listed(names)}: so few say nothing"
+    if comparison.fragile_classes:
+        return _to_test(comparison)
     if open_lines := [line for line in lines if line.verdict.word == "undecided"]:
         return _to_decide(open_lines)
     best = comparison.advice.strategy
     if best is not None and best != comparison.baseline:
         return f"next, search its parameters: harness compare {best} --tune 30"
     return ""
+
+
+def _to_test(comparison: Comparison) -> str:
+    names = _listed(comparison.fragile_classes)
+    if folds := comparison.helpful_folds:
+        return f"test every example, with --set split.folds={folds}: so few of {names} say nothing"
+    return f"test on more examples of {names}: so few say nothing"
 
 
 def _to_decide(lines: Sequence[Line]) -> str:

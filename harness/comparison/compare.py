@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.comparison.budget import epochs_found, settled
 from harness.comparison.document import facts, results
 from harness.comparison.history import look
 from harness.comparison.identity import identify, page_of
@@ -164,6 +165,7 @@ def _compare(
     identity = identify(replace(setup, experiment=main.experiment), first, effort)
     run_id = store.comparison(identity.digest, identity.name, main.experiment.name)
     setups = [main, searched.untuned] if searched else [main]
+    setups = settled(setups, schedule, store, run_id, observer)
     ran, *untuned = run(setups, schedule, store, run_id, observer)
     document = facts(ran, splits, audit, first.conditions)
     document |= {"run_id": run_id, "command": command}
@@ -172,7 +174,8 @@ def _compare(
     if not trials[main.baseline]:
         store.fail(run_id, f"no trial of the baseline {main.baseline!r} has finished")
         return Compared(document, None)
-    document["notes"] += hardly_tested(splits)
+    document["notes"] += epochs_found(ran.setup)
+    document["notes"] += hardly_tested(splits, len(main.seeds))
     for remark in of_trials(trials):
         observer.note(remark)
     evaluation = main.experiment.evaluation
@@ -202,7 +205,8 @@ def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
     """Return the first seed's data and the copies among them, noting what makes scores flatter."""
     splits = prepare(setup.experiment, setup.seeds[0])
     audit = duplicates(splits)
-    for note in (*splits.notes, *audit.notes, *identical(splits).notes, *hardly_tested(splits)):
+    few = hardly_tested(splits, len(setup.seeds))
+    for note in (*splits.notes, *audit.notes, *identical(splits).notes, *few):
         observer.note(note)
     return splits, audit
 

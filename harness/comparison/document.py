@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.comparison.advice_words import sentence
+from harness.comparison.by_class import ByClass, Measure
 from harness.comparison.effect import Effect
 from harness.comparison.looks import NEW, Family
 from harness.comparison.running import Ran
@@ -112,10 +113,32 @@ def _row(comparison: Comparison, line: Line) -> dict[str, Any]:
             name: {"mean": _number(mean.difference), **_effect(found)}
             for name, (mean, found) in line.by_metric.items()
         },
+        "by_class": _by_class(line.by_class),
         "optimism": _number(line.optimism.difference),
         **cost,
         "relative_cost": {name: cost[name] / base[name] for name in cost},
         "paired_seeds": effect.seeds,
+    }
+
+
+def _by_class(found: ByClass) -> dict[str, Any]:
+    kind = "test_groups" if found.grouped else "test_examples"
+    return {
+        name: {
+            "recall": _measure(found.recall, index),
+            "precision": _measure(found.precision, index),
+            "f1": _measure(found.f1, index),
+            kind: int(found.units[index]),
+        }
+        for index, name in enumerate(found.classes)
+    }
+
+
+def _measure(measure: Measure, index: int) -> dict[str, Any]:
+    low, high = float(measure.low[index]), float(measure.high[index])
+    return {
+        "mean": _number(float(measure.mean[index])),
+        "interval": None if np.isnan(low) else [low, high],
     }
 
 

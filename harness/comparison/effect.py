@@ -24,7 +24,8 @@ class Effect:
     `interval` leaves out the true difference with a chance of `level`, at which `p` (two-sided) is
     to be judged; `detectable` is the smallest true difference that this many seeds would show at
     that level in 80 % of cases; `seeds_needed` is how many bring that down to the margin (None: no
-    number does). With fewer than two seeds all but the difference is None.
+    number does; with folds, how many repeats). With fewer than two seeds all but the difference is
+    None.
     """
 
     seeds: int
@@ -80,8 +81,7 @@ class Variance:
     def estimated(self, seeds: int, per_seed: float | Float64s | None = None) -> Any:
         """Return the part of the mean's variance that follows from the spread over seeds."""
         spread = self.per_seed if per_seed is None else per_seed
-        more = np.maximum(self.common.images * spread - self.shared, 0.0)
-        return spread / seeds + more + self.common.training * spread
+        return estimated(self.common, spread, self.shared, seeds)
 
     def error(self, seeds: int) -> float:
         """Return the standard error of the mean over so many seeds."""
@@ -89,6 +89,35 @@ class Variance:
 
 
 NONE = Chance()
+
+
+def estimated(common: Common, per_seed: Any, shared: Any, seeds: Any) -> Any:
+    """Return what the spread over seeds says of the variance of their mean, beside the `shared`.
+
+    Numbers, or arrays of one shape.
+    """
+    more = np.maximum(common.images * per_seed - shared, 0.0)
+    return per_seed / seeds + more + common.training * per_seed
+
+
+def critical(level: float, estimated: Any, shared: Any, degrees: Any, known: Any) -> Float64s:
+    """Return how many standard errors are significant, two-sided (Cochran and Cox 1950).
+
+    The mean of the values for what is `estimated` over seeds, with so many `degrees` of freedom,
+    and for what is `shared`, with as many as are `known`, by their share of the whole.
+    Satterthwaite's degrees of freedom would be too many just where the estimate is small by luck:
+    with 3 seeds and little shared noise that errs four times as often as a level of 0.005 says.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    normal = np.isinf(known)
+    of_shared = np.where(
+        normal, -ndtri(level / 2), -stdtrit(np.where(normal, 1.0, known), level / 2)
+    )
+    whole = np.asarray(estimated + shared)
+    share = np.divide(estimated, whole, out=np.ones_like(whole), where=whole > 0)
+    mean: Float64s = share * -stdtrit(degrees, level / 2) + (1 - share) * of_shared
+    return mean
 
 
 def effect(
@@ -154,26 +183,7 @@ def detectable(variance: Variance, seeds: int, level: float = LEVEL) -> float:
 def _critical(
     level: float, variance: Variance, estimated: float | Float64s, degrees: int
 ) -> Float64s:
-    """Return how many standard errors are significant, two-sided (Cochran and Cox 1950).
-
-    The mean of the values for what is estimated over seeds and for what is shared, by their share
-    of the whole. Satterthwaite's degrees of freedom would be too many just where the estimate is
-    small by luck: with 3 seeds and little shared noise that errs four times as often as a level of
-    0.005 says.
-    """
-    from scipy.special import stdtrit
-
-    values = -stdtrit(degrees, level / 2), _known(level, variance.degrees)
-    whole = np.asarray(estimated + variance.shared)
-    share = np.divide(estimated, whole, out=np.ones_like(whole), where=whole > 0)
-    mean: Float64s = share * values[0] + (1 - share) * values[1]
-    return mean
-
-
-def _known(level: float, degrees: float) -> float:
-    from scipy.special import ndtri, stdtrit
-
-    return -float(ndtri(level / 2) if degrees == inf else stdtrit(degrees, level / 2))
+    return critical(level, estimated, variance.shared, degrees, variance.degrees)
 
 
 def _p(mean: float, variance: Variance, seeds: int) -> float:

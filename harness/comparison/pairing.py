@@ -1,13 +1,14 @@
 """Strategies against one baseline, paired by seed: effects, and the words that follow from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from harness.comparison.contestant import Contestant, positive_class
 from harness.comparison.effect import NONE, Effect, effect
+from harness.comparison.folds import in_repeats
 from harness.comparison.held_out import CLASS_MEANS, comparable, tiny_classes
 from harness.comparison.looks import LEVEL
 from harness.comparison.overlap import common
@@ -113,6 +114,7 @@ def _of_seeds(
         nothing = effect(np.zeros(0), question.margin, level=question.level)
         return dict.fromkeys(others, nothing)
     base = np.array([baseline.score(seed, question.metric, left_out) for seed in seeds])
+    folds = baseline.trials[seeds[0]].folds
     chances = dict.fromkeys(others, NONE)
     if question.generalise == "images":
         tests = [baseline.tests(seed) for seed in seeds]
@@ -124,9 +126,9 @@ def _of_seeds(
             positive=positive_class(baseline.trials[seeds[0]]),
             left_out=left_out,
         )
-        shared = common(tests)
+        shared = common(tests, folds)
         chances = {name: noises[name].chance(shared) for name in others}
-    return {
+    found = {
         name: effect(
             np.array([other.score(seed, question.metric, left_out) for seed in seeds]) - base,
             question.margin,
@@ -134,6 +136,10 @@ def _of_seeds(
             question.level,
         )
         for name, other in others.items()
+    }
+    return {
+        name: replace(each, seeds_needed=in_repeats(each.seeds_needed, folds))
+        for name, each in found.items()
     }
 
 

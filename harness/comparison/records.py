@@ -136,8 +136,15 @@ class RecordedTrial:
 
     @property
     def epochs(self) -> int:
-        """How many epochs the budget has."""
-        return int(self.run.params.get("train.epochs", 0))
+        """How many epochs the budget has; of `auto`, how many it came to."""
+        epochs = self.run.params.get("train.epochs", "0")
+        return len(self.learning_curve) if epochs == "auto" else int(epochs)
+
+    @property
+    def folds(self) -> int | None:
+        """How many folds its test set is one of; None where it is none."""
+        folds = self.run.params.get("split.folds", "None")
+        return None if folds == "None" else int(folds)
 
     @property
     def learning_curve(self) -> NDArray[np.float64]:

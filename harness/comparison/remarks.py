@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from harness.comparison.contestant import Trials
+from harness.comparison.folds import folds_that_help
 from harness.comparison.held_out import FEWEST_UNITS
 from harness.comparison.summary import Comparison
 from harness.comparison.units import written
 from harness.config.experiment import Train
 from harness.data.split import Splits
 
+NAMED = 10
 
-def hardly_tested(splits: Splits) -> list[str]:
-    """Return a line that names the classes with too few test examples to say anything, if any."""
-    counts = zip(splits.train.class_names, splits.test.counts.tolist(), strict=True)
-    few = [f"{name} ({count})" for name, count in counts if count < FEWEST_UNITS]
+
+def hardly_tested(splits: Splits, seeds: int) -> list[str]:
+    """Return a line that names the classes with too few test examples to say anything, if any.
+
+    `splits` are the first seed's. So many seeds test as much of a class as there is, at most.
+    """
+    tested = splits.test.units_per_class
+    if splits.test_is_cut:
+        tested = np.minimum(seeds * tested, splits.units)
+    few = np.flatnonzero(tested < FEWEST_UNITS).tolist()
     if not few:
         return []
-    return [
-        f"fewer than {FEWEST_UNITS} test examples say nothing of a class: {', '.join(few)}; "
-        "no verdict may hang on them"
-    ]
+    names = [f"{splits.train.class_names[index]} ({tested[index]})" for index in few[:NAMED]]
+    if len(few) > NAMED:
+        names.append(f"{len(few) - NAMED} more")
+    line = (
+        f"fewer than {FEWEST_UNITS} test {'examples' if splits.test.n_groups is None else 'groups'}"
+        f" say nothing of a class: {', '.join(names)}; no verdict may hang on them"
+    )
+    folds = folds_that_help(splits.units, few) if splits.test_is_cut else None
+    return [f"{line}; --set split.folds={folds} tests every example" if folds else line]
 
 
 def still_learning(comparison: Comparison, train: Train) -> list[str]:
@@ -29,7 +44,8 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
         return []
     most = max(line.rise.gain for line in rising)
     verb = "is" if len(rising) == 1 else "are"
-    more = f"train.epochs={2 * train.epochs}"
+    key = "max_epochs" if train.epochs == "auto" else "epochs"
+    more = f"train.{key}={2 * train.most_epochs}"
     if train.examples is not None:
         more += f" --set train.examples={2 * train.examples}"
     return [

@@ -56,6 +56,7 @@ class Ran:
                 "trial": self.trials[task.label].fingerprint,
                 "strategy": task.candidate.name,
                 "seed": task.seed,
+                **_place(self.setup, task.seed),
                 "cached": self.outcomes[task.label].cached,
             }
             for task in self.tasks
@@ -91,7 +92,7 @@ def run(
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
     outcomes: dict[str, Outcome] = {}
-    with observer.trials(len(together), setups[0].experiment.train.epochs) as bar:
+    with observer.trials(len(together), setups[0].most_epochs) as bar:
 
         def on_outcome(task: Task, outcome: Outcome) -> None:
             outcomes[task.label] = outcome
@@ -112,6 +113,14 @@ def run(
         Ran(setup, tuple(each), trials, outcomes, recorded)
         for setup, each in zip(setups, tasks, strict=True)
     ]
+
+
+def _place(setup: Setup, seed: int) -> dict[str, int]:
+    split = setup.experiment.split
+    if split.folds is None:
+        return {}
+    repeat, fold = split.repeat_and_fold(seed)
+    return {"repeat": repeat, "fold": fold}
 
 
 def _trials(setup: Setup) -> dict[str, Trial]:

@@ -13,8 +13,10 @@ from harness.strategy.registry import Entry, kinds, registry
 
 @dataclass(frozen=True)
 class Setup:
-    """Strategies, the baseline first, to run on one experiment with seeds `0 .. seeds - 1`.
+    """Strategies, the baseline first, to run on one experiment with seeds from 0 on.
 
+    With `split.folds` these are all folds of as many repeats as seeds were asked for.
+    `epochs` has how many every strategy trains by seed, where `train.epochs: auto` left it open.
     `tuned_experiments` has the experiment of each strategy whose training settings were tuned;
     `variant` tells two setups of one comparison apart.
     """
@@ -24,6 +26,12 @@ class Setup:
     seeds: tuple[int, ...]
     tuned_experiments: Mapping[str, Experiment] = field(default_factory=dict)
     variant: str = ""
+    epochs: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def most_epochs(self) -> int:
+        """The most epochs that a trial has."""
+        return max(self.epochs.values(), default=self.experiment.train.most_epochs)
 
     @property
     def baseline(self) -> str:
@@ -33,14 +41,18 @@ class Setup:
     def tasks(self, parent: str | None) -> list[Task]:
         """Return a task for each trial; every strategy's of one seed before the next seed's."""
         return [
-            Task(self.of(candidate), candidate, seed, parent, self.variant)
+            Task(self.of(candidate, seed), candidate, seed, parent, self.variant)
             for seed in self.seeds
             for candidate in self.candidates
         ]
 
-    def of(self, candidate: Candidate) -> Experiment:
+    def of(self, candidate: Candidate, seed: int) -> Experiment:
         """Return the experiment that a strategy runs on."""
-        return self.tuned_experiments.get(candidate.name, self.experiment)
+        experiment = self.tuned_experiments.get(candidate.name, self.experiment)
+        if seed not in self.epochs:
+            return experiment
+        train = experiment.train.lasting(self.epochs[seed])
+        return experiment.model_copy(update={"train": train})
 
 
 @dataclass(frozen=True)
@@ -96,8 +108,7 @@ def setup(
             kinds(candidate.spec, files)
         else:
             candidate.stack()
-    count = experiment.comparison.seeds if seeds is None else seeds
-    return Setup(experiment, candidates, tuple(range(count)))
+    return Setup(experiment, candidates, experiment.seeds(seeds))
 
 
 def _ready(known: Mapping[str, Entry]) -> list[str]:

@@ -1,14 +1,16 @@
 """A comparison: what recorded trials say of each strategy against the baseline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.advice import Advice, advise
+from harness.comparison.by_class import ByClass, by_class
 from harness.comparison.contestant import Contestant, Trials
 from harness.comparison.effect import Effect, effect
+from harness.comparison.folds import folds_that_help
 from harness.comparison.learning_curve import Rise, rise
 from harness.comparison.looks import NEW, Family
 from harness.comparison.moved import moved
@@ -35,7 +37,8 @@ class Line:
     few examples or groups to say anything; `elsewhere` is the effect over the other classes.
     `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
     budget still brought; `approximate` says that the prior that its logits reflect is not exact.
-    The baseline makes no difference from itself, for certain.
+    `by_class` has recall, precision and F1 under the own rule. The baseline makes no difference
+    from itself, for certain.
     """
 
     strategy: str
@@ -53,6 +56,7 @@ class Line:
     optimism: Effect
     rise: Rise
     approximate: bool
+    by_class: ByClass
 
     @property
     def mean(self) -> float:
@@ -75,7 +79,8 @@ class Comparison:
     """All strategies against one baseline on one metric; the baseline's line comes first.
 
     `strategies` are all, `lines` are of those of which a trial has finished. `family` is what was
-    judged on these data so far, with this.
+    judged on these data so far, with this. `helpful_folds` is how many folds would test enough of
+    some hardly tested class.
     """
 
     metric: str
@@ -87,6 +92,7 @@ class Comparison:
     family: Family
     generalise: Generalise
     advice: Advice
+    helpful_folds: int | None = None
 
     @property
     def higher_is_better(self) -> bool:
@@ -162,6 +168,7 @@ def summarise(
         by_metric = {metric: found[name] for metric, found in shown.items()}
         lines.append(_line(name, trials[name], question, rules, by_metric, words[name], gain, word))
     costs = {line.strategy: line.cost.seconds for line in lines}
+    fragile = {index for found in words.values() for index in found.fragile}
     return Comparison(
         metric=metric,
         baseline=baseline,
@@ -172,6 +179,7 @@ def summarise(
         family=family,
         generalise=generalise,
         advice=advise(question, baseline, base, plain, sides, costs),
+        helpful_folds=_helpful_folds(next(iter(trials[baseline].values())), fragile),
     )
 
 
@@ -179,6 +187,12 @@ def score(trial: RecordedTrial, metric: str, rule: str) -> float:
     """Return a trial's test score under a decision rule, from its stored logits."""
     side = Contestant.under({trial.seed: trial}, None if rule == OWN_RULE else rule)
     return side.score(trial.seed, metric)
+
+
+def _helpful_folds(trial: RecordedTrial, fragile: Collection[int]) -> int | None:
+    if trial.folds is not None or not trial.plan.get("test_is_cut"):
+        return None
+    return folds_that_help(np.array(trial.plan["class_units"]), fragile)
 
 
 def _base_line(name: str, trials: Trials, question: Question) -> Line:
@@ -222,7 +236,17 @@ def _line(
         optimism=_over_seeds(validation - tested),
         rise=_rise(in_order, question.margin),
         approximate=any(not trial.exact_prior for trial in in_order),
+        by_class=_by_class(in_order),
     )
+
+
+def _by_class(trials: Sequence[RecordedTrial]) -> ByClass:
+    found = [trial.predictions for trial in trials]
+    predicted = [
+        each.test(trial.own_rule).label.argmax(axis=1)
+        for each, trial in zip(found, trials, strict=True)
+    ]
+    return by_class([each.held_out for each in found], predicted, found[0].class_names)
 
 
 def _rise(trials: Sequence[RecordedTrial], margin: float) -> Rise:

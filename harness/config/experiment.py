@@ -21,6 +21,7 @@ Metric = Literal[
     "brier",
     "ece",
 ]
+PATIENCE = 10
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
 
 
@@ -94,6 +95,9 @@ Imbalance = Annotated[
 class Split(Section):
     """Shares of what has no split of its own; the rest is for training.
 
+    With `folds`, every example is tested once a repeat: so many seeds in a row test one fold each
+    of the same cut, stratified, with groups left whole, and `test` does not count.
+
     With `test_seed`, every trial has the same test set, whatever its own seed: no example that one
     is tested on has been trained on or validated on by another.
 
@@ -103,8 +107,20 @@ class Split(Section):
 
     validation: Share = 0.15
     test: Share = 0.15
+    folds: Annotated[int, Field(ge=2)] | None = None
     test_seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     validation_per_class: Positive | None = None
+
+    @field_validator("test_seed")
+    @classmethod
+    def _has_no_folds(cls, test_seed: int | None, info: ValidationInfo) -> int | None:
+        if test_seed is not None and info.data.get("folds") is not None:
+            raise ValueError("leave it out, or leave out folds, which test every example")
+        return test_seed
+
+    def repeat_and_fold(self, seed: int) -> tuple[int, int]:
+        """Return which repeat a seed belongs to, and which fold of it the seed tests, from 0."""
+        return divmod(seed, self.folds or 1)
 
 
 class Model(Section):
@@ -122,6 +138,10 @@ class Model(Section):
 class Train(Section):
     """The training budget and how it is spent.
 
+    With `epochs: auto`, training goes on until validation has not improved for `patience` epochs
+    (10 if none is set), `max_epochs` at most; in a comparison, all strategies of a seed get as many
+    as the one that needs most.
+
     Without `examples`, an epoch visits as many examples as there are for training. With it, that
     many visits in all are divided among the epochs, which may then be a fraction of the data.
 
@@ -129,7 +149,8 @@ class Train(Section):
     apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
 
-    epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 20
+    epochs: Annotated[int, Field(gt=0, le=1_000_000)] | Literal["auto"] = 20
+    max_epochs: Annotated[int, Field(gt=0, le=1_000_000)] = 200
     batch_size: Annotated[int, Field(gt=0, le=10_000_000)] = 128
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
@@ -148,9 +169,27 @@ class Train(Section):
     def _fills_its_epochs(cls, examples: int | None, info: ValidationInfo) -> int | None:
         if examples is not None and info.data.get("budget") == "passes":
             raise ValueError("leave it out, or leave out budget: passes, which counts otherwise")
-        if examples is not None and examples < info.data.get("epochs", 1):
-            raise ValueError(f"must be at least epochs, which is {info.data['epochs']}")
+        epochs = info.data.get("epochs", 1)
+        if examples is not None and epochs == "auto":
+            raise ValueError("leave it out, or set a number of epochs, which is auto")
+        if examples is not None and examples < epochs:
+            raise ValueError(f"must be at least epochs, which is {epochs}")
         return examples
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs there are, or may be where their number is `auto`."""
+        return self.max_epochs if self.epochs == "auto" else self.epochs
+
+    @property
+    def stopping(self) -> "Train":
+        """The settings with which `auto` finds how many epochs are needed."""
+        patience = self.patience or PATIENCE
+        return self.model_copy(update={"epochs": self.max_epochs, "patience": patience})
+
+    def lasting(self, epochs: int) -> "Train":
+        """Return these settings with so many epochs, none more or less."""
+        return self.model_copy(update={"epochs": epochs, "patience": None})
 
 
 class Evaluation(Section):
@@ -180,6 +219,7 @@ class Variant(Section):
 class Comparison(Section):
     """Which strategies to compare, with what, over how many seeds.
 
+    With `split.folds`, each of the seeds stands for a whole repeat, a trial for every fold.
     `variants` are by the name that stands in `strategies` for them.
     """
 
@@ -219,6 +259,11 @@ class Experiment(Section):
     evaluation: Evaluation = Evaluation()
     comparison: Comparison = Comparison()
     record: Record = Record()
+
+    def seeds(self, repeats: int | None = None) -> tuple[int, ...]:
+        """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold."""
+        count = self.comparison.seeds if repeats is None else repeats
+        return tuple(range(count * (self.split.folds or 1)))
 
     @field_validator("train", "evaluation")
     @classmethod

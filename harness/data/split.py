@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from harness.config.experiment import Experiment
 from harness.config.experiment import Split as Shares
+from harness.data.cuts import folds_of, part, units_per_class
 from harness.data.examples import Examples, Identities, Integers, Marks
 from harness.data.frozen import contents, frozen
-from harness.data.group_cut import group_cut
 from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
 from harness.data.sources import Source
@@ -20,6 +20,11 @@ from harness.seeds import generator
 LIMITED = (
     "split.validation_per_class changes the class shares of validation: its precision, F1 and "
     "calibration are not those of the data"
+)
+FOLDED = "every example is tested once a repeat: {} seeds in a row test the folds of one cut"
+NOTHING_TO_FOLD = (
+    "split.folds cuts test sets, but these data bring a test set of their own; leave split.folds "
+    "out, or leave that set out of the data"
 )
 
 
@@ -57,6 +62,11 @@ class Sealed:
         return self._examples.n_groups
 
     @property
+    def units_per_class(self) -> Integers:
+        """How many groups of each class there are, or else examples, `[C]`."""
+        return units_per_class(self._examples)
+
+    @property
     def marks(self) -> Marks:
         """What the audit needs: ids, labels and names, but no input."""
         return self._examples.marks
@@ -85,7 +95,8 @@ class Splits:
     """What to train on, what to choose by, what to judge by, and a fingerprint of all three.
 
     `contents` tells whether what is in memory of them is as it was when they were split, `source`
-    is the fingerprint of all the data that they come from.
+    is the fingerprint of all the data that they come from. `test_is_cut` where the test set was cut
+    from all examples, so that it could have been another.
     """
 
     train: Examples
@@ -95,26 +106,36 @@ class Splits:
     digest: str
     contents: str = ""
     source: str = ""
+    test_is_cut: bool = False
 
     @property
     def intact(self) -> bool:
         """Whether nobody has changed the data in memory since."""
         return not self.contents or self.contents == self.test.contents(self.train, self.validation)
 
+    @property
+    def units(self) -> Integers:
+        """How many groups of each class there are in all, or else examples, `[C]`."""
+        learnt = units_per_class(self.train) + units_per_class(self.validation)
+        return learnt + self.test.units_per_class
+
 
 def split(source: Source, experiment: Experiment, seed: int) -> Splits:
     """Relabel, cut the test set, make the imbalance, cut validation; `seed` decides every draw.
 
-    With `split.test_seed`, that seed decides the test set instead. A source's own test and
-    validation sets are kept as such. Examples of one group never stand in two of the three. With
-    `split.validation_per_class`, validation holds no more than so many of a class; what is over
-    stays for training, or is left out where groups or the source decide what is for validation.
+    With `split.folds`, so many seeds in a row test the folds of one cut. With `split.test_seed`,
+    that seed decides the test set instead. A source's own test and validation sets are kept as
+    such. Examples of one group never stand in two of the three. With `split.validation_per_class`,
+    validation holds no more than so many of a class; what is over stays for training, or is left
+    out where groups or the source decide what is for validation.
     Raises UserError for a class that would end with no example in one of the three.
     """
     section, shares, notes = experiment.imbalance, experiment.split, source.notes
     pool = relabel(source.train, section)
     own_validation = source.validation and relabel(source.validation, section)
     own_test = source.test and relabel(source.test, section)
+    if own_test is not None and shares.folds is not None:
+        raise UserError(NOTHING_TO_FOLD)
     share = _validation_share(shares, own_test is None)
     test_seed = seed if shares.test_seed is None else shares.test_seed
 
@@ -122,10 +143,11 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         {"train": pool, "validation": own_validation, "test": own_test},
         without_groups(experiment.data),
     )
+    if shares.folds is not None:
+        notes = (*notes, FOLDED.format(shares.folds))
     cuts = 1 if own_validation is None else 0
     if own_test is None:
-        rng = generator(test_seed, "test cut")
-        pool, test = _cut(pool, shares.test, "test", cuts + 1, rng)
+        pool, test = _test_cut(pool, shares, seed, cuts + 1)
     else:
         test = own_test
     pool = imbalance(pool, section, generator(seed, "imbalance"))
@@ -145,18 +167,31 @@ def split(source: Source, experiment: Experiment, seed: int) -> Splits:
         _refuse_empty_class(name, examples)
     train, validation, test = frozen(train), frozen(validation), frozen(test)
     digest, kept = _digest_of(train, validation, test), contents(train, validation, test)
-    return Splits(train, validation, Sealed(test), notes, digest, kept)
+    is_cut = own_test is None
+    return Splits(train, validation, Sealed(test), notes, digest, kept, test_is_cut=is_cut)
 
 
 def _validation_share(shares: Shares, test_is_cut: bool) -> float:
     if not test_is_cut:
         return shares.validation
-    if shares.validation + shares.test >= 1:
+    test = shares.test if shares.folds is None else 1 / shares.folds
+    if shares.validation + test >= 1:
+        source = "split.test" if shares.folds is None else f"split.folds {shares.folds}, a test of"
         raise UserError(
-            f"split.validation {shares.validation} and split.test {shares.test} leave nothing "
+            f"split.validation {shares.validation} and {source} {test:g} leave nothing "
             "to train on; their sum must be below 1"
         )
-    return shares.validation / (1 - shares.test)
+    return shares.validation / (1 - test)
+
+
+def _test_cut(pool: Examples, shares: Shares, seed: int, cuts: int) -> tuple[Examples, Examples]:
+    """Return what stays and the test set: a share of all, or the seed's fold of its repeat."""
+    if shares.folds is None:
+        test_seed = seed if shares.test_seed is None else shares.test_seed
+        return _cut(pool, shares.test, "test", cuts, generator(test_seed, "test cut"))
+    repeat, fold = shares.repeat_and_fold(seed)
+    fold_of = folds_of(pool, shares.folds, generator(repeat, "test cut"))
+    return _apart(pool, fold_of == fold)
 
 
 def _cut(
@@ -175,22 +210,11 @@ def _cut(
     for class_name, count in zip(examples.class_names, examples.counts.tolist(), strict=True):
         if count <= cuts:
             raise UserError(_too_few(class_name, name, count, cuts))
-    groups = examples.groups
-    if groups is None or len(np.unique(groups.places)) == len(examples):
-        cut = _single_cut(examples, share, rng, limit)
-    else:
-        cut = group_cut(examples, groups, share, cuts, rng)
+    return _apart(examples, part(examples, share, cuts, rng, limit))
+
+
+def _apart(examples: Examples, cut: NDArray[np.bool_]) -> tuple[Examples, Examples]:
     return examples.take(np.flatnonzero(~cut)), examples.take(np.flatnonzero(cut))
-
-
-def _single_cut(
-    examples: Examples, share: float, rng: np.random.Generator, limit: int | None
-) -> NDArray[np.bool_]:
-    cut = np.zeros(len(examples), dtype=np.bool_)
-    for label, count in enumerate(examples.counts.tolist()):
-        size = min(max(round(count * share), 1), count - 1, limit or count)
-        cut[rng.choice(np.flatnonzero(examples.labels == label), size, replace=False)] = True
-    return cut
 
 
 def _at_most(examples: Examples, limit: int, rng: np.random.Generator) -> Examples:

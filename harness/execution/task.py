@@ -32,6 +32,11 @@ class Candidate:
         """The strategies themselves, as in `undersampling+focal_loss`."""
         return self.strategy or self.name
 
+    @property
+    def title(self) -> str:
+        """Its name, and what that stands for where the name does not say so."""
+        return self.name if self.spec == self.name else f"{self.name} ({self.spec})"
+
     def stack(self) -> Stack:
         """Return the strategy that this names; raises UserError if there is none such."""
         return resolve(self.spec, dict(self.parameters), self.plugins)
@@ -51,6 +56,11 @@ class Task:
     def label(self) -> str:
         """What it is called in messages, and told apart by."""
         return f"{self.variant} {self.candidate.name}, seed {self.seed}".lstrip()
+
+    @property
+    def title(self) -> str:
+        """What its run is called: variant, strategy and seed."""
+        return f"{self.variant} {self.candidate.title}, seed {self.seed}".lstrip()
 
     def trial(self) -> Trial:
         """Return the trial itself; the data are read unless this process has them already."""
@@ -81,6 +91,7 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
             fresh=fresh,
             wait=wait,
             parent=task.parent,
+            title=task.title,
         )
     except TrialUnderWay:
         return Outcome("under_way")

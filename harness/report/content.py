@@ -21,20 +21,46 @@ Counts = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Recall:
-    """Test recall, mean over seeds, of classes or (more than 20 classes) groups of classes.
+class Share:
+    """One measure by class, `[S, G]`: mean over seeds, and the ends of its 95 % interval or NaN."""
 
-    `rows [G]`: names of classes or groups ("head", "middle", "tail"), most training examples
-    first; `grouped` says which; `train_counts [G]` and `test_counts [G]`: examples of a class, or
-    of all classes of a group; `recall [S, G]`.
+    mean: Float64s
+    low: Float64s
+    high: Float64s
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Recall, precision and F1 of classes, or of thirds of the classes, by strategy.
+
+    `rows [G]`: most training examples first, with their `train_counts [G]`, and how many distinct
+    examples or groups all seeds test, `tested [G]`, in a third those of all its classes; `shares`
+    by measure; `hidden`: how many classes are left out.
     """
 
-    grouped: bool
     rows: tuple[str, ...]
     train_counts: Counts
-    test_counts: Counts
+    tested: Counts
+    tested_kind: str
     strategies: tuple[str, ...]
-    recall: Float64s
+    shares: Mapping[str, Share]
+    hidden: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurves:
+    """Validation score by epoch of the budget, `[S, E]`: mean, least and most of the seeds' scores.
+
+    `metric` chooses the epoch; NaN where no seed trained on. `late_gains` is what the last fifth of
+    the budget still brought to those that were still learning, None for the others.
+    """
+
+    metric: str
+    strategies: tuple[str, ...]
+    mean: Float64s
+    least: Float64s
+    most: Float64s
+    late_gains: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +120,8 @@ class Prevalence:
 class Content:
     """One comparison: the JSON of `harness compare`, what it rests on, and what predictions show.
 
+    `classes`: all, or the rarest ones and then `thirds` of all; `learning_curves`: None in an older
+    record.
     `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
     than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
     lines on what is uncertain; `digest`: the comparison's.
@@ -102,7 +130,9 @@ class Content:
     document: Mapping[str, Any]
     comparison: Comparison
     approximate: frozenset[str]
-    recall: Recall
+    classes: Classes
+    thirds: Classes | None
+    learning_curves: LearningCurves | None
     precision_recall: tuple[PrecisionRecall, ...]
     reliability: Reliability
     prevalence: Prevalence | None

@@ -12,9 +12,10 @@ from matplotlib.transforms import blended_transform_factory
 from harness.comparison.effect import Effect
 from harness.comparison.summary import Comparison
 from harness.report.svg import BAND, GAIN, INK, LOSS, MUTED, PAPER, Margins, canvas, to_svg
-from harness.report.wording import RULE_NAMES, Metric, baseline_name, cut, number
+from harness.report.wording import RULE_NAMES, Metric, baseline_name, cut, isolated, number, wrapped
 
 WIDE, NARROW = 720, 340
+NAME_COLUMNS = 25
 # Shape and filling tell the verdicts apart without colour.
 MARKS = {
     "better": (">", GAIN, True),
@@ -130,7 +131,9 @@ def _row_words(axes: Axes, position: int, name: str, numbers: str, *, wide: bool
     along = axes.get_yaxis_transform()
     if wide:
         whole = blended_transform_factory(axes.figure.transFigure, axes.transData)
-        axes.text(0, position, cut(name, 24), va="center", transform=whole)
+        lines = wrapped(name, NAME_COLUMNS)
+        shown = cut(name, NAME_COLUMNS) if len(lines) > 2 else "\n".join(map(isolated, lines))
+        axes.text(0, position, shown, va="center", transform=whole)
         axes.text(1.04, position, numbers, va="center", transform=along)
     else:
         axes.text(0, position - 0.32, cut(name, 24), va="center", weight="bold", transform=along)

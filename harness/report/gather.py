@@ -1,9 +1,12 @@
 """What the page shows, gathered from a comparison and its recorded trials."""
 
+import numpy as np
+
 from harness.comparison.keep import Kept
 from harness.comparison.remarks import of_trials
-from harness.report import predicted
+from harness.report import by_class, predicted
 from harness.report.content import Content
+from harness.report.learning import learning_curves
 
 
 def gather(kept: Kept) -> Content:
@@ -12,6 +15,7 @@ def gather(kept: Kept) -> Content:
     trials = {line.strategy: kept.trials[line.strategy] for line in comparison.lines}
     firsts = {name: each[min(each)] for name, each in trials.items()}
     first = firsts[comparison.baseline]
+    train_counts = np.array(kept.document["counts"]["train"])
     made = {name: trial.made_examples for name, trial in firsts.items()}
     notes = list(kept.document["notes"])
     if comparison.other_budgets:
@@ -20,7 +24,9 @@ def gather(kept: Kept) -> Content:
         document=kept.document,
         comparison=comparison,
         approximate=frozenset(line.strategy for line in comparison.lines if line.approximate),
-        recall=predicted.recall(first, trials),
+        classes=by_class.classes(comparison.lines, train_counts),
+        thirds=by_class.thirds(comparison.lines, train_counts),
+        learning_curves=learning_curves(comparison.lines, trials),
         precision_recall=predicted.curves(first, trials),
         reliability=predicted.reliability(trials),
         prevalence=predicted.prevalence(kept.document["costs"], first, trials),

@@ -1,5 +1,6 @@
 """The whole page as one HTML file that needs nothing else."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +9,28 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from harness.comparison.advice_words import sentence as advice
 from harness.comparison.records import Samples
 from harness.report import figures, panels, record_tables, remarks, tables
-from harness.report.content import Content, Recall, Reliability
+from harness.report.content import Content, LearningCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
-from harness.report.verdict import sentence
-from harness.report.wording import RULE_NAMES, clean, columns, cut, joined, plural, verbatim
+from harness.report.verdict import headline
+from harness.report.wording import (
+    RULE_NAMES,
+    Metric,
+    clean,
+    columns,
+    cut,
+    joined,
+    plural,
+    verbatim,
+)
 
 HERE = Path(__file__).parent
-LONGEST_CELL = 40
+LONGEST_CELL = 50
+MEASURES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
 @dataclass(frozen=True)
@@ -50,11 +62,13 @@ def render(content: Content) -> str:
         document=content.document,
         comparison=content.comparison,
         metric=content.metric,
-        sentence=sentence(content.experiment, content.comparison),
+        headline=headline(content.experiment, content.comparison),
+        advice=advice(content.comparison),
         summary=remarks.summary(content),
         tables=tables,
         records=record_tables,
         drawings=drawings,
+        measures=MEASURES,
         curves=curves,
         budgets=remarks.budgets(content.comparison),
         duplicates=remarks.duplicates(content.duplicates),
@@ -73,7 +87,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clean=clean, short=_short, verbatim=verbatim)
+    made.filters.update(clean=clean, short=_short, breakable=_breakable, verbatim=verbatim)
     # Ours alone; nothing from a comparison stands in it.
     made.globals["style"] = Markup((HERE / "page.css").read_text(encoding="utf-8"))
     return made
@@ -84,7 +98,8 @@ def _drawings(content: Content) -> dict[str, Drawing]:
     forest = _forest(content)
     return ({"forest": forest} if forest else {}) | {
         "decisions": _decisions(content),
-        "recall": _recall(content.recall),
+        **_classes(content),
+        **_learning(content.learning_curves),
         "reliability": _reliability(content.reliability),
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
@@ -96,7 +111,7 @@ def _drawings(content: Content) -> dict[str, Drawing]:
 
 def _forest(content: Content) -> Drawing | None:
     comparison = content.comparison
-    label = f"Forest plot. {sentence(content.experiment, comparison)}"
+    label = f"Forest plot. {headline(content.experiment, comparison)}"
     pair = figures.forest(comparison, label)
     if not pair:
         return None
@@ -135,17 +150,36 @@ def _curves(content: Content) -> list[Drawing]:
     ]
 
 
-def _recall(table: Recall) -> Drawing:
-    if table.grouped:
-        kind = "Groups of classes by training examples (in brackets: how many)"
-    else:
-        kind = "Classes, those with most training examples (in brackets) first"
-    return Drawing(
-        f"Test recall, mean over seeds. {kind}. Hollow circles are the baseline, diamonds the "
-        "strategy.",
-        panels.recall(table),
-        tables.recall(table),
+def _classes(content: Content) -> dict[str, Drawing]:
+    """Return a drawing for each measure; the numbers of all stand below the first."""
+    table = content.thirds or content.classes
+    kind = "Classes, those with most training examples (in brackets) first"
+    intervals = ", with the 95 % interval of each class by itself"
+    if content.thirds:
+        kind = "Thirds of the classes by training examples (in brackets: how many)"
+        intervals = ""
+    return {
+        measure: Drawing(
+            f"{words} on the test set, mean over seeds{intervals}. {kind}. Hollow circles are the "
+            "baseline.",
+            panels.shares(table, measure, words),
+            tables.by_class(content.classes, MEASURES if measure == "recall" else {measure: words}),
+        )
+        for measure, words in MEASURES.items()
+    }
+
+
+def _learning(table: LearningCurves | None) -> dict[str, Drawing]:
+    """Return the drawing of the learning curves, if there are any."""
+    if table is None:
+        return {}
+    caption = (
+        f"Validation score ({Metric(table.metric).label}) by epoch of the budget: mean over seeds, "
+        "the band from the lowest seed to the highest; the dashed line is the baseline. "
+        "“Still learning”: the best epochs lie at the very end, and the last fifth of the budget "
+        "still brought something."
     )
+    return {"learning": Drawing(caption, panels.learning(table), tables.learning(table))}
 
 
 def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
@@ -163,7 +197,14 @@ def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
 def _short(text: str, width: int = LONGEST_CELL) -> Markup:
     """Return the text escaped and kept apart from its neighbours' direction, cut with a title."""
     whole = clean(text)
-    shown = escape(cut(whole, width)).replace("_", Markup("_<wbr>"))
+    shown = _breakable(cut(whole, width), after="+_")
     if columns(whole) <= width:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup('<bdi title="{}">{}</bdi>').format(whole, shown)
+
+
+def _breakable(text: str, after: str = "+") -> Markup:
+    """Return the text escaped, with places where a long name may go on in the next line."""
+    joint = rf"(?<=\w)([{after}]+)(?=\w)"
+    # What the pattern matches is no markup, so what it is put into stays escaped.
+    return Markup(re.sub(joint, r"\1<wbr>", str(escape(text))))

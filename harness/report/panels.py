@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from harness.report.content import Counts, PrecisionRecall, Recall, Reliability
-from harness.report.svg import INK, MUTED, PAPER, Margins, canvas, to_svg
-from harness.report.wording import columns, cut, number, percent, plural
+from harness.report.content import Classes, Counts, LearningCurves, PrecisionRecall, Reliability
+from harness.report.svg import BAND, INK, MUTED, PAPER, Margins, canvas, to_svg
+from harness.report.wording import Metric, columns, cut, number, percent, plural
 
 WIDTH = 300
 LABELLED = 20
@@ -21,23 +21,55 @@ CURVE = Margins(44, 12, 50, 44)
 SHARE_TICKS = ([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
 
 
-def recall(table: Recall) -> tuple[Markup, ...]:
-    """Return one panel a strategy: a dot a class, joined to the baseline's hollow one."""
-    positions = np.arange(len(table.rows))
+def shares(table: Classes, measure: str, words: str) -> tuple[Markup, ...]:
+    """Return one panel a strategy: a dot a class with its interval, and the baseline's hollow."""
+    positions, share = np.arange(len(table.rows)), table.shares[measure]
     counts = [f"{cut(row, 12)} ({_short(n)})" for row, n in _zip(table.rows, table.train_counts)]
     panels = []
     for index, strategy in enumerate(table.strategies):
-        values, base = table.recall[index], table.recall[0]
+        values, base = share.mean[index], share.mean[0]
         figure, axes = _rows(counts, strategy, bottom=44)
+        axes.hlines(positions, share.low[index], share.high[index], color=MUTED, linewidth=1.4)
         if index:
-            axes.hlines(positions, base, values, color=MUTED, linewidth=1.4, zorder=3)
             axes.plot(base, positions, "o", color=MUTED, markerfacecolor=PAPER, zorder=4)
         axes.plot(values, positions, "D" if index else "o", color=INK, markersize=6, zorder=5)
         axes.set_xlim(-0.03, 1.03)
         axes.set_xticks(*SHARE_TICKS)
-        axes.set_xlabel("recall (%)")
-        label = f"Recall of {strategy}: " + _listed(table.rows, values)
-        panels.append(to_svg(figure, f"recall-{index}", label, (strategy, *table.rows)))
+        axes.set_xlabel(f"{words} (%)")
+        label = f"{words} of {strategy}: " + _listed(table.rows, values)
+        panels.append(to_svg(figure, f"{measure}-{index}", label, (strategy, *table.rows)))
+    return tuple(panels)
+
+
+def learning(table: LearningCurves) -> tuple[Markup, ...]:
+    """Return one panel a strategy: its mean, the seeds' range as a band, the baseline's dashed."""
+    metric = Metric(table.metric)
+    epochs = np.arange(1, table.mean.shape[1] + 1)
+    low, high = (
+        metric.scale * f(x) for f, x in ((np.nanmin, table.least), (np.nanmax, table.most))
+    )
+    air = 0.05 * (high - low) or 1.0
+    panels = []
+    for index, (strategy, gain) in enumerate(zip(table.strategies, table.late_gains, strict=True)):
+        scores = table.mean[index][np.isfinite(table.mean[index])]
+        if not len(scores):
+            continue
+        figure, axes = canvas(WIDTH, WIDTH - 60, CURVE)
+        ends = (metric.scale * part[index] for part in (table.least, table.most))
+        axes.fill_between(epochs, *ends, color=BAND, linewidth=0)
+        if index:
+            axes.plot(epochs, metric.scale * table.mean[0], color=MUTED, linestyle=(0, (4, 2)))
+        axes.plot(epochs, metric.scale * table.mean[index], color=INK, linewidth=2)
+        axes.set(xlim=(1, max(len(epochs), 2)), ylim=(low - air, high + air), xlabel="epoch")
+        axes.locator_params(axis="x", nbins=5, integer=True)
+        axes.locator_params(axis="y", nbins=5)
+        axes.set_ylabel(metric.heading)
+        _head(figure, strategy)
+        words = "" if gain is None else f"still learning: {metric.difference(gain)} at the end"
+        _below_head(figure, words)
+        label = f"Validation score of {strategy} by epoch, at last {metric.score(scores[-1])}. "
+        label = (label + words).strip()
+        panels.append(to_svg(figure, f"learning-{index}", label, (strategy,)))
     return tuple(panels)
 
 

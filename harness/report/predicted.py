@@ -1,4 +1,4 @@
-"""What the page shows of stored predictions: recall, curves, calibration, other prevalences.
+"""What the page shows of stored predictions: curves, calibration, other prevalences.
 
 `first` is the baseline's first trial, `trials` are by strategy and seed.
 """
@@ -16,49 +16,8 @@ from harness.report import content as page
 from harness.scoring import metrics
 
 Float64s = NDArray[np.float64]
-MOST_CLASSES = 20
 CURVES = 2
 GRID = np.linspace(0, 1, 101)
-
-
-def recall(first: RecordedTrial, trials: Mapping[str, Trials]) -> page.Recall:
-    """Return test recall by class, or by thirds of the classes where there are over 20."""
-    classes = first.predictions.class_names
-    counts = np.array(first.plan["class_counts_before"])
-    tested = np.bincount(first.predictions.test_labels, minlength=len(classes))
-    order = np.argsort(-counts, kind="stable")
-    recall = np.array([_class_recall(each, len(classes)) for each in trials.values()])
-    grouped = len(classes) > MOST_CLASSES
-    if not grouped:
-        return page.Recall(
-            grouped=False,
-            rows=tuple(classes[index] for index in order),
-            train_counts=counts[order],
-            test_counts=tested[order],
-            strategies=tuple(trials),
-            recall=recall[:, order],
-        )
-    groups = np.array_split(order, 3)
-    return page.Recall(
-        grouped=True,
-        rows=("head", "middle", "tail"),
-        train_counts=np.array([counts[group].sum() for group in groups]),
-        test_counts=np.array([tested[group].sum() for group in groups]),
-        strategies=tuple(trials),
-        recall=np.stack([_known_mean(recall[:, group].T) for group in groups], axis=1),
-    )
-
-
-def _class_recall(trials: Trials, n_classes: int) -> Float64s:
-    """Return the recall of each class under the strategy's own rule, mean over seeds, `[C]`."""
-    each = []
-    for trial in trials.values():
-        predictions = trial.predictions
-        right = predictions.test(trial.own_rule).label.argmax(axis=1) == predictions.test_labels
-        support = np.bincount(predictions.test_labels, minlength=n_classes)
-        hits = np.bincount(predictions.test_labels[right], minlength=n_classes)
-        each.append(np.divide(hits, support, out=np.full(n_classes, np.nan), where=support > 0))
-    return _known_mean(np.array(each))
 
 
 def _known_mean(values: Float64s) -> Float64s:

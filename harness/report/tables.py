@@ -1,19 +1,21 @@
 """The tables of the page: a caption, column heads, and rows of text whose first cell names them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
 from harness.comparison.effect import Effect
 from harness.comparison.summary import Comparison, Line
 from harness.report.content import (
+    Classes,
     Content,
     Float64s,
+    LearningCurves,
     PrecisionRecall,
     Prevalence,
-    Recall,
     Reliability,
+    Share,
 )
 from harness.report.wording import (
     NOTHING,
@@ -55,7 +57,6 @@ def verdicts(comparison: Comparison) -> Table:
     metric, fragile = Metric(comparison.metric), comparison.fragile_classes
     head = (
         *("Strategy", "Verdict", "Mean", "Difference", "95 % interval", "p (corrected)"),
-        "Against a moved threshold",
         *(("Over other classes",) if fragile else ()),
         *("Detectable", "Seeds needed"),
     )
@@ -98,7 +99,6 @@ def _verdict(line: Line, metric: Metric, n_seeds: int, fragile: bool) -> tuple[s
         metric.difference(effect.difference),
         metric.interval(effect.interval),
         probability(verdict.p_adjusted),
-        _with_interval(line.moved, metric),
         *((elsewhere,) if fragile else ()),
         metric.difference(effect.detectable, signed=False),
         NOTHING if needed is None else f"{needed:,}",
@@ -161,9 +161,19 @@ def scores(content: Content) -> Table:
 def gains(content: Content) -> Table:
     """Return the difference from the baseline under the same rule, with its interval."""
     unit = " in points" if content.metric.share else ""
-    rows = {line.strategy: line.effects for line in content.comparison.lines[1:]}
-    caption = f"Difference from the baseline under the same rule{unit}, with 95 % interval"
-    return _by_rule(caption, content, rows, signed=True)
+    lines = content.comparison.lines[1:]
+    rows = {line.strategy: line.effects for line in lines}
+    caption = (
+        f"Difference from the baseline under the same rule{unit}, and, under the strategy’s own, "  # noqa: RUF001
+        "from the baseline under the rule that validation picks, with 95 % interval"
+    )
+    found = _by_rule(caption, content, rows, signed=True)
+    moved = (_with_interval(line.moved, content.metric) for line in lines)
+    return replace(
+        found,
+        head=(*found.head, "own, against a moved threshold"),
+        rows=tuple((*row, cell) for row, cell in zip(found.rows, moved, strict=True)),
+    )
 
 
 def _by_rule(
@@ -179,17 +189,47 @@ def _by_rule(
     return Table(caption, ("Strategy", *RULE_NAMES.values()), rows)
 
 
-def recall(table: Recall) -> Table:
-    """Return the recall of every class or group (rows) and strategy (columns)."""
-    kind = "Group" if table.grouped else "Class"
+def by_class(table: Classes, measures: Mapping[str, str]) -> Table:
+    """Return the measures, by name and heading, of every class and strategy, with intervals."""
     rows = tuple(
-        (row, f"{train:,}", f"{test:,}", *(percent(float(value)) for value in values))
-        for row, train, test, values in zip(
-            table.rows, table.train_counts, table.test_counts, table.recall.T, strict=True
+        (
+            name,
+            f"{table.train_counts[place]:,}",
+            f"{table.tested[place]:,}",
+            strategy,
+            *(_share(table.shares[measure], index, place) for measure in measures),
         )
+        for place, name in enumerate(table.rows)
+        for index, strategy in enumerate(table.strategies)
     )
-    head = (kind, "Training examples", "Test examples", *table.strategies)
-    return Table("Recall in percent, mean over seeds", head, rows)
+    head = ("Class", "Trained on", f"Tested {table.tested_kind}", "Strategy", *measures.values())
+    caption = "Percent, mean over seeds, with the 95 % interval of each class by itself"
+    return Table(caption, head, rows, words=(3,))
+
+
+def _share(share: Share, strategy: int, place: int) -> str:
+    value, low, high = (
+        float(part[strategy, place]) for part in (share.mean, share.low, share.high)
+    )
+    interval = "" if np.isnan(low) else f" ({percent(low)} to {percent(high)})"
+    return percent(value) + interval
+
+
+def learning(table: LearningCurves) -> Table:
+    """Return the validation score at six epochs, and what the end of the budget still brought."""
+    metric, n_epochs = Metric(table.metric), table.mean.shape[1]
+    epochs = np.unique(np.linspace(0, n_epochs - 1, len(CURVE_POINTS)).round().astype(int))
+    rows = tuple(
+        (
+            name,
+            *(metric.score(float(mean[epoch])) for epoch in epochs),
+            "" if gain is None else f"still learning: {metric.difference(gain)}",
+        )
+        for name, mean, gain in zip(table.strategies, table.mean, table.late_gains, strict=True)
+    )
+    head = ("Strategy", *(f"Epoch {epoch + 1}" for epoch in epochs), "The last fifth")
+    caption = f"Validation {metric.heading} by epoch, mean over seeds"
+    return Table(caption, head, rows, words=(len(head) - 1,))
 
 
 def precision_recall(table: PrecisionRecall) -> Table:

@@ -1,4 +1,4 @@
-"""What the comparison found, in one sentence."""
+"""What the comparison found: in one sentence, and as a headline."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,34 @@ from harness.report.wording import Metric, baseline_name, cut, joined, plural
 
 NAMED = 3
 FRAGILE = "fragile"
+LONGEST_HEADLINE = 130
 
 
 def sentence(experiment: str, comparison: Comparison) -> str:
-    """Return what the comparison found, in one sentence, and what to do now."""
-    return f"{finding(experiment, comparison)} {advice(comparison)}".rstrip()
+    """Return what the comparison found, in one short sentence, and what to do now."""
+    return f"{headline(experiment, comparison)} {advice(comparison)}".rstrip()
+
+
+def headline(experiment: str, comparison: Comparison) -> str:
+    """Return the finding with its numbers; where that is long, names of what differs and counts."""
+    whole = finding(experiment, comparison)
+    judged = comparison.judged
+    if len(whole) <= LONGEST_HEADLINE or not judged:
+        return whole
+    base, parts = baseline_name(comparison.baseline), list[str]()
+    for word in ("better", "worse"):
+        if group := [line for line in judged if _kind(line) == word]:
+            ranked = _by_gain(group, Metric(comparison.metric))
+            names = _names(ranked if word == "better" else ranked[::-1])
+            against = "" if parts else f" than {base}"
+            parts.append(f"{names} {'is' if len(group) == 1 else 'are'} {word}{against}")
+    counts = {word: sum(_kind(line) == word for line in judged) for word in COUNTED}
+    rest = [f"{count} {COUNTED[word]}" for word, count in counts.items() if count]
+    if unfinished := len(comparison.strategies) - 1 - len(judged):
+        rest.append(f"{unfinished} without a finished trial")
+    if not parts:
+        parts.append(f"no strategy is shown to differ from {base}")
+    return f"On {cut(experiment)}, {'; '.join([*parts, *([joined(rest)] if rest else [])])}."
 
 
 def finding(experiment: str, comparison: Comparison) -> str:
@@ -121,6 +144,15 @@ PARTS: dict[str, Callable[[list[Line], Comparison], str]] = {
     FRAGILE: _fragile,
     "collapsed": _collapsed,
     "too_few_seeds": _too_few,
+}
+
+
+COUNTED = {
+    "equivalent": "equivalent",
+    "undecided": "undecided",
+    FRAGILE: "hanging on hardly tested classes",
+    "collapsed": "collapsed",
+    "too_few_seeds": "with too few seeds",
 }
 
 

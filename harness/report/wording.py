@@ -1,6 +1,7 @@
 """How the page writes metrics, numbers and names that come from elsewhere."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from harness.comparison.units import SHARES
 from harness.scoring.metrics import HIGHER_IS_BETTER
 
-LONGEST_NAME = 40
+LONGEST_NAME = 50
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 WORDS = {
@@ -141,6 +142,18 @@ def cut(text: str, width: int = LONGEST_NAME) -> str:
             break
         kept += character
     return isolated(kept.rstrip() + "…")
+
+
+def wrapped(name: str, width: int) -> list[str]:
+    """Return a name in lines of so many columns, broken after `+`, else `_`, else anywhere."""
+    lines = [""]
+    for part in re.findall(r"[^+]+\+?|\+", clean(name)):
+        pieces = [part] if columns(part) <= width else re.findall(r"[^_]+_*|_+", part)
+        for piece in pieces:
+            if columns(lines[-1] + piece) > width and lines[-1]:
+                lines.append("")
+            lines[-1] += piece
+    return [line[at : at + width] for line in lines for at in range(0, max(len(line), 1), width)]
 
 
 def isolated(text: str) -> str:

@@ -18,6 +18,7 @@ from harness.errors import UserError, unknown
 from harness.processes import liveness
 from harness.tracking.names import parameter_names
 from harness.tracking.place import claims_folder, database_of, tracking_uri
+from harness.tracking.view import TAGS, VIEW_TAG
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -27,7 +28,6 @@ LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 PARENT = "mlflow.parentRunId"
 COMPARISON, COMPARISON_ENDED = "comparison", "comparison_ended"
-KIND = "mlflow.experimentKind"  # without it the UI opens on pages for language models
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,28 @@ class RecordedRun:
 
 def experiment_names() -> list[str]:
     """Return the names of all experiments in the record."""
+    return [experiment.name for experiment in _experiments(tracking_uri())]
+
+
+def viewed_experiments() -> dict[str, str]:
+    """Return the ids of all experiments by name, the newest first, each with a view for the UI."""
     uri = tracking_uri()
+    found = _experiments(uri)
+    with _reached(uri), _quiet():
+        for experiment in found:
+            if experiment.tags.get(VIEW_TAG) != TAGS[VIEW_TAG]:
+                for key, value in TAGS.items():
+                    _client(uri).set_experiment_tag(experiment.experiment_id, key, value)
+    newest = sorted(found, key=lambda experiment: experiment.creation_time, reverse=True)
+    return {experiment.name: experiment.experiment_id for experiment in newest}
+
+
+def _experiments(uri: str) -> list[Any]:
     database = database_of(uri)
     if database is not None and not database.exists():
         return []
     with _reached(uri), _quiet():
-        found = _client(uri).search_experiments(filter_string="name != 'Default'")
-    return [experiment.name for experiment in found]
+        return list(_client(uri).search_experiments(filter_string="name != 'Default'"))
 
 
 class Store:
@@ -336,7 +351,7 @@ def _experiment(client: Any, name: str, database: Path | None) -> str:
     if found is None:
         location = None if database is None else (database.parent / "artifacts").as_uri()
         try:
-            return str(client.create_experiment(name, location, {KIND: "custom_model_development"}))
+            return str(client.create_experiment(name, location, TAGS))
         except MlflowException:
             found = client.get_experiment_by_name(name)
             if found is None:

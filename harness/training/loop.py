@@ -65,7 +65,7 @@ def train(
     by_pass = settings.budget == "passes"
     sampler: Sampler | None = None
     queue = Queue(iter(()))
-    course = stretches(plan.phases, settings.epochs)
+    course = stretches(plan.phases, settings.most_epochs)
     for stretch in course:
         phase = stretch.phase
         if stretch.begins_anew:

@@ -50,6 +50,8 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
         "class_names": list(result.class_names),
         "class_counts_before": result.trial.splits.train.counts.tolist(),
         "class_counts_after": result.counts_after.tolist(),
+        "class_units": result.trial.splits.units.tolist(),
+        "test_is_cut": result.trial.splits.test_is_cut,
         "effective_prior": {
             "values": result.effective_prior,
             "precision": "exact" if result.prior.exact else "approximate",

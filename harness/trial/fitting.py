@@ -14,6 +14,7 @@ from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import train
 from harness.training.visits import Visits
+from harness.trial.budget import settled
 from harness.trial.epoch import Epoch, OnBegin, OnEpoch
 from harness.trial.finishing import finish
 from harness.trial.remarks import remarks
@@ -85,19 +86,20 @@ def _refuse_changed(trial: Trial) -> None:
 
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
     experiment, splits = trial.experiment, trial.splits
-    settings, evaluation = experiment.train, experiment.evaluation
+    evaluation = experiment.evaluation
     plan = trial.strategy.plan(
         base_plan(splits.train, experiment), generator(trial.seed, "strategy")
     )
-    network = compiled_network(Recipe.of(experiment.model, settings, plan.train))
+    network = compiled_network(Recipe.of(experiment.model, experiment.train, plan.train))
     network.check(plan)
     target = target_prior(evaluation, splits.train)
-    validation = Validation(network, plan, splits.validation, target, settings.select_by)
-    selection = Selection(validation, settings.patience, on_epoch)
-    budget = epoch_examples(settings, len(splits.train))
+    validation = Validation(network, plan, splits.validation, target, experiment.train.select_by)
     if on_begin:
         on_begin()
     started = perf_counter()
+    settings = settled(trial, validation)
+    selection = Selection(validation, settings.patience, on_epoch)
+    budget = epoch_examples(settings, len(splits.train))
     visits = train(network, plan, settings, budget, trial.seed, [selection])
     chosen = selection.best
     assert chosen is not None, "the last phase has an epoch, and that is a candidate"
@@ -120,5 +122,5 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
         weights=Weights(finished.best, finished.last),
         visits=visits,
         seconds=perf_counter() - started,
-        remarks=remarks(trial, plan, prior, skipped),
+        remarks=remarks(trial, plan, prior, settings.most_epochs, skipped),
     )

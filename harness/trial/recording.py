@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.errors import TrialFailed, TrialUnderWay
 from harness.tracking.store import RecordedRun, Row, Store
+from harness.tracking.view import GLANCE, at_a_glance
 from harness.trial import artifacts
 from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
@@ -21,6 +22,7 @@ from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 
 SECONDS_BETWEEN_CURVES = 10.0
+FOR_THE_UI = ("epoch/", f"{GLANCE}/")
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,12 @@ def record(
     fresh: bool = False,
     wait: bool = True,
     parent: str | None = None,
+    title: str = "",
 ) -> Recorded:
     """Return what is recorded of a trial, or train it and record it.
 
     A trial that another process has under way is waited for. A new run is recorded below the run
-    `parent`.
+    `parent`, and is called `title`, or by its strategy and seed.
 
     Raises:
         TrialUnderWay: another process has it under way, and `wait` is false.
@@ -61,16 +64,22 @@ def record(
             raise TrialUnderWay(trial.fingerprint)
         if not fresh and (found := _found(trial, store)):
             return found
-        return _Recording(trial, store, on_epoch, parent).train()
+        return _Recording(trial, store, on_epoch, parent, title).train()
 
 
 class _Recording:
     """One trial on its way into the record; epochs are sent now and then, so that it is watched."""
 
     def __init__(
-        self, trial: Trial, store: Store, on_epoch: OnEpoch | None, parent: str | None
+        self,
+        trial: Trial,
+        store: Store,
+        on_epoch: OnEpoch | None,
+        parent: str | None,
+        title: str,
     ) -> None:
         self._trial, self._store, self._on_epoch, self._parent = trial, store, on_epoch, parent
+        self._title = title or f"{trial.strategy.name}, seed {trial.seed}"
         self._run_id = ""
         self._waiting: list[Epoch] = []
         self._sent = monotonic()
@@ -82,8 +91,9 @@ class _Recording:
             with tempfile.TemporaryDirectory() as name:
                 artifacts.write(Path(name), result)
                 self._flush()
+                metrics = result.metrics | at_a_glance(result.metrics)
                 self._store.finish(
-                    self._run_id, result.metrics, _dataset(self._trial), Path(name), _tags(result)
+                    self._run_id, metrics, _dataset(self._trial), Path(name), _tags(result)
                 )
         return Recorded(
             self._run_id,
@@ -104,8 +114,11 @@ class _Recording:
             "conditions": trial.conditions,
             "dataset": trial.splits.digest,
         }
-        name = f"{trial.strategy.name}, seed {trial.seed}"
-        self._run_id = self._store.start(name, tags, _parameters(trial), self._parent)
+        split = trial.experiment.split
+        if split.folds is not None:
+            repeat, fold = split.repeat_and_fold(trial.seed)
+            tags |= {"repeat": str(repeat), "fold": str(fold)}
+        self._run_id = self._store.start(self._title, tags, _parameters(trial), self._parent)
 
     def _epoch(self, epoch: Epoch) -> None:
         self._waiting.append(epoch)
@@ -143,7 +156,7 @@ def _of_run(trial: Trial, run: RecordedRun) -> Recorded:
     return Recorded(
         run_id=run.run_id,
         trial=trial.fingerprint,
-        metrics={key: v for key, v in run.metrics.items() if not key.startswith("epoch/")},
+        metrics={key: v for key, v in run.metrics.items() if not key.startswith(FOR_THE_UI)},
         effective_prior=dict(zip(trial.splits.train.class_names, prior, strict=True)),
         remarks=tuple(run.tags.get("warnings", "").splitlines()),
         cached=True,

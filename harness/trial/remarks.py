@@ -12,11 +12,10 @@ LARGE_SCALE = 10
 
 
 def remarks(
-    trial: Trial, plan: Plan, prior: EffectivePrior, no_candidates: int = 0
+    trial: Trial, plan: Plan, prior: EffectivePrior, epochs: int, no_candidates: int = 0
 ) -> tuple[str, ...]:
     """Return the remarks on a trial; of its epochs, `no_candidates` could not be the best one."""
     lines = [*trial.splits.notes, *plan.notes]
-    epochs = trial.experiment.train.epochs
     if skipped := phases_without_epoch(plan.phases, epochs):
         lines.append(
             f"the budget skips {skipped} of the plan's {len(plan.phases)} phases: train.epochs="

@@ -61,7 +61,7 @@ class Objective:
         point = self.tuning.space.point(trial.params)
         experiment = point.experiment(self.tuning.experiment)
         stack = point.candidate(self.tuning.candidate).stack()
-        epochs, known = experiment.train.epochs, trial.user_attrs.get(KNOWN, False)
+        epochs, known = experiment.train.most_epochs, trial.user_attrs.get(KNOWN, False)
         by_epoch = experiment.train.select_by == experiment.evaluation.metric
         report = _Report()
 

@@ -106,8 +106,13 @@ def fixed_test(experiment: Experiment) -> Experiment:
     """Return an experiment whose test set does not move with the seed.
 
     Trials of other seeds then never learn from what one of them is tested on. A data set with a
-    test set of its own is left as it is.
+    test set of its own is left as it is. Raises UserError for folds, which leave nothing untested.
     """
+    if experiment.split.folds is not None:
+        raise UserError(
+            "split.folds tests every example, but a search must never train on what is tested; "
+            "tune with --set split.folds=null"
+        )
     if experiment.split.test_seed is not None:
         return experiment
     one, other = (prepare(experiment, FIRST_INNER_SEED + number).test.digest for number in (0, 1))

@@ -38,7 +38,7 @@ class OpenStudy:
             study_name=tuning.study,
             direction="maximize" if maximize else "minimize",
             load_if_exists=True,
-            pruner=pruner(tuning.experiment.train.epochs),
+            pruner=pruner(tuning.experiment.train.most_epochs),
         )
         _agree(study, tuning)
         return cls(tuning, study)

@@ -1,10 +1,12 @@
 """The end of `harness compare` in the terminal, from a document."""
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from harness.cli.verdicts import _legend, _table, _verdict
+from harness.cli.verdicts import WIDE, _legend, _table, _verdict
 
 
 def effect(difference: float, half: float) -> dict[str, Any]:
@@ -53,6 +55,26 @@ def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
     text = _legend(document(row("a"), row("b", detectable=0.348)))
     assert "from 4.0 (a), 34.8 (b) on" in text
     assert "from 4.0 on" in _legend(document(row("a"), row("b")))
+    sizes = {"a": 0.2, "b": 0.1, "c": 0.4, "d": 0.3}
+    many = [row(name, detectable=size) for name, size in sizes.items()]
+    assert "from 10.0 (b) to 40.0 (c) on" in _legend(document(*many))
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_name_and_no_number_is_cut_in_the_middle(width: int) -> None:
+    names = ("rotating_undersampling+online_augmentation", "learnable_weight_scaling", "ldam+remix")
+    rows = [
+        row(name, still_learning=True, difference=-0.1234, interval=[-0.9876, -0.1111])
+        for name in names
+    ]
+    console = Console(width=width, file=StringIO())
+    console.print(_table(document(*rows), stacked=width < WIDE))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(lines).split()
+    assert {"rotating_undersampling+", "online_augmentation", "learnable_weight_"} <= set(words)
+    assert {"[−98.8,", "−11.1]", "better,", "learned,", "while"} <= set(words)  # noqa: RUF001
 
 
 @pytest.mark.parametrize(

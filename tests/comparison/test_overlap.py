@@ -28,3 +28,9 @@ def test_of_one_test_set_only_the_training_images_are_open():
 def test_disjoint_tests_and_a_single_seed_have_nothing_in_common():
     apart = [HeldOut(np.zeros(2, int), np.array([k, k + 1], np.uint64)) for k in (0, 2, 4)]
     assert common(apart) == common(apart[:1]) == Common()
+
+
+def test_folds_leave_the_training_images_open_the_less_the_more_there_are():
+    tests = cut(100, 20, seeds=5)
+    assert common(tests, folds=5) == Common(training=0.125)
+    assert common(tests, folds=10).training < common(tests, folds=5).training

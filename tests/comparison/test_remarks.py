@@ -21,9 +21,9 @@ def test_a_remark_of_all_stands_as_it_is_and_another_with_its_strategies() -> No
 
 def test_classes_with_too_few_test_examples_are_named_with_their_number() -> None:
     many = prepare(Experiment.model_validate({}), 0)
-    assert hardly_tested(many) == []
+    assert hardly_tested(many, 1) == []
     few = {"split": {"test": 0.02}}
-    (line,) = hardly_tested(prepare(Experiment.model_validate(few), 0))
+    (line,) = hardly_tested(prepare(Experiment.model_validate(few), 0), 1)
     assert line.startswith("fewer than 6 test examples say nothing of a class: 0 (4)")
 
 

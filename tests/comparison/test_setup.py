@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,14 @@ def test_a_variant_is_a_strategy_with_parameters_under_a_name_of_its_own() -> No
     assert [stack.name for stack in stacks] == ["none", "focal_loss", "focal_loss", "focal_loss"]
     gammas = [stack.parameters.get("gamma") for stack in stacks]
     assert gammas == [None, 0.5, 5.0, 1.0]  # a variant keeps its own
+
+
+def test_a_run_is_called_by_its_variant_what_that_stands_for_and_its_seed() -> None:
+    variants = {"soft": {"strategy": "focal_loss", "parameters": {"gamma": 0.5}}}
+    experiment = Experiment.model_validate({"comparison": {"variants": variants}})
+    found = replace(setup(experiment, ["soft", "mixup"], seeds=1), variant="tuned")
+    assert [task.title for task in found.tasks(None)] == [
+        "tuned none, seed 0",
+        "tuned soft (focal_loss), seed 0",
+        "tuned mixup, seed 0",
+    ]

@@ -1,5 +1,6 @@
 """Verdicts from recorded trials, with predictions that are made to order."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -134,6 +135,31 @@ def test_one_test_image_never_makes_the_interval_narrow() -> None:
     found = row(with_tiny_class(gain=0.0, tiny=True), "a")
     low, high = found["interval"]
     assert low < 0 < high
+
+
+def test_every_class_has_recall_precision_and_f1_with_intervals() -> None:
+    by_class = row(with_tiny_class(gain=0.2, tiny=True), "a")["by_class"]
+    assert list(by_class) == ["class 0", "class 1", "class 2", "class 3"]
+    first, tiny = by_class["class 0"], by_class["class 3"]
+    assert set(first) == {"recall", "precision", "f1", "test_examples"}
+    assert (first["test_examples"], tiny["test_examples"]) == (60, 1)
+    assert first["recall"]["mean"] == pytest.approx(0.8, abs=0.05)
+    low, high = first["recall"]["interval"]
+    assert 0.6 < low < first["recall"]["mean"] < high < 0.95
+    low, high = tiny["recall"]["interval"]
+    assert high - low > 0.9
+
+
+def test_what_is_never_predicted_has_no_precision_and_what_has_groups_counts_them() -> None:
+    groups = np.repeat(np.arange(60), 4)[: len(LABELS)]
+    trials = {
+        name: {s: decided(name, s, LABELS, np.zeros_like(LABELS), groups) for s in range(3)}
+        for name in ("none", "a")
+    }
+    by_class = row(summarise(trials, "none", "balanced_accuracy", 0.01), "a")["by_class"]
+    assert by_class["class 1"]["precision"] == {"mean": None, "interval": None}
+    assert by_class["class 1"]["test_groups"] == 15
+    json.dumps(by_class, allow_nan=False)
 
 
 def test_two_that_call_everything_the_same_are_collapsed() -> None:

@@ -22,7 +22,7 @@ def splits(*, grouped: bool) -> Splits:
 
 
 def test_groups_and_identical_examples_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    document = json.loads(json.dumps(describe(splits(grouped=True), 2)))
+    document = json.loads(json.dumps(describe(splits(grouped=True), 2, 1)))
     assert document["groups"] == {"train": 3, "validation": 2, "test": 2}
     assert document["identical"] == {
         "copies": 1,
@@ -38,14 +38,14 @@ def test_groups_and_identical_examples_are_told(capsys: pytest.CaptureFixture[st
 
 
 def test_without_groups_no_row_of_them_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    document = describe(splits(grouped=False), 2)
+    document = describe(splits(grouped=False), 2, 1)
     assert set(document["groups"].values()) == {None}
     show(document, "mine")
     assert "groups" not in capsys.readouterr().out
 
 
 def test_names_are_shown_as_they_are_and_notes_unbroken(capsys: pytest.CaptureFixture[str]) -> None:
-    document = describe(splits(grouped=False), 2)
+    document = describe(splits(grouped=False), 2, 1)
     names = ["[red]cat", "[/dog]"]
     chances = document["batch"]["chance_without"]
     document["batch"]["chance_without"] = dict(zip(names, chances.values(), strict=True))

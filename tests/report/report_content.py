@@ -1,24 +1,36 @@
 """A made-up but plausible comparison, with real images of digits, for the tests of the page."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.advice import Advice
+from harness.comparison.by_class import ByClass, Measure
 from harness.comparison.effect import Effect
 from harness.comparison.learning_curve import Rise
 from harness.comparison.looks import Family
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison, Line
 from harness.comparison.verdict import Verdict, Word
-from harness.report.content import Content, PrecisionRecall, Prevalence, Recall, Reliability
+from harness.report.content import (
+    Classes,
+    Content,
+    LearningCurves,
+    PrecisionRecall,
+    Prevalence,
+    Reliability,
+    Share,
+)
 from harness.trial.cost import Cost
 
 STRATEGIES = ("none", "class_weight", "focal_loss", "undersampling", "batch_size_scaling")
 WORDS: tuple[Word, ...] = ("better", "undecided", "worse", "equivalent")
 GAINS = (0.031, 0.006, -0.042, 0.001)
 WIDTHS = (0.019, 0.030, 0.021, 0.006)
+NO_CLASSES = Measure(np.zeros(0), np.zeros(0), np.zeros(0))
+UNTESTED = ByClass((), NO_CLASSES, NO_CLASSES, NO_CLASSES, np.zeros(0, int), grouped=False)
 RULES = ("own", "argmax", "prior_corrected", "tuned_threshold")
 
 
@@ -76,6 +88,7 @@ def line(
         validation=0.77 + shift,
         optimism=effect(0.02 + shift, 0.012 if known else None, seeds),
         rise=Rise(0.0, goes_on=False),
+        by_class=UNTESTED,
     )
 
 
@@ -125,7 +138,9 @@ def content(
         document=_document(experiment, class_names, counts, alive, seeds, dead, rng),
         comparison=compared,
         approximate=frozenset({"focal_loss"}),
-        recall=_recall(alive, class_names, counts),
+        classes=_classes(alive, class_names[-20:], counts[-20:]),
+        thirds=_thirds(alive, counts) if len(counts) > 20 else None,
+        learning_curves=_learning_curves(alive),
         precision_recall=(_curve(alive, class_names[-1]),),
         reliability=_reliability(alive),
         prevalence=_prevalence(alive, class_names[-1]) if len(class_names) == 2 else None,
@@ -195,17 +210,31 @@ def _long_tail(n_classes: int) -> NDArray[np.int64]:
     return np.maximum(1, 120 * 50.0 ** -np.linspace(0, 1, n_classes)).astype(np.int64)
 
 
-def _recall(
-    strategies: tuple[str, ...], class_names: tuple[str, ...], counts: NDArray[np.int64]
-) -> Recall:
-    grouped = len(class_names) > 20
-    rows = ("head", "middle", "tail") if grouped else class_names
-    parts = np.array_split(counts, 3) if grouped else np.split(counts, len(counts))
-    sums = np.array([part.sum() for part in parts])
+def _classes(
+    strategies: tuple[str, ...], rows: tuple[str, ...], counts: NDArray[np.int64]
+) -> Classes:
     base = np.linspace(0.97, 0.46, len(rows))
     rise = np.linspace(0, 0.3, len(strategies))[:, None] * (1 - base)
-    values = base + rise - 0.04 * np.linspace(1, 0, len(rows)) * (rise > 0)
-    return Recall(grouped, rows, sums, np.full(len(rows), 36), strategies, values)
+    mean = base + rise - 0.04 * np.linspace(1, 0, len(rows)) * (rise > 0)
+    share = Share(mean, np.maximum(mean - 0.1, 0), np.minimum(mean + 0.1, 1))
+    never = Share(*(np.where(mean < 0.47, np.nan, part) for part in (mean, share.low, share.high)))
+    shares = {"recall": share, "precision": never, "f1": share}
+    return Classes(rows, counts, np.full(len(rows), 36), "examples", strategies, shares)
+
+
+def _thirds(strategies: tuple[str, ...], counts: NDArray[np.int64]) -> Classes:
+    sums = np.array([part.sum() for part in np.array_split(counts, 3)])
+    found = _classes(strategies, ("head", "middle", "tail"), sums)
+    unknown = np.full((len(strategies), 3), np.nan)
+    shares = {name: Share(share.mean, unknown, unknown) for name, share in found.shares.items()}
+    return replace(found, shares=shares)
+
+
+def _learning_curves(strategies: tuple[str, ...]) -> LearningCurves:
+    level = np.linspace(0.7, 0.8, len(strategies))[:, None]
+    mean = level * (1 - np.exp(-np.arange(1, 21) / 4))
+    gains = tuple(0.02 if name == "focal_loss" else None for name in strategies)
+    return LearningCurves("balanced_accuracy", strategies, mean, mean - 0.03, mean + 0.02, gains)
 
 
 def _curve(strategies: tuple[str, ...], rarest: str) -> PrecisionRecall:

@@ -1,14 +1,20 @@
 """What the page shows, held against scikit-learn on the recorded predictions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from recorded import SEEDS, STRATEGIES, Recorded
+from report_content import line
 from sklearn.metrics import average_precision_score, precision_recall_curve, recall_score
 
+from harness.comparison.by_class import by_class
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.report import predicted
-from harness.report.predicted import MOST_CLASSES
+from harness.report.by_class import MOST_CLASSES, classes, thirds
+from harness.report.content import Classes
+from harness.report.learning import learning_curves
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
 from harness.tracking.store import RecordedRun
@@ -19,11 +25,10 @@ def probabilities(trial: RecordedTrial) -> NDArray[np.float64]:
 
 
 def test_recall_of_each_class_is_that_of_scikit_learn(ten_classes: Recorded) -> None:
-    shown = ten_classes.content.recall
-    assert shown is not None
+    shown = ten_classes.content.classes
     names = list(ten_classes.document["classes"])
     order = [names.index(row) for row in shown.rows]
-    for strategy, found in zip(shown.strategies, shown.recall, strict=True):
+    for strategy, found in zip(shown.strategies, shown.shares["recall"].mean, strict=True):
         each = [
             recall_score(
                 trial.predictions.test_labels,
@@ -37,7 +42,35 @@ def test_recall_of_each_class_is_that_of_scikit_learn(ten_classes: Recorded) -> 
     assert (np.diff(shown.train_counts) <= 0).all()
     counts = ten_classes.document["counts"]
     assert shown.train_counts.tolist() == [counts["train"][index] for index in order]
-    assert shown.test_counts.tolist() == [counts["test"][index] for index in order]
+    assert (shown.tested >= [counts["test"][index] for index in order]).all()
+
+
+def test_learning_curves_are_the_validation_scores_of_the_seeds(ten_classes: Recorded) -> None:
+    shown = ten_classes.content.learning_curves
+    assert shown is not None
+    assert shown.metric == "balanced_accuracy"
+    for row, strategy in enumerate(shown.strategies):
+        scores = [trial.plan["validation_scores"] for trial in ten_classes.trials(strategy)]
+        assert shown.mean[row] == pytest.approx(np.mean(scores, axis=0))
+        assert shown.least[row] == pytest.approx(np.min(scores, axis=0))
+        assert shown.most[row] == pytest.approx(np.max(scores, axis=0))
+
+
+def test_a_curve_that_patience_ended_leaves_the_later_epochs_to_the_other_seeds() -> None:
+    early, late = made_up(), made_up()
+    early.plan["validation_scores"] = [0.2, 0.4]
+    late.plan["validation_scores"] = [0.4, 0.6, float("nan"), 0.7]
+    shown = learning_curves([line("none")], {"none": {0: early, 1: late}})
+    assert shown is not None
+    assert shown.mean[0] == pytest.approx([0.3, 0.5, np.nan, 0.7], nan_ok=True)
+    assert shown.late_gains == (None,)
+
+
+@pytest.mark.parametrize("scores", [[], [float("nan")] * 3])
+def test_where_no_score_was_recorded_there_are_no_learning_curves(scores: list[float]) -> None:
+    trial = made_up()
+    trial.plan["validation_scores"] = scores
+    assert learning_curves([line("none")], {"none": {0: trial}}) is None
 
 
 def test_curves_are_of_the_rarest_classes_and_as_scikit_learn_draws_them(
@@ -111,20 +144,31 @@ def made_up(
     return found
 
 
-def test_more_classes_than_fit_are_shown_in_three_groups() -> None:
-    trial = made_up(classes=MOST_CLASSES + 1)
-    shown = predicted.recall(trial, {"none": {0: trial}})
-    assert shown.grouped
-    assert shown.rows == ("head", "middle", "tail")
-    assert shown.recall.tolist() == [[1.0, 1.0, 1.0]]
-    assert shown.train_counts.sum() == sum(range(MOST_CLASSES + 2))
-    few = made_up(classes=MOST_CLASSES)
-    assert not predicted.recall(few, {"none": {0: few}}).grouped
+def shown_of(trial: RecordedTrial) -> tuple[Classes, Classes | None]:
+    predictions = trial.predictions
+    said = predictions.test("argmax").label.argmax(axis=1)
+    found = by_class([predictions.held_out], [said], predictions.class_names)
+    lines = [replace(line("none"), by_class=found)]
+    counts = np.array(trial.plan["class_counts_before"])
+    return classes(lines, counts), thirds(lines, counts)
 
 
-def test_class_without_tested_examples_leaves_its_groups_recall_to_the_others() -> None:
-    trial = made_up(classes=MOST_CLASSES + 1, hole=True)
-    assert predicted.recall(trial, {"none": {0: trial}}).recall.tolist() == [[1.0, 1.0, 1.0]]
+def test_of_more_classes_than_fit_the_rarest_are_listed_and_thirds_drawn() -> None:
+    listed, drawn = shown_of(made_up(classes=MOST_CLASSES + 1))
+    assert drawn is not None
+    assert drawn.rows == ("head", "middle", "tail")
+    assert drawn.shares["recall"].mean.tolist() == [[1.0, 1.0, 1.0]]
+    assert drawn.train_counts.sum() == sum(range(MOST_CLASSES + 2))
+    assert (listed.hidden, len(listed.rows)) == (1, MOST_CLASSES)
+    assert (listed.rows[0], listed.rows[-1]) == ("class 1", f"class {MOST_CLASSES}")
+    few, none_drawn = shown_of(made_up(classes=MOST_CLASSES))
+    assert (few.hidden, none_drawn) == (0, None)
+
+
+def test_class_without_tested_examples_leaves_its_third_to_the_others() -> None:
+    _, drawn = shown_of(made_up(classes=MOST_CLASSES + 1, hole=True))
+    assert drawn is not None
+    assert drawn.shares["recall"].mean.tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_rare_class_without_tested_examples_has_no_curve_and_no_warning() -> None:

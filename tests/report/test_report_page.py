@@ -158,7 +158,8 @@ def test_sections_come_in_order() -> None:
     assert heads == [
         "Verdicts",
         "Learned, or moved the threshold?",
-        "Recall by class",
+        "Recall, precision and F1 by class",
+        "Learning curves",
         "Ranking and calibration",
         "Cost and optimism",
         "At your prevalence",
@@ -190,12 +191,30 @@ def test_verdict_table_says_the_verdicts_in_words_and_numbers() -> None:
         "+3.1",
         "+1.2 to +5.0",
         "0.012",
-        "+1.0 (−0.9 to +2.9)",  # noqa: RUF001
         "4.2",
         "–",  # noqa: RUF001
     ]
     assert [row[1] for row in table[2:]] == ["? undecided", "▼ worse", "≈ equivalent"]
     assert table[2][-1] == "14"
+
+
+def test_the_gain_over_a_moved_threshold_stands_with_the_rules() -> None:
+    table = rows(tree("digits"), "Difference from the baseline under the same rule")
+    assert table[0][-1] == "+1.0 (−0.9 to +2.9)"  # noqa: RUF001
+
+
+def test_the_headline_is_short_and_what_to_do_stands_below() -> None:
+    root = tree("hostile")
+    assert len(root.all("h1")[0].text) < 400
+    assert root.all("p")[1].attributes["class"] == "lead"
+    assert root.all("p")[1].text.startswith("Train plainly")
+
+
+def test_names_may_go_on_in_the_next_line_and_numbers_may_not() -> None:
+    names = ("none", "rotating_undersampling+online_augmentation")
+    text = render(content(strategies=names, images=False))
+    assert "rotating_<wbr>undersampling+<wbr>online_<wbr>augmentation" in text
+    assert "+1.2 to +5.0" in text
 
 
 def test_strategy_without_a_finished_trial_is_named_and_not_drawn() -> None:
@@ -214,12 +233,32 @@ def test_comparison_in_which_only_the_baseline_finished_has_a_page() -> None:
     assert "Differences" not in [heading.text for heading in root.all("h3")]
 
 
-def test_many_classes_are_shown_as_groups() -> None:
-    assert [row[0] for row in rows(tree("hundred_classes"), "Recall in percent")] == [
-        "head",
-        "middle",
-        "tail",
+def test_of_many_classes_thirds_are_drawn_and_the_rarest_are_listed() -> None:
+    root = tree("hundred_classes")
+    drawn = [svg for svg in root.all("svg") if svg.attributes["aria-label"].startswith("Recall of")]
+    assert all("head" in svg.text and "tail" in svg.text for svg in drawn)
+    listed = rows(root, "Percent, mean over seeds, with the 95 % interval of each class")
+    assert {row[0] for row in listed} == {f"class {index}" for index in range(80, 100)}
+
+
+def test_every_class_has_recall_precision_and_f1_with_intervals_under_every_strategy() -> None:
+    listed = rows(tree("digits"), "Percent, mean over seeds, with the 95 % interval of each class")
+    assert len(listed) == 10 * len(STRATEGIES)
+    assert listed[0] == [
+        *("0", "120", "36", "none"),
+        *["97.0 (87.0 to 100.0)"] * 3,
     ]
+    nothing = "–"  # noqa: RUF001
+    assert listed[-5][4:] == ["46.0 (36.0 to 56.0)", nothing, "46.0 (36.0 to 56.0)"]
+
+
+def test_learning_curves_say_who_is_still_learning() -> None:
+    labels = [svg.attributes["aria-label"] for svg in tree("digits").all("svg")]
+    curves = [label for label in labels if label.startswith("Validation score of")]
+    assert len(curves) == len(STRATEGIES)
+    assert [label for label in curves if "still learning: +2.0" in label] == [curves[2]]
+    without = parse(render(replace(content(images=False), learning_curves=None)))
+    assert "Learning curves" not in [heading.text for heading in without.all("h2")]
 
 
 def test_differing_budgets_and_copies_are_said() -> None:
@@ -282,7 +321,7 @@ def test_what_tuning_took_and_bought_is_told_where_strategies_were_tuned() -> No
 
 def test_metric_where_lower_is_better_points_the_other_way() -> None:
     found = [line("focal_loss", "better", -0.12, 0.05)]
-    root = parse(render(content(metric="log_loss", lines=found, images=False)))
+    root = parse(render(content(strategies=("none", "focal_loss"), metric="log_loss", lines=found)))
     drawn = [text.text for text in root.all("svg")[0].all("text")]
     assert "← better" in drawn
     assert "worse →" in drawn

@@ -2,7 +2,7 @@ import pytest
 from report_content import comparison, effect, line
 
 from harness.comparison.summary import Line
-from harness.report.verdict import finding, sentence
+from harness.report.verdict import finding, headline, sentence
 
 
 def said(
@@ -147,6 +147,40 @@ def test_collapsed() -> None:
     assert said(line("a", "collapsed", 0.0, 0.0)) == (
         "On digits, a and plain training say one class to everything, so there is nothing to "
         "compare."
+    )
+
+
+def headed(*lines: Line, unfinished: str = "") -> str:
+    names = ("none", *(each.strategy for each in lines), *unfinished)
+    return headline("digits", comparison(*lines, strategies=names))
+
+
+def test_the_headline_is_the_finding_while_that_is_short() -> None:
+    assert headed(line("a", "undecided")) == said(line("a", "undecided"))
+    assert headed(unfinished="a") == said(unfinished="a")
+
+
+def test_a_long_finding_becomes_names_of_what_differs_and_counts_of_the_rest() -> None:
+    lines = [
+        *(line(f"better_{i}", difference=0.09 - 0.01 * i) for i in range(5)),
+        line("worse", "worse", -0.04),
+        *(line(f"undecided_{i}", "undecided") for i in range(9)),
+        line("alike", "equivalent", 0.001),
+        line("few", "undecided", fragile_classes=("smile",)),
+    ]
+    assert headed(*lines, unfinished="f") == (
+        "On digits, better_0, better_1, better_2 and 2 more are better than plain training; worse "
+        "is worse; 1 equivalent, 9 undecided, 1 hanging on hardly tested classes and 1 without a "
+        "finished trial."
+    )
+
+
+def test_a_headline_without_a_difference_says_so() -> None:
+    lines = [line(f"{'long' * 9}_{i}", "undecided", detectable=0.04 + i) for i in range(9)]
+    alone = headed(*lines, line("a", "equivalent", 0.001))
+    assert alone == (
+        "On digits, no strategy is shown to differ from plain training; 1 equivalent and 9 "
+        "undecided."
     )
 
 

@@ -46,3 +46,21 @@ def test_right_to_left_names_are_isolated() -> None:
 @pytest.mark.parametrize(("count", "text"), [(1, "1 seed"), (5, "5 seeds"), (0, "0 seeds")])
 def test_plural(count: int, text: str) -> None:
     assert wording.plural(count, "seed") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("none", ["none"]),
+        (
+            "rotating_undersampling+online_augmentation",
+            ["rotating_undersampling+", "online_augmentation"],
+        ),
+        ("learnable_weight_scaling", ["learnable_weight_", "scaling"]),
+        ("a+b+c", ["a+b+c"]),
+        ("x" * 50, ["x" * 23, "x" * 23, "x" * 4]),
+        ("", [""]),
+    ],
+)
+def test_names_are_wrapped_where_they_are_joined(name: str, lines: list[str]) -> None:
+    assert wording.wrapped(name, 23) == lines

@@ -212,6 +212,22 @@ def test_a_recorded_trial_is_not_trained_again_unless_asked(store: Store) -> Non
     assert timeless(fresh) == timeless(first)
 
 
+def test_a_run_is_called_by_strategy_and_seed_or_as_the_caller_says(store: Store) -> None:
+    alone = record(trial(), store, ignore)
+    assert store.run(alone.run_id).name == "none, seed 0"
+    titled = record(trial(), store, ignore, fresh=True, title="tuned none, seed 0")
+    assert store.run(titled.run_id).name == "tuned none, seed 0"
+
+
+def test_the_first_charts_of_a_run_are_balanced_accuracy_and_macro_f1(store: Store) -> None:
+    recorded = record(trial(), store, ignore)
+    metrics = store.run(recorded.run_id).metrics
+    first, second = sorted(metrics)[:2]
+    assert (first, second) == ("at_a_glance/balanced_accuracy", "at_a_glance/f1_macro")
+    assert metrics[first] == metrics["test/balanced_accuracy"]
+    assert metrics[second] == metrics["test/f1_macro"]
+
+
 def test_another_seed_strategy_or_setting_is_another_trial() -> None:
     trials = [trial(), trial(seed=1), trial("focal_loss"), trial(epochs=3)]
     assert len({each.fingerprint for each in trials}) == 4
