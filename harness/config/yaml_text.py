@@ -129,7 +129,7 @@ class _Reading:
         """Yield the entries of a mapping, after those of the mappings that `<<` names."""
         seen = set[str]()
         for key, each in node.value:
-            if key.value == "<<":
+            if _merges(key):
                 merged = each.value if isinstance(each, SequenceNode) else [each]
                 for other in reversed(merged):
                     yield from _checked(self.value(other), other).items()
@@ -139,8 +139,12 @@ class _Reading:
             if key.value in seen:
                 raise _problem(f"the key {key.value!r} stands here twice", key)
             seen.add(_text(key))
-            if key.value != "<<":
+            if not _merges(key):
                 yield key.value, self.value(each)
+
+
+def _merges(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and key.value == "<<" and not key.style
 
 
 def _checked(value: object, node: Node) -> dict[str, Any]:

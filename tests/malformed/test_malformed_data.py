@@ -40,7 +40,7 @@ ARCHIVES: dict[str, tuple[dict[str, Any], str]] = {
     "five axes": ({"x": IMAGES[None, None], "y": LABELS}, "[1, 1, 6, 4, 4] & images"),
     "channels first": ({"x": np.zeros((6, 3, 8, 8), np.uint8), "y": LABELS}, "moveaxis(x, 1, -1)"),
     "twelve bits": ({"x": IMAGES.astype(np.uint16), "y": LABELS}, "data.value_range to auto"),
-    "endless values": ({"x": IMAGES / 0.0, "y": LABELS}, "not finite"),
+    "endless values": ({"x": np.full((6, 4, 4), np.inf), "y": LABELS}, "not finite"),
     "endless vectors": ({"x": np.full((6, 2), np.inf), "y": LABELS}, "not finite as float32"),
     "labels of two axes": ({"x": IMAGES, "y": np.zeros((6, 2), int)}, "y is int64 [6, 2] & [N]"),
     "labels with fractions": ({"x": IMAGES, "y": LABELS / 2}, "y is float64 & integers or strings"),
@@ -69,8 +69,8 @@ def source(refuses: Callable[..., None]) -> Callable[..., None]:
 @pytest.mark.parametrize("what", ARCHIVES)
 def test_a_malformed_archive(source, tmp_path, what):
     arrays, words = ARCHIVES[what]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        np.savez(tmp_path / "some.npz", **arrays)
+
+    np.savez(tmp_path / "some.npz", **arrays)
     source(words, "npz", tmp_path / "some.npz")
 
 
@@ -374,6 +374,21 @@ def test_a_malformed_idx_file(source, tmp_path, what):
         if content is not None:
             (tmp_path / f"{name}-ubyte").write_bytes(content)
     source(words, "idx", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "table", "folder", "idx"])
+def test_a_pipe_is_not_waited_for(source, tmp_path, kind):
+    os.mkfifo(tmp_path / "pipe.csv")
+    source("is neither a file nor a folder", kind, tmp_path / "pipe.csv")
+
+
+@pytest.mark.parametrize("name", ["inputs.npy", "labels.npy", "classes.json"])
+def test_a_pipe_in_a_pool_is_not_waited_for(source, tmp_path, name):
+    for kind, array in {"inputs.npy": IMAGES, "labels.npy": LABELS}.items():
+        np.save(tmp_path / kind, array)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    source(f"{name} is neither a file nor a folder", "npy", tmp_path)
 
 
 LONG = "x" * 5000
