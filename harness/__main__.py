@@ -30,19 +30,17 @@ def main() -> None:
     except TrialFailed as error:
         _stop(f"trial failed: {error}", 1)
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+        if error.errno != errno.ENOSPC:
             raise
         _leave_output()
-        if error.errno == errno.ENOSPC:
-            _stop("no space is left to write to; what was recorded before stays", 1)
-        status = 0
+        _stop("no space is left to write to; what was recorded before stays", 1)
     except (Abort, KeyboardInterrupt):
         _stop("interrupted; what was recorded stays, and the same command runs again", 130)
     sys.exit(status if isinstance(status, int) else 0)
 
 
 def _leave_output() -> None:
-    """Have nothing more written when Python ends: a full device, or a reader that has gone."""
+    """Have nothing more written when Python ends, which would fail again."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
