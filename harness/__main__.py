@@ -1,7 +1,9 @@
 """The console script: `harness …` and `python -m harness …`."""
 
+import errno
+import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +21,7 @@ def main() -> None:
     try:
         with reserved() if "--json" in arguments else nullcontext():
             status = app(args=arguments, prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()
     except TyperException as error:
         reason = getattr(error, "format_message", error.__str__)()
         _stop(f"{' '.join(reason.split())} (see harness --help)", 2)
@@ -26,9 +29,20 @@ def main() -> None:
         _stop(str(error), 2)
     except TrialFailed as error:
         _stop(f"trial failed: {error}", 1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _leave_output()
+        _stop("no space is left to write to; what was recorded before stays", 1)
     except (Abort, KeyboardInterrupt):
         _stop("interrupted; what was recorded stays, and the same command runs again", 130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _leave_output() -> None:
+    """Have nothing more written when Python ends, which would fail again."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(line: str, status: int) -> NoReturn:

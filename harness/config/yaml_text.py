@@ -129,7 +129,7 @@ class _Reading:
         """Yield the entries of a mapping, after those of the mappings that `<<` names."""
         seen = set[str]()
         for key, each in node.value:
-            if key.value == "<<":
+            if _merges(key):
                 merged = each.value if isinstance(each, SequenceNode) else [each]
                 for other in reversed(merged):
                     yield from _checked(self.value(other), other).items()
@@ -138,9 +138,13 @@ class _Reading:
                 raise _problem("a key must be text, not a list or a mapping", key)
             if key.value in seen:
                 raise _problem(f"the key {key.value!r} stands here twice", key)
-            seen.add(key.value)
-            if key.value != "<<":
+            seen.add(_text(key))
+            if not _merges(key):
                 yield key.value, self.value(each)
+
+
+def _merges(key: Node) -> bool:
+    return isinstance(key, ScalarNode) and key.value == "<<" and not key.style
 
 
 def _checked(value: object, node: Node) -> dict[str, Any]:
@@ -152,7 +156,7 @@ def _checked(value: object, node: Node) -> dict[str, Any]:
 def _scalar(node: Node) -> Any:
     tag, text = str(node.tag).removeprefix(PREFIX), node.value
     if tag == "str":
-        return text
+        return _text(node)
     if tag not in _CORE or not isinstance(text, str) or not _CORE[tag].match(text):
         raise _problem(f"there is no value of the kind {node.tag!s} here", node)
     if len(text) > MAX_DIGITS:
@@ -165,6 +169,15 @@ def _scalar(node: Node) -> Any:
         case "int":
             return WrittenInt.of(text)
     return WrittenFloat.of(text)
+
+
+def _text(node: Node) -> str:
+    text: str = node.value
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _problem(f"{text!r} is no text in UTF-8", node) from error
+    return text
 
 
 def _problem(problem: str, node: Node) -> MarkedYAMLError:

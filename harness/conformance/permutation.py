@@ -64,7 +64,7 @@ def _renumbered_keys(value: Any, names: tuple[str, ...], order: Integers) -> Any
     except UserError:
         return value
     return {
-        key if str(key) in names else int(order[number]): each
+        key if str(key) in names else f"index {order[number]}": each
         for (key, each), number in zip(value.items(), numbers, strict=True)
     }
 

@@ -16,7 +16,7 @@ _INDEX = re.compile(r"index ([0-9]{1,9})")
 def named_class(name: str | int, class_names: Sequence[str], where: str = "") -> int:
     """Return the index of a class given by its name, or as `index 3`: its place, counted from 0.
 
-    A number is the name that it is written as; in Python alone it may be an index as well.
+    A number is the name that it is written as.
 
     Raises:
         UserError: there is none; the line begins with `where` it was named.
@@ -26,9 +26,8 @@ def named_class(name: str | int, class_names: Sequence[str], where: str = "") ->
     if text in class_names:
         return class_names.index(text)
     found = _INDEX.fullmatch(text)
-    index = int(found[1]) if found else name if isinstance(name, int) else -1
-    if 0 <= index < len(class_names):
-        return index
+    if found and int(found[1]) < len(class_names):
+        return int(found[1])
     line = unknown("class", text, class_names)
     if text.isdecimal() and int(text) < len(class_names):
         line += f"; a class by its place, counted from 0, is written 'index {int(text)}'"

@@ -7,13 +7,14 @@ import numpy as np
 
 from harness.config.data import Data, FolderData
 from harness.data.examples import Examples, Groups
+from harness.data.names import composed
 from harness.errors import UserError
 
 
 def grouped(values: Iterable[str]) -> Groups:
-    """Return the groups of examples by the name of each one's group."""
+    """Return the groups of examples by the name of each one's group, accents composed."""
     index: dict[str, int] = {}
-    places = [index.setdefault(value, len(index)) for value in values]
+    places = [index.setdefault(composed(value), len(index)) for value in values]
     return Groups(np.array(places, np.int64), tuple(index))
 
 

@@ -39,6 +39,12 @@ def parameter_names(nested: Mapping[str, Any]) -> dict[str, str]:
     return flat
 
 
+def plain(cell: Any) -> Any:
+    """Return what is safe in a cell of a table: text that a spreadsheet would compute is quoted."""
+    begins = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if begins else cell
+
+
 def _leaves(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     names = metric_names([str(key) for key in nested])
     for name, value in zip(names, nested.values(), strict=True):

@@ -12,7 +12,7 @@ from harness.data.examples import Array
 from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation, draw
-from harness.tracking.names import metric_names
+from harness.tracking.names import metric_names, plain
 from harness.trial.result import TrialResult
 
 
@@ -89,7 +89,9 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
     with (folder / "per_class.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(columns)
-        table.writerows(zip(*columns.values(), strict=True))
+        table.writerows(
+            [plain(cell) for cell in row] for row in zip(*columns.values(), strict=True)
+        )
 
 
 def _draw_figures(folder: Path, result: TrialResult) -> None:

@@ -4,10 +4,13 @@ A relational database gets a heartbeat, so that the trial of a worker that died 
 is taken over (Optuna 5.0, `RDBStorage`); this machine's dead processes are known without one.
 """
 
+import json
+import re
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from filelock import FileLock
@@ -15,7 +18,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend
 
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.tracking.place import reports_folder
 
 JOURNAL, GRPC = "journal://", "grpc://"
@@ -24,6 +27,8 @@ HEARTBEAT_SECONDS = 15
 GRACE_SECONDS = 60
 DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
 TRIES = 3
+SECONDS_TO_WRITE = 0.5
+LONGEST_ENTRY = 1 << 20
 
 
 def default_url() -> str:
@@ -38,6 +43,11 @@ def shown(url: str) -> str:
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)
+
+
+def _masked(url: str) -> str:
+    """Return what may be no URL without what may be a password: `user:…@`."""
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -55,17 +65,51 @@ def open_storage(url: str) -> BaseStorage:
 
 
 def _journal(url: str) -> BaseStorage:
-    path = Path(url.removeprefix(JOURNAL)).expanduser()
+    try:
+        path = Path(url.removeprefix(JOURNAL)).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"--storage {url}: no such user's home; write the path in full") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_no_journal(path)
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
         raise UserError(f"--storage {url}: cannot open {path}: {error.strerror}") from error
+    except Exception as error:  # Optuna trusts what it reads, and fails in any way
+        raise UserError(
+            f"--storage {url}: {path} is no journal of Optuna's, or a damaged one "
+            f"({reason(error)}); move it away, or give another path"
+        ) from error
+
+
+def _refuse_no_journal(path: Path) -> None:
+    """Raise ValueError for a file that ends in half a line: what is written next would join it.
+
+    Another process may be writing it at this moment, which is waited for.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("it is no regular file")
+    for _ in range(TRIES):
+        if not path.is_file() or _ends_well(path):
+            return
+        sleep(SECONDS_TO_WRITE)
+    raise ValueError("it ends in half a line, as a killed process leaves it")
+
+
+def _ends_well(path: Path) -> bool:
+    """Tell whether a journal is empty, or its last line is an entry."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LONGEST_ENTRY))
+        lines = file.read().splitlines(keepends=True)
+    try:
+        return not lines or (lines[-1].endswith(b"\n") and isinstance(json.loads(lines[-1]), dict))
+    except ValueError:
+        return False
 
 
 def _proxy(url: str) -> BaseStorage:
     host, colon, port = url.removeprefix(GRPC).rpartition(":")
-    if not (host and colon and port.isdecimal()):
+    if not (host and colon and port.isdecimal() and 0 < int(port[:9]) <= 65535):
         raise UserError(
             f"--storage {url}: write grpc://host:port, for instance grpc://localhost:13000"
         )
@@ -85,9 +129,9 @@ def _database(url: str) -> BaseStorage:
 
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UserError(
-            f"--storage {url!r}: no storage URL; write sqlite:///path, "
+            f"--storage {_masked(url)!r}: no storage URL; write sqlite:///path, "
             "postgresql://user@host/name, "
             "mysql://user@host/name, journal://path or grpc://host:port"
         ) from error
@@ -98,6 +142,11 @@ def _database(url: str) -> BaseStorage:
         raise UserError(
             f"--storage {shown(url)}: the driver {driver} is not installed; "
             f"install it with: pip install {driver}"
+        )
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise UserError(
+            f"--storage {url}: names no file, and a study in memory ends with the process; write "
+            "sqlite:///path"
         )
     lock: AbstractContextManager[Any] = nullcontext()
     engine: dict[str, Any] = {"pool_pre_ping": True}
@@ -132,6 +181,6 @@ def _connected(url: str, engine: dict[str, Any]) -> BaseStorage:
             racing = kind in ("IntegrityError", "ProgrammingError", "StorageInternalError")
             if racing and attempt + 1 < TRIES:
                 continue
-            reason = " ".join(str(error.__cause__ or error).split())[:200]
-            raise UserError(f"--storage {shown(url)}: cannot be opened: {reason}") from error
+            why = " ".join(str(error.__cause__ or error).split())[:200]
+            raise UserError(f"--storage {shown(url)}: cannot be opened: {why}") from error
     raise AssertionError("every attempt returns or raises")

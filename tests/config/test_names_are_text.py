@@ -87,6 +87,7 @@ def test_mappings_may_be_merged_and_values_shared():
     }
     with pytest.raises(UserError, match="<< takes the keys of a mapping"):
         parse("a: {<<: 3}", "here")
+    assert parse("a: {'<<': 3}", "here") == {"a": {"<<": 3}}
 
 
 def test_what_is_shown_of_a_number_is_how_it_was_written():

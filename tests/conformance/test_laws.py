@@ -88,7 +88,7 @@ def test_parameters_that_no_case_takes_are_refused() -> None:
 
 
 def test_weights_by_class_number_move_with_the_classes() -> None:
-    check_strategy("class_weight", {"weights": {0: 1.0, 1: 5.0}})
+    check_strategy("class_weight", {"weights": {"index 0": 1.0, "index 1": 5.0}})
 
 
 def test_given_parameters_are_held_while_the_others_are_searched() -> None:

@@ -58,6 +58,8 @@ def test_a_number_is_a_name_and_a_place_is_asked_for():
     assert [named_class(name, names) for name in ("2", "0", "index 0")] == [1, 3, 0]
     assert named_class("index 1", names) == 2  # the name comes first
     assert named_class(2, names) == 1
+    with pytest.raises(UserError, match="unknown class '1'"):
+        named_class(1, names)
     with pytest.raises(UserError, match=r"^here: unknown class '1'.*is written 'index 1'$"):
         named_class("1", names, "here")
     for name in ("index 4", "index -1", "index", "7"):

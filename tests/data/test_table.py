@@ -310,3 +310,15 @@ def test_a_row_without_an_image_is_named(place: Path) -> None:
     pq.write_table(pa.table({"image": images, "label": [1]}), place / "train.parquet")
     with pytest.raises(UserError, match=r"row 1: the image holds no bytes of an image"):
         load(section(place / "train.parquet"))
+
+
+def test_accents_that_are_composed_otherwise_are_told(place: Path) -> None:
+    (place / "a.png").rename(place / "cafe\u0301.png")
+    line = refusal(place, WHOLE.replace("a.png", "caf\u00e9.png"))
+    assert "whose accents are composed otherwise" in line
+
+
+def test_a_group_has_one_name_in_either_form_of_accents(place: Path) -> None:
+    rows = zip(GREYS, "xyxy", ["\u00e9", "e\u0301", "b", "b"], strict=True)
+    text = "path,label,group\n" + "".join(",".join(row) + "\n" for row in rows)
+    assert table(place, text).train.n_groups == 2

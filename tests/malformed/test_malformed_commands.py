@@ -178,3 +178,39 @@ def test_a_file_that_is_no_text(refuses, tmp_path, content, words):
 def test_a_number_of_threads_that_is_none(refuses, monkeypatch, value):
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", value)
     refuses(["run", "none"], f"TF_NUM_INTRAOP_THREADS is '{value}' & a whole number from 1 to 1024")
+
+
+JOURNALS = {
+    "half a line": (b'{"op_code": 0, "worker_id"', "it ends in half a line"),
+    "no entries": (b"hello\nworld\n", "is no journal of Optuna's, or a damaged one"),
+    "a list": (b"[1]\n", "is no journal of Optuna's, or a damaged one"),
+    "no text": (b"\xff\xfe\x00\n", "is no journal of Optuna's, or a damaged one"),
+    "half a line inside": (b'{"op_code"\n{"a": 1}\n', "is no journal of Optuna's"),
+    "an unknown entry": (b'{"op_code": 99, "worker_id": "x"}\n', "is no journal of Optuna's"),
+    "an entry without its parts": (b'{"op_code": 0}\n', "is no journal of Optuna's"),
+}
+
+
+@pytest.mark.parametrize("what", JOURNALS)
+def test_a_malformed_journal(refuses, tmp_path, what):
+    content, words = JOURNALS[what]
+    (tmp_path / "study.log").write_bytes(content)
+    storage = f"journal://{tmp_path}/study.log"
+    refuses(["tune", "focal_loss", "--storage", storage], f"--storage {storage} & {words}")
+
+
+STORAGES = {
+    "journal:///": "cannot open /: Is a directory",
+    "journal://~no_such_user/x": "no such user's home",
+    "grpc://localhost": "write grpc://host:port",
+    "grpc://localhost:99999999": "write grpc://host:port",
+    "sqlite:///": "names no file & write sqlite:///path",
+    "sqlite:////": "cannot be opened",
+    "postgresql://me:secret@localhost:x/n": "'postgresql://me:***@localhost:x/n': no storage URL",
+    "://": "no storage URL; write sqlite:///path",
+}
+
+
+@pytest.mark.parametrize(("storage", "words"), STORAGES.items())
+def test_a_malformed_storage(refuses, storage, words):
+    refuses(["tune", "focal_loss", "--storage", storage], f"--storage & {words}")

@@ -56,8 +56,8 @@ def test_power_bends_the_weights_and_their_mean_over_examples_stays_one(power: f
     "given",
     [
         {"ant": 1, "bee": 2.0, "cat": 4},
-        {0: 1.0, 1: 2.0, 2: 4.0},
-        {"index 0": 1.0, "bee": 2.0, 2: 4.0},
+        {"index 0": 1.0, "index 1": 2.0, "index 2": 4.0},
+        {"index 0": 1.0, "bee": 2.0, "index 2": 4.0},
     ],
 )
 def test_weights_are_given_by_name_or_index(given: dict[str | int, float]) -> None:
@@ -75,14 +75,14 @@ def test_given_weights_are_normalised_by_default() -> None:
     [
         ({"ant": 1.0, "bee": 1.0}, "but cat got none"),
         ({"ant": 1.0, "bee": 1.0, "cta": 1.0}, "did you mean 'cat'?"),
-        ({0: 1.0, 1: 1.0, 3: 1.0}, "unknown class '3'"),
-        ({0: 1.0, 1: 1.0, -1: 1.0}, "unknown class '-1'"),
+        ({"index 0": 1.0, "index 1": 1.0, "index 3": 1.0}, "unknown class 'index 3'"),
+        ({"ant": 1.0, 1: 1.0, "cat": 1.0}, "is written 'index 1'"),
         ({"ant": 1.0, "bee": 1.0, "cat": 0.0}, "class 'cat' has 0.0, not a positive number"),
         ({"ant": 1.0, "bee": 1.0, "cat": -2.0}, "class 'cat' has -2.0"),
         ({"ant": 1.0, "bee": 1.0, "cat": float("nan")}, "finite number, not nan"),
         ({"ant": 1.0, "bee": 1.0, "cat": float("inf")}, "finite number, not inf"),
         ({"ant": 1.0, "bee": 1.0, "cat": "much"}, "'much'"),
-        ({"ant": 1.0, "bee": 1.0, "cat": 1.0, 2: 1.0}, "class 'cat' is given twice"),
+        ({"ant": 1.0, "bee": 1.0, "cat": 1.0, "index 2": 1.0}, "class 'cat' is given twice"),
         ({"ant:1": None}, "a space must follow each colon"),
         ([1.0, 1.0, 1.0], "parameter 'weights'"),
         ({}, "but ant, bee, cat got none"),

@@ -2,10 +2,12 @@ import re
 import string
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.tracking.names import metric_names, parameter_names
+from harness.tracking.names import metric_names, parameter_names, plain
+from harness.tracking.store import Store
 
 hostile = st.text(alphabet=string.ascii_letters[:4] + "A-2_./$: \n\t日é", max_size=6) | st.text(
     min_size=55, max_size=80
@@ -68,3 +70,23 @@ def test_long_parameter_names_are_cut_and_stay_apart() -> None:
     names = parameter_names(deep)
     assert sorted(names.values()) == ["1", "2"]
     assert max(map(len, names)) <= 250
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\r=x"])
+def test_text_that_a_spreadsheet_would_compute_is_quoted(cell):
+    assert plain(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["a=1", "", "cat", 3, -0.5])
+def test_other_cells_stay_as_they_are(cell):
+    assert plain(cell) == cell
+
+
+def test_a_run_with_odd_names_among_its_parameters_is_recorded_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    store = Store.open("odd names")
+    counts = dict.fromkeys(["Bowen's disease", "a/b", "a_b", "é", "", "#", "x" * 400, "日本"], 3)
+    params = {"imbalance": {"counts": counts}}
+    run = store.run(store.start("a run", {"experiment": "'; --"}, params))
+    assert sorted(run.params.values()) == ["3"] * len(counts)
+    assert run.params["imbalance.counts.Bowen_s disease"] == "3"

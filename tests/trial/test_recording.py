@@ -68,7 +68,7 @@ def test_other_test_images_leave_every_validation_logit_as_it_is(
     test = prepare(given.experiment, 0).test.open()
     noise = np.random.default_rng(9).integers(0, 256, test.inputs.shape, dtype=np.uint8)
     sealed = Sealed(Examples(noise, test.labels, test.class_names))
-    splits = replace(given.splits, test=sealed, digest="noise")
+    splits = replace(given.splits, test=sealed, digest="noise", contents="")
     honest = predictions(tmp_path, record(given, store, ignore))
     noisy = predictions(tmp_path, record(replace(given, splits=splits), store, ignore))
     for name in ("validation_logits", "last_validation_logits"):

@@ -19,7 +19,7 @@ def lines(spec: str, optimizer: str = "adam", **parameters: object) -> str:
     stack = resolve(spec, parameters)
     plan = stack.plan(base_plan(splits.train, experiment), np.random.default_rng(0))
     trial = Trial(experiment, stack, 0, splits)
-    return "\n".join(remarks(trial, plan, effective_prior(plan)))
+    return "\n".join(remarks(trial, plan, effective_prior(plan), 20))
 
 
 @pytest.mark.parametrize(

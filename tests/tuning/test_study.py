@@ -387,7 +387,7 @@ def _scored(tuning: Tuning, noise: bool) -> tuple[list[float], int]:
             test = prepare(tuning.experiment, seed).test.open()
             images = np.random.default_rng(9).integers(0, 256, test.inputs.shape, dtype=np.uint8)
             sealed = Sealed(Examples(images, test.labels, test.class_names))
-            objective._splits[seed] = replace(splits, test=sealed)
+            objective._splits[seed] = replace(splits, test=sealed, contents="")
     study = optuna.create_study(direction="maximize")
     study.sampler = optuna.samplers.RandomSampler(seed=3)
 

@@ -1,6 +1,7 @@
 """Where examples come from: one module a source, imported only when it is asked for."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -86,6 +87,7 @@ def load(data: Data) -> Source:
     composed form (NFC), and classes of one name are one. Raises UserError for whatever cannot be
     read, for an unknown class, and for fewer than two classes.
     """
+    refuse_special(getattr(data, "path", None) or "")
     source: Source = import_module(f"{__name__}.{_MODULES[type(data)]}").load(data)
     source = _composed(source)
     if data.classes is not None:
@@ -97,6 +99,13 @@ def load(data: Data) -> Source:
             "at least 2 are needed"
         )
     return source
+
+
+def refuse_special(path: str) -> None:
+    """Raise UserError for what is neither file nor folder: a pipe would be waited for for ever."""
+    usual = os.path.isfile(path) or os.path.isdir(path)  # noqa: PTH112, PTH113  (pathlib's may raise)
+    if not usual and os.path.exists(path):  # noqa: PTH110
+        raise UserError(f"{path} is neither a file nor a folder, but a pipe or a device")
 
 
 def _composed(source: Source) -> Source:

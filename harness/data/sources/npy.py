@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.config.data import NpyData
 from harness.data.examples import Array, Examples, Integers
-from harness.data.sources import Source
+from harness.data.sources import Source, refuse_special
 from harness.data.sources.arrays import refuse_channels_first
 from harness.data.stored import StoredRows
 from harness.errors import UserError, unknown
@@ -66,6 +66,7 @@ def _refuse_unknown(root: Path) -> None:
 
 def _opened(path: Path) -> Any:
     """Return a file's array, mapped: its header is checked against its size, nothing is read."""
+    refuse_special(str(path))
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
@@ -145,6 +146,7 @@ def _encoded(root: Path, labels: dict[str, Array]) -> tuple[dict[str, Integers],
 
 
 def _class_names(path: Path) -> tuple[str, ...] | None:
+    refuse_special(str(path))
     try:
         names = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -74,13 +74,15 @@ def _read(path: Path) -> dict[str, Array]:
 
 def _array(archive: Any, key: str) -> Array:
     try:
-        array: Array = archive[key]
+        array: object = archive[key]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
         raise ValueError(
             f"array {key} holds Python objects, which are not read; save numbers or strings"
         ) from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{key} holds no array; save it with numpy.savez")
     return array
 
 

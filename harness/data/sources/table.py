@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 import numpy as np
 
@@ -115,6 +116,8 @@ def _refuse_missing(
     slashes = "; write / instead of \\" if "\\" in name else ""
     found = next((suffix for suffix in SUFFIXES if os.path.isfile(name + suffix)), "")  # noqa: PTH113
     lacking = f"; {name}{found} is there: set data.suffix: {found}" if found else ""
+    if any(os.path.isfile(normalize(form, name)) for form in ("NFC", "NFD")):  # noqa: PTH113
+        lacking = "; a file of that name is there whose accents are composed otherwise"
     what = f"there is no file {name}; {counted}{slashes}{lacking}"
     refuse(Path(section.path), rows, np.array(missing), what)
 
