@@ -61,29 +61,33 @@ class Altering(Strategy):
 
 def alters(alteration: Mapping[str, np.ndarray]) -> bool:
     """Say if any image comes out changed."""
+    changes = _moves(alteration) or alteration["contrast"].any() or alteration["flips"].any()
+    return bool(alteration["often"].any() and changes)
+
+
+def _moves(alteration: Mapping[str, np.ndarray]) -> bool:
+    """Say if anything is shifted, turned or zoomed; an exact shift is of whole pixels."""
     shifted = alteration["shifted"].round() if alteration["exact"] else alteration["shifted"]
-    amounts = (shifted, *(alteration[name] for name in ("turned", "contrast", "flips")))
-    return bool(alteration["often"].any()) and any(amount.any() for amount in amounts)
+    return bool(shifted.any() or alteration["turned"].any())
 
 
 def giveaways(
     strategy: str, class_names: tuple[str, ...], alteration: Mapping[str, np.ndarray]
 ) -> tuple[str, ...]:
-    """Say if nearly all that is visited of one class, and nothing of another, is interpolated.
+    """Say if nearly all that is visited of one class, and nothing of another, is moved.
 
-    A network can tell the classes by that trace, which no test image has; flips and shifts by whole
-    pixels leave none.
+    A network can tell the classes by what no test image has: that it is interpolated, most of all,
+    but also that it stands elsewhere. Flips leave no such trace.
     """
     often = alteration["often"]
     most, least = int(often.argmax()), int(often.argmin())
-    interpolates = alteration["turned"].any() or alteration["shifted"].any()
-    if alteration["exact"] or not interpolates or often[most] < TRACEABLE or often[least] > 0.0:
+    if not _moves(alteration) or often[most] < TRACEABLE or often[least] > 0.0:
         return ()
+    does, done = ("shifts", "shifted") if alteration["exact"] else ("interpolates", "interpolated")
     return (
-        f"{strategy} interpolates {often[most]:.1%} of what is visited of {class_names[most]!r} "
-        f"and nothing of {class_names[least]!r}: the network may learn to tell interpolated images "
-        "from others; set resampling=exact, flip alone, or compare online_augmentation with "
-        "classes=all",
+        f"{strategy} {does} {often[most]:.1%} of what is visited of {class_names[most]!r} and "
+        f"nothing of {class_names[least]!r}: the network may learn to tell {done} images from "
+        "others; flip alone, or compare online_augmentation with classes=all",
     )
 
 
