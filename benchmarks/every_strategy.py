@@ -31,7 +31,7 @@ ASKED = {
 def main() -> None:
     """Run the parts that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*ASKED, []], default=list(ASKED))
+    parser.add_argument("parts", nargs="*", default=list(ASKED))
     for part in parser.parse_args().parts:
         documents = both(ASKED[part], ROOT / "pools" / f"{part}.json")
         print(f"\n## {documents[0]['experiment']}\n\n{table(documents, corrected=True)}")

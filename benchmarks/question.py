@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "five_hundred_against_a_million"
 CHEAP = ("none", "threshold_moving", "balanced_class_weight", "rotating_undersampling")
 SIZES = (50, 500, 5000)
-LARGE = ("none", "batch_size_scaling", "large_batch_linear_rate")
-STEPS = ("--set", "train.examples=480_000", "--seeds", "3")
+LARGE = ("none", "batch_size_scaling", "large_batch_sqrt_rate", "large_batch_linear_rate")
+MANY = ("--set", "train.examples=120_000", "--seeds", "3")
+FEWER = ("--set", "train.examples=25_600", "--seeds", "3")
 TUNED = ("balanced_class_weight", "class_weight", "--against", "balanced_class_weight")
 SHORTER = ("--set", "train.examples=100_000", "--set", "train.epochs=5")
 SCALE = ("-c", "class_weight_scale_sgd", "-c", "class_weight_scale_adam")
@@ -56,17 +57,18 @@ def of_size(pools: Path, rare: int, seeds: int) -> list[dict[str, Any]]:
     return both(asked, pools / f"{rare}.json")
 
 
-def steps(pools: Path) -> list[dict[str, Any]]:
-    """Compare large batches with small ones, over some 800 steps of the large ones."""
-    asked = [*LARGE, *of_pool(pools, 5000, "large_batches"), *STEPS]
-    return both(asked, pools / "steps.json")
+def steps(pools: Path) -> list[list[dict[str, Any]]]:
+    """Compare large batches, plain training with as many examples, and with 200 steps as well."""
+    large = [*LARGE, *of_pool(pools, 5000, "large_batches"), *MANY]
+    plain = ["none", "threshold_moving", *of_pool(pools, 5000, "as_many_steps"), *FEWER]
+    return [both(large, pools / "steps.json"), both(plain, pools / "steps_plain.json")]
 
 
-def tuned(pools: Path) -> list[dict[str, Any]]:
+def tuned(pools: Path) -> list[list[dict[str, Any]]]:
     """Compare searched class weights with balanced ones whose power was searched as long."""
     effort = ("--tune", "15", "--inner-seeds", "2")
     asked = [*TUNED, *of_pool(pools, 500, f"{CONFIG}_tuned"), *SHORTER, *effort]
-    return [compare(asked, pools / "tuned.json")]
+    return [[compare(asked, pools / "tuned.json")]]
 
 
 def scale(pools: Path) -> list[list[dict[str, Any]]]:
@@ -110,22 +112,19 @@ def main() -> None:
     """Run the parts that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parts = ["500", "50", "5000", "steps", "tuned", "scale"]
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=parts)
+    parser.add_argument("parts", nargs="*", default=parts)
     parser.add_argument("--pools", type=Path, default=ROOT / "pools")
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
     pools = asked.pools.resolve()
     pools.mkdir(parents=True, exist_ok=True)
-    special = {"steps": steps, "tuned": tuned}
+    special = {"steps": steps, "tuned": tuned, "scale": scale}
     for part in asked.parts:
-        if part == "scale":
-            found = scale(pools)
-        elif part in special:
-            found = [special[part](pools)]
-        else:
-            found = [of_size(pools, int(part), asked.seeds)]
+        sized = part not in special
+        found = [of_size(pools, int(part), asked.seeds)] if sized else special[part](pools)
         for documents in found:
-            print(f"\n## {documents[0]['experiment']}\n\n{table(documents)}", flush=True)
+            title = documents[0]["experiment"]
+            print(f"\n## {title}\n\n{table(documents, corrected=True)}", flush=True)
     kept = {rare: pools / f"{rare}.json" for rare in SIZES}
     documents = {rare: json.loads(path.read_text()) for rare, path in kept.items() if path.exists()}
     if 500 in documents:

@@ -1,6 +1,10 @@
+from typing import get_args
+
 import pytest
 
+from harness.comparison.verdict import Word
 from harness.report import wording
+from harness.report.figures import MARKS
 
 NAN = float("nan")
 
@@ -46,3 +50,7 @@ def test_right_to_left_names_are_isolated() -> None:
 @pytest.mark.parametrize(("count", "text"), [(1, "1 seed"), (5, "5 seeds"), (0, "0 seeds")])
 def test_plural(count: int, text: str) -> None:
     assert wording.plural(count, "seed") == text
+
+
+def test_every_word_of_a_verdict_has_a_mark() -> None:
+    assert set(MARKS) == set(get_args(Word))
