@@ -31,8 +31,8 @@ def table(documents: Sequence[Mapping[str, Any]], *, corrected: bool = False) ->
     """Return a comparison as a table in Markdown, best first, in points of its metric.
 
     `documents` hold the same trials, judged for new images and, if there is a second, for new
-    seeds of these. With `corrected`, a column has the difference when both sides' decisions are
-    corrected for the class shares that each was trained under.
+    seeds of these. With `corrected`, a column has the difference, as the last document judges it,
+    when both sides' decisions are corrected for the class shares that each was trained under.
     """
     titles = ["strategy", "mean", "difference", "on new images"]
     titles += ["on these images"] if len(documents) > 1 else []
@@ -48,7 +48,8 @@ def table(documents: Sequence[Mapping[str, Any]], *, corrected: bool = False) ->
             cells.append(f"{100 * row['difference']:+.1f}")
             cells += [judged(rows[name]) for rows in others]
             cells.append(LEARNING[row["learning"]])
-            cells += [shown(row["under"]["prior_corrected"])] if corrected else []
+            last = others[-1][name]["under"]["prior_corrected"]
+            cells += [shown(last)] if corrected else []
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -24,7 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIG = "five_hundred_against_a_million"
 CHEAP = ("none", "threshold_moving", "balanced_class_weight", "rotating_undersampling")
 SIZES = (50, 500, 5000)
-LARGE = ("none", "batch_size_scaling", "large_batch_sqrt_rate", "large_batch_linear_rate")
+BALANCED = (
+    "threshold_moving",
+    "balanced_class_weight",
+    "undersampling",
+    "rotating_undersampling",
+    "flips_only",
+    "few_exact",
+    "few_interpolated",
+    "all_interpolated",
+    "once_exact",
+    "--against",
+    "balanced_sampling",
+)
+LARGE = ("none", "batch_size_scaling", "large_batch_linear_rate")
 MANY = ("--set", "train.examples=120_000", "--seeds", "3")
 FEWER = ("--set", "train.examples=25_600", "--seeds", "3")
 TUNED = ("balanced_class_weight", "class_weight", "--against", "balanced_class_weight")
@@ -49,12 +62,17 @@ def of_pool(pools: Path, rare: int, name: str) -> list[str]:
     return ["-c", CONFIG, "--set", f"name={name}", "--set", place, *JOBS]
 
 
-def of_size(pools: Path, rare: int, seeds: int) -> list[dict[str, Any]]:
-    """Compare strategies with so many rare images: all of the configuration's, or the cheap."""
+def of_size(pools: Path, rare: int, seeds: int) -> list[list[dict[str, Any]]]:
+    """Compare strategies with so many rare images: all of the configuration's, or the cheap.
+
+    Of 500, the same trials are compared with balanced visits, too.
+    """
     name = CONFIG if rare == 500 else f"{rare}_against_a_million"
-    strategies = () if rare == 500 else CHEAP
-    asked = [*strategies, *of_pool(pools, rare, name), "--seeds", str(seeds)]
-    return both(asked, pools / f"{rare}.json")
+    place = [*of_pool(pools, rare, name), "--seeds", str(seeds)]
+    if rare != 500:
+        return [both([*CHEAP, *place], pools / f"{rare}.json")]
+    balanced = [*BALANCED, *place]
+    return [both(place, pools / "500.json"), both(balanced, pools / "500_balanced.json")]
 
 
 def steps(pools: Path) -> list[list[dict[str, Any]]]:
@@ -121,7 +139,7 @@ def main() -> None:
     special = {"steps": steps, "tuned": tuned, "scale": scale}
     for part in asked.parts:
         sized = part not in special
-        found = [of_size(pools, int(part), asked.seeds)] if sized else special[part](pools)
+        found = of_size(pools, int(part), asked.seeds) if sized else special[part](pools)
         for documents in found:
             title = documents[0]["experiment"]
             print(f"\n## {title}\n\n{table(documents, corrected=True)}", flush=True)
