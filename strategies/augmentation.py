@@ -6,24 +6,24 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness import Range, Strategy
+from harness import Range
 from harness.errors import UserError
-from strategies.online_augmentation import giveaways
+from strategies import altering
+from strategies.altering import Altering, altered, giveaways
 
 if TYPE_CHECKING:
     import numpy as np
 
     from harness import Examples, Plan
 
-Amount = Annotated[float, Field(ge=0.0, le=1.0)]
 BLOCK = 512
 
 
-class OfflineAugmentation(Strategy):
+class OfflineAugmentation(Altering):
     """Smaller classes are filled up with altered copies of their own training images."""
 
     reference: ClassVar[str] = (
@@ -32,18 +32,10 @@ class OfflineAugmentation(Strategy):
     neutral: ClassVar[Mapping[str, Any] | None] = {"target_ratio": 1e-9}
 
     target_ratio: Annotated[float, Field(gt=0.0, le=1.0), Range(0.05, 1.0, log=True)] = 1.0
-    flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none"
-    rotation: Annotated[Amount, Range(0.0, 0.15)] = 0.05
-    translation: Annotated[Amount, Range(0.0, 0.2)] = 0.1
-    zoom: Annotated[Amount, Range(0.0, 0.2)] = 0.1
-    contrast: Annotated[Amount, Range(0.0, 0.5)] = 0.0
     save_to_dir: str | None = None
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        """Add images until each class has `target_ratio` times the largest class's count.
-
-        Rotation is in turns, translation and zoom in shares of the image, contrast as in Keras.
-        """
+        """Add images until each class has `target_ratio` times the largest class's count."""
         train = base.train
         if len(train.inputs.shape) != 4 or train.inputs.dtype != "uint8":
             raise UserError(
@@ -59,8 +51,8 @@ class OfflineAugmentation(Strategy):
         joined = train.joined(made)
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
         often = 1.0 - train.counts / joined.counts
-        moves = (self.rotation, self.translation, self.zoom)
-        warning = giveaways("offline_augmentation", train.class_names, often, moves)
+        alteration = self.alteration(often, train.inputs.shape)
+        warning = giveaways("offline_augmentation", train.class_names, alteration)
         return replace(base, train=joined, notes=(*base.notes, note, *warning))
 
     def _parents(self, train: Examples, rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +78,8 @@ class OfflineAugmentation(Strategy):
         key = hashlib.blake2b(digest_size=16)
         key.update(f"{train.digest} {settings} {seed}".encode())
         key.update(parents.tobytes())
-        key.update(Path(__file__).read_bytes())
+        for module in (__file__, altering.__file__):
+            key.update(Path(module).read_bytes())
         images = remembered(
             key.hexdigest(), len(parents), lambda: self._alter(train, parents, seed)
         )
@@ -96,32 +89,14 @@ class OfflineAugmentation(Strategy):
         """Yield the altered images in blocks."""
         import numpy as np
 
-        layers = self._layers(seed)
+        always = self.alteration(np.ones(train.n_classes), train.inputs.shape)
+        parameters = {name: value.astype(np.float32) for name, value in always.items()}
         for start in range(0, len(parents), BLOCK):
-            block = train.gather(parents[start : start + BLOCK]).astype(np.float32)
-            for layer in layers:
-                block = layer(block, training=True)
-            yield np.rint(np.clip(np.asarray(block), 0, 255)).astype(np.uint8)
-
-    def _layers(self, seed: int) -> list[Any]:
-        from keras import layers
-
-        known: dict[str, Any] = {}
-        if self.flip != "none":
-            known["flip"] = layers.RandomFlip(self.flip, seed=seed)
-        if self.rotation:
-            known["rotation"] = layers.RandomRotation(
-                self.rotation, fill_mode="constant", seed=seed + 1
-            )
-        if self.translation:
-            known["translation"] = layers.RandomTranslation(
-                self.translation, self.translation, fill_mode="constant", seed=seed + 2
-            )
-        if self.zoom:
-            known["zoom"] = layers.RandomZoom(self.zoom, fill_mode="constant", seed=seed + 3)
-        if self.contrast:
-            known["contrast"] = layers.RandomContrast(self.contrast, seed=seed + 4)
-        return list(known.values())
+            chosen = parents[start : start + BLOCK]
+            images = train.gather(chosen).astype(np.float32) / 255
+            labels = train.labels[chosen].astype(np.int32)
+            made, _ = altered(images, labels, np.array([seed, start], np.int32), parameters)
+            yield np.rint(255 * np.asarray(made)).astype(np.uint8)
 
 
 def _save(examples: Examples, place: str) -> None:

@@ -22,6 +22,7 @@ MARKS = {
     "worse": ("<", LOSS, True),
     "equivalent": ("s", INK, True),
     "undecided": ("o", INK, False),
+    "collapsed": ("X", MUTED, False),
     "too_few_seeds": ("D", MUTED, False),
 }
 RULE_MARKS = (("o", PAPER), ("s", MUTED), ("^", INK))

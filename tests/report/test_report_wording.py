@@ -1,6 +1,10 @@
+from typing import get_args
+
 import pytest
 
+from harness.comparison.verdict import Word
 from harness.report import wording
+from harness.report.figures import MARKS
 
 NAN = float("nan")
 
@@ -64,3 +68,7 @@ def test_plural(count: int, text: str) -> None:
 )
 def test_names_are_wrapped_where_they_are_joined(name: str, lines: list[str]) -> None:
     assert wording.wrapped(name, 23) == lines
+
+
+def test_every_word_of_a_verdict_has_a_mark() -> None:
+    assert set(MARKS) == set(get_args(Word))

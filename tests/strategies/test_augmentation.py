@@ -61,8 +61,19 @@ def test_without_anything_to_make_the_plan_stays_as_it_is() -> None:
 
 def test_new_images_are_altered() -> None:
     originals = {image.tobytes() for image in base().train.gather(np.arange(sum(COUNTS)))}
-    altered = [image.tobytes() not in originals for image in made(planned())]
+    altered = [
+        image.tobytes() not in originals for image in made(planned(resampling="interpolated"))
+    ]
     assert np.mean(altered) > 0.9
+
+
+def test_exactly_altered_images_have_no_pixel_that_their_class_lacks() -> None:
+    plan, train = planned(resampling="exact", flip="horizontal", translation=0.2), base().train
+    labels = plan.train.labels[sum(COUNTS) :]
+    for label in (1, 2):
+        pixels = np.unique(train.gather(np.flatnonzero(train.labels == label)))
+        assert np.isin(made(plan)[labels == label], pixels).all()
+    assert len({image.tobytes() for image in made(plan)}) > len(labels) / 2
 
 
 def test_parents_are_training_images_of_the_class_each_used_before_any_twice() -> None:
