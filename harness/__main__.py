@@ -1,33 +1,43 @@
 """The console script: `harness …` and `python -m harness …`."""
 
+import os
 import sys
+import traceback
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from harness.errors import TrialFailed, UserError
+from harness.errors import TrialFailed, UserError, one_line, reason
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line and exit status 2, a failed trial status 1."""
+    """Run a command; a user's mistake is one line and exit status 2, a failed trial status 1.
+
+    So is whatever else goes wrong: HARNESS_TRACEBACK=1 shows where. Status 0 is for what was done.
+    """
     from typer import Abort, TyperException
 
     from harness.cli.app import app
     from harness.cli.output import reserved
+    from harness.processes.exits import no_sudden_exit
 
     arguments = sys.argv[1:] or ["--help"]
     try:
-        with reserved() if "--json" in arguments else nullcontext():
+        with no_sudden_exit(), reserved() if "--json" in arguments else nullcontext():
             status = app(args=arguments, prog_name="harness", standalone_mode=False)
     except TyperException as error:
-        reason = getattr(error, "format_message", error.__str__)()
-        _stop(f"{' '.join(reason.split())} (see harness --help)", 2)
+        message = getattr(error, "format_message", error.__str__)()
+        _stop(f"{' '.join(message.split())} (see harness --help)", 2)
     except UserError as error:
         _stop(str(error), 2)
     except TrialFailed as error:
-        _stop(f"trial failed: {error}", 1)
+        _stop(f"trial failed: {one_line(error)}", 1)
     except (Abort, KeyboardInterrupt):
         _stop("interrupted; what was recorded stays, and the same command runs again", 130)
+    except BaseException as error:  # a stranger's code may fail in any way
+        if os.environ.get("HARNESS_TRACEBACK"):
+            traceback.print_exc()
+        _stop(f"broke down: {reason(error)}", 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 LONGEST_REASON = 500
+IN_COMPILED_CODE = "in user code:"
 
 
 class UserError(Exception):
@@ -32,10 +33,19 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {word!r}{hint} (known: {', '.join(names)})"
 
 
+def one_line(error: BaseException) -> str:
+    """Return what an exception says, in one line, without TensorFlow's tale of where it was."""
+    text = str(error).strip()
+    if text.startswith(IN_COMPILED_CODE):
+        text = text.splitlines()[-1].strip().removeprefix(f"{type(error).__name__}: ")
+    return " ".join(text.split())[:LONGEST_REASON]
+
+
 def reason(error: BaseException, file: Path | None = None) -> str:
     """Put any exception into one line, with the line of a `file` that led to it."""
-    text = " ".join(str(error).split())[:LONGEST_REASON]
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    kind, text = type(error).__name__, one_line(error)
+    compiled = str(error).startswith(IN_COMPILED_CODE)
+    line = text if compiled else f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
     led = [frame.lineno for frame in frames if file is not None and frame.filename == str(file)]
     return f"{line} ({file.name}, line {led[-1]})" if file is not None and led else line

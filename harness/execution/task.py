@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
-from harness.errors import TrialFailed, TrialUnderWay, UserError, reason
+from harness.errors import TrialFailed, TrialUnderWay, UserError, one_line, reason
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.trial.trial import Trial
@@ -85,7 +85,7 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     except TrialUnderWay:
         return Outcome("under_way")
     except (TrialFailed, UserError) as error:
-        return Outcome("failed", reason=str(error))
+        return Outcome("failed", reason=one_line(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's strategy or network may fail in any way

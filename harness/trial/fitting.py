@@ -65,7 +65,10 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise TrialFailed(f"code of the trial ended the program: {reason(error)}") from error
+        raise TrialFailed(
+            f"code of strategy {trial.strategy.name!r} or of network "
+            f"{trial.experiment.model.name!r} ended the program: {reason(error)}"
+        ) from error
 
 
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
