@@ -17,6 +17,14 @@ class NothingToSearch(UserError):
     """A strategy has no parameter to search for, and no training setting was named either."""
 
 
+class DamagedRecord(UserError):
+    """A file of a recorded run is missing or can't be read: one line that says which."""
+
+
+class RecordLost(Exception):
+    """The record or the disk takes nothing more, so that no trial can go on: one line why."""
+
+
 class TrialFailed(Exception):
     """Training ended without a usable model: one line that says when and the likely cause."""
 

@@ -3,6 +3,8 @@
 import hashlib
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from harness.data.cache import cache_directory
 
@@ -43,3 +45,11 @@ def database_of(uri: str) -> Path | None:
     """Return the file of an SQLite record, or None if the record is of another kind."""
     path = uri.removeprefix(SQLITE).split("?")[0]
     return Path(path).resolve() if uri.startswith(SQLITE) and path else None
+
+
+def local_folder(uri: str) -> Path | None:
+    """Return the folder that a URI of artifacts names on this machine, or None."""
+    parsed = urlsplit(uri)
+    if parsed.scheme == "file":
+        return Path(url2pathname(parsed.path))
+    return None if parsed.scheme else Path(uri)

@@ -3,21 +3,22 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.errors import UserError, unknown
+from harness.errors import DamagedRecord, UserError, unknown
 from harness.processes import liveness
 from harness.tracking.names import parameter_names
-from harness.tracking.place import claims_folder, database_of, tracking_uri
+from harness.tracking.place import claims_folder, database_of, local_folder, tracking_uri
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -110,10 +111,12 @@ class Store:
         except MlflowException as error:
             raise UserError(f"no run {run_id!r} in the record at {tracking_uri()}") from error
 
-    def finished(self, fingerprint: str) -> RecordedRun | None:
-        """Return a finished run of the trial with this fingerprint, or None."""
+    def finished(
+        self, fingerprint: str, accepts: Callable[[RecordedRun], bool] = lambda run: True
+    ) -> RecordedRun | None:
+        """Return the newest finished run of the trial with this fingerprint that is accepted."""
         filter_string = f"tags.trial = '{fingerprint}' and attributes.status = 'FINISHED'"
-        return next(self.runs(filter_string), None)
+        return next(filter(accepts, self.runs(filter_string)), None)
 
     def runs(self, filter_string: str) -> Iterator[RecordedRun]:
         """Yield the runs of this experiment that pass MLflow's filter, the newest first."""
@@ -258,17 +261,27 @@ class Store:
         if run.tags.get(PARENT) != parent:
             self._client.set_tag(run.run_id, PARENT, parent)
 
-    def artifact(self, run_id: str, name: str) -> Path:
-        """Return where a file of a run can be read on this machine.
+    @contextmanager
+    def artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        """Yield where a file of a run can be read: in place, or in a copy that is removed after.
 
-        Raises UserError if the run has no such file.
+        Raises DamagedRecord if the run has no such file.
         """
         from mlflow.exceptions import MlflowException
 
-        try:
-            return Path(self._client.download_artifacts(run_id, name))
-        except (MlflowException, OSError) as error:
-            raise UserError(f"run {run_id} has no file {name!r} in the record") from error
+        missing = f"run {run_id} has no {name} in the record"
+        folder = local_folder(self._client.get_run(run_id).info.artifact_uri)
+        if folder is not None:
+            if not (folder / name).is_file():
+                raise DamagedRecord(missing)
+            yield folder / name
+            return
+        with TemporaryDirectory(prefix="harness-artifact-") as copies:
+            try:
+                path = Path(self._client.download_artifacts(run_id, name, copies))
+            except (MlflowException, OSError) as error:
+                raise DamagedRecord(missing) from error
+            yield path
 
     def fail(self, run_id: str, message: str) -> None:
         """Record that the run ended without a result, and why."""

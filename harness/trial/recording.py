@@ -17,6 +17,7 @@ from harness.tracking.store import RecordedRun, Row, Store
 from harness.trial import artifacts
 from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
+from harness.trial.stored import is_whole
 from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 
@@ -137,8 +138,8 @@ class _Recording:
 
 
 def _found(trial: Trial, store: Store) -> Recorded | None:
-    """Return a trial that is recorded as finished, or None."""
-    run = store.finished(trial.fingerprint)
+    """Return a trial that is recorded as finished and whose files can be read, or None."""
+    run = store.finished(trial.fingerprint, lambda run: is_whole(store, run.run_id))
     return None if run is None else _of_run(trial, run)
 
 
