@@ -7,7 +7,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from harness.errors import TrialFailed, UserError, one_line, reason
+from harness.errors import RecordLost, TrialFailed, UserError, disk_full, one_line, reason
+
+GOES_ON = "what was recorded stays, and the same command goes on from there"
 
 
 def main() -> None:
@@ -32,9 +34,13 @@ def main() -> None:
         _stop(str(error), 2)
     except TrialFailed as error:
         _stop(f"trial failed: {one_line(error)}", 1)
+    except RecordLost as error:
+        _stop(f"{error}; {GOES_ON}", 1)
     except (Abort, KeyboardInterrupt):
-        _stop("interrupted; what was recorded stays, and the same command runs again", 130)
+        _stop(f"interrupted; {GOES_ON}", 130)
     except BaseException as error:  # a stranger's code may fail in any way
+        if full := disk_full(error):
+            _stop(f"{full}; {GOES_ON}", 1)
         if os.environ.get("HARNESS_TRACEBACK"):
             traceback.print_exc()
         _stop(f"broke down: {reason(error)}", 1)

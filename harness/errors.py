@@ -1,11 +1,15 @@
 """The ways in which a command or a trial can end without a result, and the wording they share."""
 
+import errno
+import tempfile
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 LONGEST_REASON = 500
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NOWHERE = "No usable temporary directory"
 IN_COMPILED_CODE = "in user code:"
 
 
@@ -31,6 +35,16 @@ class TrialFailed(Exception):
 
 class TrialUnderWay(Exception):
     """Another process is running this very trial."""
+
+
+def disk_full(error: BaseException) -> str:
+    """Return what is full, in one line, if that is what an exception says; else nothing."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = error.filename or tempfile.gettempdir()
+        return f"the disk at {where} takes nothing more: {error.strerror}"
+    if isinstance(error, FileNotFoundError) and NOWHERE in str(error):
+        return f"{NOWHERE.lower()}; make room, or set TMPDIR to a folder with some"
+    return ""
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> str:

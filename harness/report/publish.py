@@ -1,5 +1,6 @@
 """Publishing pages: beside the record, with a comparison's run, and wherever a user wants one."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -20,12 +21,21 @@ def publish(kept: Kept) -> None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / PAGE).write_text(page, "utf-8")
         kept.store.publish(kept.run_id, Path(name), note)
-    kept.page.write_text(page, "utf-8")
+    replace_page(kept.page, page)
+
+
+def replace_page(path: Path, page: str) -> None:
+    """Write a page as a whole or not at all; a link that stands in its place is not followed."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    with aside.open("x", encoding="utf-8") as file:
+        file.write(page)
+    aside.replace(path)
 
 
 def publish_ranking(ranking: Ranking) -> None:
     """Write the page about several experiments beside the record."""
-    ranking.page.write_text(ranks.render(ranking), "utf-8")
+    replace_page(ranking.page, ranks.render(ranking))
 
 
 def write_page(experiment: str, comparison: str | None, output: Path | None) -> Path:
@@ -39,8 +49,12 @@ def write_page(experiment: str, comparison: str | None, output: Path | None) -> 
     """
     kept = read(experiment, comparison)
     path = output or kept.page
+    page = render(gather(kept))
     try:
-        path.write_text(render(gather(kept)), "utf-8")
+        if output is None:
+            replace_page(path, page)
+        else:
+            path.write_text(page, "utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     return path

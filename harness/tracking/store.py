@@ -1,10 +1,9 @@
 """The record of trials: one MLflow run each. No other module imports mlflow."""
 
 import json
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan
@@ -15,10 +14,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.errors import DamagedRecord, UserError, unknown
+from harness.errors import DamagedRecord, RecordLost, UserError, unknown
 from harness.processes import liveness
+from harness.tracking.client import connect, reached
 from harness.tracking.names import parameter_names
-from harness.tracking.place import claims_folder, database_of, local_folder, tracking_uri
+from harness.tracking.place import (
+    artifacts_folder,
+    claims_folder,
+    database_of,
+    is_read_only,
+    local_folder,
+    shown_uri,
+    tracking_uri,
+)
 
 Row = tuple[str, int, float]
 METRICS_A_CALL = 1000
@@ -53,8 +61,8 @@ def experiment_names() -> list[str]:
     database = database_of(uri)
     if database is not None and not database.exists():
         return []
-    with _reached(uri), _quiet():
-        found = _client(uri).search_experiments(filter_string="name != 'Default'")
+    with reached(uri):
+        found = connect(uri).search_experiments(filter_string="name != 'Default'")
     return [experiment.name for experiment in found]
 
 
@@ -73,17 +81,14 @@ class Store:
         Raises UserError if the experiment was deleted or the record can't be reached.
         """
         uri = tracking_uri()
-        with _reached(uri):
-            return cls._opened(uri, experiment_name)
+        with reached(uri):
+            client = connect(uri)
+            experiment_id, claims = _experiment(client, experiment_name, uri), claims_folder(uri)
+        if is_read_only(uri):
+            from harness.tracking.read_only import ReadOnly
 
-    @classmethod
-    def _opened(cls, uri: str, experiment_name: str) -> "Store":
-        database = database_of(uri)
-        if database is not None:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock") if database is not None else nullcontext(), _quiet():
-            client = _client(uri)
-            return cls(client, _experiment(client, experiment_name, database), claims_folder(uri))
+            return ReadOnly(client, experiment_id, claims)
+        return cls(client, experiment_id, claims)
 
     @classmethod
     def existing(cls, experiment_name: str) -> "Store":
@@ -93,14 +98,16 @@ class Store:
             raise UserError(
                 unknown("experiment", experiment_name, known)
                 if known
-                else f"nothing is recorded yet in {tracking_uri()}: start with harness compare"
+                else f"nothing is recorded yet in {shown_uri()}: start with harness compare"
             )
         return cls.open(experiment_name)
 
     @classmethod
     def anywhere(cls) -> "Store":
         """Open the record to read single runs of any experiment."""
-        return cls(_client(tracking_uri()), "", claims_folder(tracking_uri()))
+        uri = tracking_uri()
+        with reached(uri):
+            return cls(connect(uri), "", claims_folder(uri))
 
     def run(self, run_id: str) -> RecordedRun:
         """Return one run; raises UserError if there is none of this id."""
@@ -109,7 +116,7 @@ class Store:
         try:
             return _recorded(self._client.get_run(run_id))
         except MlflowException as error:
-            raise UserError(f"no run {run_id!r} in the record at {tracking_uri()}") from error
+            raise UserError(f"no run {run_id!r} in the record at {shown_uri()}") from error
 
     def finished(
         self, fingerprint: str, accepts: Callable[[RecordedRun], bool] = lambda run: True
@@ -271,7 +278,10 @@ class Store:
 
         missing = f"run {run_id} has no {name} in the record"
         folder = local_folder(self._client.get_run(run_id).info.artifact_uri)
+        beside = artifacts_folder(database_of(tracking_uri())) / run_id / "artifacts"
         if folder is not None:
+            if beside.is_dir():  # where a record that can't be written to has moved
+                folder = beside
             if not (folder / name).is_file():
                 raise DamagedRecord(missing)
             yield folder / name
@@ -295,32 +305,6 @@ class Store:
                 self._client.set_terminated(run.run_id, "KILLED")
 
 
-@contextmanager
-def _reached(uri: str) -> Iterator[None]:
-    """Turn whatever keeps the record from being opened into one line."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # MLflow, SQLAlchemy and the file system each have their own
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"the record at {uri} can't be opened: {reason}; set MLFLOW_TRACKING_URI to a "
-            "reachable store, or unset it for the default one"
-        ) from error
-
-
-def _client(uri: str) -> Any:
-    # MLflow's own seven retries, ever further apart, keep a wrong address silent for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=uri)
-
-
 def _recorded(run: Any) -> RecordedRun:
     info, data = run.info, run.data
     return RecordedRun(
@@ -342,15 +326,16 @@ def _ended(info: Any, tags: Mapping[str, str]) -> datetime | None:
     return None
 
 
-def _experiment(client: Any, name: str, database: Path | None) -> str:
+def _experiment(client: Any, name: str, uri: str) -> str:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = None if database is None else (database.parent / "artifacts").as_uri()
+        served = uri.startswith("http")  # the server decides where it keeps files
+        location = None if served else artifacts_folder(database_of(uri)).as_uri()
         try:
             return str(client.create_experiment(name, location, {KIND: "custom_model_development"}))
-        except MlflowException:
+        except (MlflowException, RecordLost):
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -360,19 +345,6 @@ def _experiment(client: Any, name: str, database: Path | None) -> str:
             f"`mlflow experiments restore -x {found.experiment_id}` or give another name"
         )
     return str(found.experiment_id)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the database's migrations from being told line by line, and MLflow to errors after."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(previous)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 def _dataset_input(name: str, digest: str, profile: Mapping[str, Any]) -> Any:

@@ -6,13 +6,13 @@ At most one process of a machine trains a trial at a time.
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from harness.errors import TrialFailed, TrialUnderWay
+from harness.errors import RecordLost, TrialFailed, TrialUnderWay, disk_full
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.trial import artifacts
 from harness.trial.epoch import Epoch, OnEpoch
@@ -53,6 +53,7 @@ def record(
         TrialUnderWay: another process has it under way, and `wait` is false.
         UserError: the strategy's parameters don't fit the data; nothing is recorded.
         TrialFailed: training broke down; the run is recorded as failed.
+        RecordLost: the record or the disk takes nothing more.
 
     """
     if not fresh and (found := _found(trial, store)):
@@ -131,7 +132,10 @@ class _Recording:
             yield
         except BaseException as error:
             if self._run_id:
-                self._store.fail(self._run_id, str(error) or type(error).__name__)
+                with suppress(RecordLost):
+                    self._store.fail(self._run_id, str(error) or type(error).__name__)
+            if full := disk_full(error):
+                raise RecordLost(full) from error
             if type(error).__name__ == "ResourceExhaustedError":
                 raise TrialFailed("out of memory: take a smaller train.batch_size") from error
             raise

@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from optuna.storages.journal import JournalFileBackend
 
 from harness.errors import UserError
-from harness.tracking.place import reports_folder
+from harness.tracking.place import beside_the_record
 
 JOURNAL, GRPC = "journal://", "grpc://"
 SECONDS_TO_CONNECT = 10
@@ -28,7 +28,7 @@ TRIES = 3
 
 def default_url() -> str:
     """Return the database beside the record of trials."""
-    return f"sqlite:///{reports_folder().parent / 'optuna.db'}"
+    return f"sqlite:///{beside_the_record() / 'optuna.db'}"
 
 
 def shown(url: str) -> str:
