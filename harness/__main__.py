@@ -5,28 +5,43 @@ import sys
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NoReturn
+from signal import SIGINT
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import RecordLost, TrialFailed, UserError, disk_full, one_line, reason
 
+if TYPE_CHECKING:
+    from harness.processes.exits import Ending
+
+INTERRUPTED = 130  # what Typer makes of KeyboardInterrupt
 GOES_ON = "what was recorded stays, and the same command goes on from there"
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line and exit status 2, a failed trial status 1.
+    """Run the command that `sys.argv` names; a failed trial is exit status 1, wrong input 2.
 
-    So is whatever else goes wrong: HARNESS_TRACEBACK=1 shows where. Status 0 is for what was done.
+    So is whatever else goes wrong one line: HARNESS_TRACEBACK=1 shows where. Status 0 is for what
+    was done.
     """
+    from harness.cli.output import steady
+    from harness.processes.exits import ended_like_ctrl_c, no_sudden_exit
+
+    with steady(), ended_like_ctrl_c() as ending, no_sudden_exit():
+        _run(ending)
+
+
+def _run(ending: "Ending") -> NoReturn:
     from typer import Abort, TyperException
 
     from harness.cli.app import app
     from harness.cli.output import reserved
-    from harness.processes.exits import no_sudden_exit
 
     arguments = sys.argv[1:] or ["--help"]
     try:
-        with no_sudden_exit(), reserved() if "--json" in arguments else nullcontext():
+        with reserved() if "--json" in arguments else nullcontext():
             status = app(args=arguments, prog_name="harness", standalone_mode=False)
+            if status == INTERRUPTED:
+                raise KeyboardInterrupt
     except TyperException as error:
         message = getattr(error, "format_message", error.__str__)()
         _stop(f"{' '.join(message.split())} (see harness --help)", 2)
@@ -37,7 +52,8 @@ def main() -> None:
     except RecordLost as error:
         _stop(f"{error}; {GOES_ON}", 1)
     except (Abort, KeyboardInterrupt):
-        _stop(f"interrupted; {GOES_ON}", 130)
+        by = "Ctrl-C" if ending.by is SIGINT else ending.by.name
+        _stop(f"interrupted by {by}; {GOES_ON}", 128 + ending.by)
     except BaseException as error:  # a stranger's code may fail in any way
         if full := disk_full(error):
             _stop(f"{full}; {GOES_ON}", 1)

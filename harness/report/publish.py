@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from harness.comparison.keep import Kept, read
 from harness.comparison.ranking import Ranking
@@ -38,8 +39,12 @@ def publish_ranking(ranking: Ranking) -> None:
     replace_page(ranking.page, ranks.render(ranking))
 
 
-def write_page(experiment: str, comparison: str | None, output: Path | None) -> Path:
-    """Write the page of an experiment's comparison that ended last; return where it stands.
+def write_page(
+    experiment: str, comparison: str | None, output: Path | None
+) -> tuple[Path, dict[str, Any]]:
+    """Write the page of an experiment's comparison that ended last.
+
+    Return where it stands, and the comparison's JSON document, with the page as its `report`.
 
     `comparison`, the beginning of a digest or of a run's id, names another one.
 
@@ -57,4 +62,4 @@ def write_page(experiment: str, comparison: str | None, output: Path | None) -> 
             path.write_text(page, "utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
-    return path
+    return path, {**kept.document, "report": str(path)}
