@@ -112,6 +112,7 @@ def run(
             else:
                 missing.append(task)
         schedule.run(missing, trials[together[0].label].threads, on_outcome)
+    store.reap()  # what workers left that were killed
     recorded = recorded_trials(store, fingerprints.values(), metric, known)
     for record in recorded.values():
         store.adopt(record.run, parent)

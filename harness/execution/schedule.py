@@ -12,7 +12,10 @@ from harness.execution.task import OnEpoch, Outcome, Task, perform
 from harness.training.threads import use
 
 OnOutcome = Callable[[Task, Outcome], None]
-KILLED = "its process was killed twice, as the system does when memory runs out"
+KILLED = (
+    "its process ended twice without a word: its own code may have ended it, or somebody killed "
+    "it, as the system does when memory runs out"
+)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from optuna.storages.journal import JournalFileBackend
 
 from harness.errors import UserError
-from harness.tracking.place import beside_the_record
+from harness.tracking.place import beside_the_record, without_password
 
 JOURNAL, GRPC = "journal://", "grpc://"
 SECONDS_TO_CONNECT = 10
@@ -56,6 +56,8 @@ def open_storage(url: str) -> BaseStorage:
 
 def _journal(url: str) -> BaseStorage:
     path = Path(url.removeprefix(JOURNAL)).expanduser()
+    if path.exists() and not path.is_file():
+        raise UserError(f"--storage {url}: {path} is no file; give the path of a journal")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(path)))
@@ -87,7 +89,7 @@ def _database(url: str) -> BaseStorage:
         parsed = make_url(url)
     except ArgumentError as error:
         raise UserError(
-            f"--storage {url!r}: no storage URL; write sqlite:///path, "
+            f"--storage {without_password(url)!r}: no storage URL; write sqlite:///path, "
             "postgresql://user@host/name, "
             "mysql://user@host/name, journal://path or grpc://host:port"
         ) from error
@@ -106,11 +108,15 @@ def _database(url: str) -> BaseStorage:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"--storage {url}: cannot make its folder: {error.strerror}") from error
+            raise UserError(
+                f"--storage {shown(url)}: cannot make its folder: {error.strerror}"
+            ) from error
         lock = FileLock(f"{path}.lock")
         engine = {"connect_args": {"timeout": 60}}
     elif backend in DRIVERS:
         engine["connect_args"] = {"connect_timeout": SECONDS_TO_CONNECT}
+        if driver == "pymysql":
+            engine["connect_args"] |= {"read_timeout": GRACE_SECONDS}
     with lock:
         return _connected(parsed.render_as_string(hide_password=False), engine)
 
@@ -132,6 +138,6 @@ def _connected(url: str, engine: dict[str, Any]) -> BaseStorage:
             racing = kind in ("IntegrityError", "ProgrammingError", "StorageInternalError")
             if racing and attempt + 1 < TRIES:
                 continue
-            reason = " ".join(str(error.__cause__ or error).split())[:200]
+            reason = without_password(" ".join(str(error.__cause__ or error).split()))[:200]
             raise UserError(f"--storage {shown(url)}: cannot be opened: {reason}") from error
     raise AssertionError("every attempt returns or raises")
