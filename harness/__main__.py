@@ -1,17 +1,44 @@
 """The console script: `harness …` and `python -m harness …`."""
 
-import errno
 import os
 import sys
+import traceback
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import NoReturn
+from signal import SIGINT
+from typing import TYPE_CHECKING, NoReturn
 
-from harness.errors import TrialFailed, UserError, one_line
+from harness.errors import (
+    RecordLost,
+    TrialFailed,
+    UserError,
+    disk_full,
+    message,
+    one_line,
+    reason,
+)
+
+if TYPE_CHECKING:
+    from harness.processes.exits import Ending
+
+INTERRUPTED = 130  # what Typer makes of KeyboardInterrupt
+GOES_ON = "what was recorded stays, and the same command goes on from there"
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line and exit status 2, a failed trial status 1."""
+    """Run the command that `sys.argv` names; a failed trial is exit status 1, wrong input 2.
+
+    So is whatever else goes wrong one line: HARNESS_TRACEBACK=1 shows where. Status 0 is for what
+    was done.
+    """
+    from harness.cli.output import steady
+    from harness.processes.exits import ended_like_ctrl_c, no_sudden_exit
+
+    with steady(), ended_like_ctrl_c() as ending, no_sudden_exit():
+        _run(ending)
+
+
+def _run(ending: "Ending") -> NoReturn:
     from typer import Abort, TyperException
 
     from harness.cli.app import app
@@ -21,21 +48,28 @@ def main() -> None:
     try:
         with reserved() if "--json" in arguments else nullcontext():
             status = app(args=arguments, prog_name="harness", standalone_mode=False)
+            if status == INTERRUPTED:
+                raise KeyboardInterrupt
         sys.stdout.flush()
     except TyperException as error:
-        reason = getattr(error, "format_message", error.__str__)()
-        _stop(f"{' '.join(reason.split())} (see harness --help)", 2)
+        text = getattr(error, "format_message", error.__str__)()
+        _stop(f"{' '.join(text.split())} (see harness --help)", 2)
     except UserError as error:
         _stop(str(error), 2)
     except TrialFailed as error:
-        _stop(f"trial failed: {error}", 1)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _leave_output()
-        _stop("no space is left to write to; what was recorded before stays", 1)
+        _stop(f"trial failed: {message(error)}", 1)
+    except RecordLost as error:
+        _stop(f"{error}; {GOES_ON}", 1)
     except (Abort, KeyboardInterrupt):
-        _stop("interrupted; what was recorded stays, and the same command runs again", 130)
+        by = "Ctrl-C" if ending.by is SIGINT else ending.by.name
+        _stop(f"interrupted by {by}; {GOES_ON}", 128 + ending.by)
+    except BaseException as error:  # a stranger's code may fail in any way
+        if full := disk_full(error):
+            _leave_output()
+            _stop(f"{full}; {GOES_ON}", 1)
+        if os.environ.get("HARNESS_TRACEBACK"):
+            traceback.print_exc()
+        _stop(f"broke down: {reason(error)}", 1)
     sys.exit(status if isinstance(status, int) else 0)
 
 

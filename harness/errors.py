@@ -1,6 +1,8 @@
 """The ways in which a command or a trial can end without a result, and the wording they share."""
 
+import errno
 import re
+import tempfile
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -10,6 +12,9 @@ LONGEST_REASON = 500
 LONGEST_WORD = 300
 LONGEST_LINE = 1500
 MOST_KNOWN = 50
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NOWHERE = "No usable temporary directory"
+IN_COMPILED_CODE = "in user code:"
 
 
 class UserError(Exception):
@@ -20,12 +25,30 @@ class NothingToSearch(UserError):
     """A strategy has no parameter to search for, and no training setting was named either."""
 
 
+class DamagedRecord(UserError):
+    """A file of a recorded run is missing or can't be read: one line that says which."""
+
+
+class RecordLost(Exception):
+    """The record or the disk takes nothing more, so that no trial can go on: one line why."""
+
+
 class TrialFailed(Exception):
     """Training ended without a usable model: one line that says when and the likely cause."""
 
 
 class TrialUnderWay(Exception):
     """Another process is running this very trial."""
+
+
+def disk_full(error: BaseException) -> str:
+    """Return what is full, in one line, if that is what an exception says; else nothing."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = error.filename or tempfile.gettempdir()
+        return f"the disk at {where} takes nothing more: {error.strerror}"
+    if isinstance(error, FileNotFoundError) and NOWHERE in str(error):
+        return f"{NOWHERE.lower()}; make room, or set TMPDIR to a folder with some"
+    return ""
 
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> str:
@@ -48,10 +71,19 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= LONGEST_LINE else f"{shown[: LONGEST_LINE - 1]}…"
 
 
+def message(error: BaseException) -> str:
+    """Return what an exception says, in one line, without TensorFlow's tale of where it was."""
+    text = str(error).strip()
+    if text.startswith(IN_COMPILED_CODE):
+        text = text.splitlines()[-1].strip().removeprefix(f"{type(error).__name__}: ")
+    return " ".join(text.split())[:LONGEST_REASON]
+
+
 def reason(error: BaseException, file: Path | None = None) -> str:
     """Put any exception into one line, with the line of a `file` that led to it."""
-    text = " ".join(str(error).split())[:LONGEST_REASON]
-    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    kind, text = type(error).__name__, message(error)
+    compiled = str(error).startswith(IN_COMPILED_CODE)
+    line = text if compiled else f"{kind}: {text}" if text else kind
     frames = traceback.extract_tb(error.__traceback__)
     led = [frame.lineno for frame in frames if file is not None and frame.filename == str(file)]
     return f"{line} ({file.name}, line {led[-1]})" if file is not None and led else line

@@ -44,8 +44,27 @@ app = typer.Typer(
     name="harness",
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Which strategy against class imbalance helps on your images, and how sure is that?",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"harness {version('imbalance-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def harness(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Which strategy against class imbalance helps on your images, and how sure is that?"""
 
 
 @app.command()
@@ -179,12 +198,17 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The file to write.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the page of a recorded comparison: one HTML file that needs nothing else."""
     from harness.config.load import load
     from harness.report.publish import write_page
 
-    typer.echo(write_page(experiment or load().name, comparison, output))
+    page, document = write_page(experiment or load().name, comparison, output)
+    if as_json:
+        _print_json(document)
+    else:
+        typer.echo(page)
 
 
 @app.command()

@@ -27,11 +27,7 @@ def run_comparisons(
         if show:
             verdicts.show(compared)
 
-    try:
-        done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared)
-    except KeyboardInterrupt:
-        err.print("stopped; what was recorded stays, and the same command goes on from there")
-        raise
+    done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared)
     if done.ranking:
         publish_ranking(done.ranking)
     if show and len(setups) > 1:

@@ -1,11 +1,74 @@
-"""Standard output, kept for the one document that a command prints with `--json`."""
+"""What is printed: the one document of `--json`, and text for any terminal or pipe."""
 
+import io
 import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
+
+
+class _Steady(io.TextIOBase):
+    """A stream that a command can write to whatever reads it.
+
+    Letters that its encoding lacks are replaced, and after a reader has closed its end of a pipe
+    (`| head`) the rest is dropped, while the command goes on.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The stream's encoding, by which libraries choose what to print."""
+        return self._stream.encoding
+
+    def fileno(self) -> int:
+        """Return the stream's descriptor."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._stream.isatty()
+
+    def write(self, text: str) -> int:
+        """Write a text, if anyone reads it."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, if anyone reads it."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._drop()
+
+    def _drop(self) -> None:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
+@contextmanager
+def steady() -> Iterator[None]:
+    """Let standard output and standard error take anything, from here and from libraries."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = steadied = [_Steady(stream) for stream in streams]
+    try:
+        yield
+    finally:
+        for stream in steadied:
+            stream.flush()
+        sys.stdout, sys.stderr = streams
 
 
 class _Reserved:
@@ -43,7 +106,7 @@ def reserved() -> Iterator[None]:
 
 def print_document(document: Any) -> None:
     """Print a JSON document to standard output."""
-    stream = _Reserved.stream or sys.stdout
+    stream = _Steady(_Reserved.stream or sys.stdout)
     stream.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     stream.flush()
 

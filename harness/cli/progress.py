@@ -37,7 +37,8 @@ class TrialsBar:
         self.ended += 1
         self.reached[task.label] = self.epochs
         if outcome.state == "failed":
-            self.bar.console.print(f"failed: {task.label}: {outcome.reason}", markup=False)
+            line = f"failed: {task.label}: {outcome.reason}"
+            self.bar.console.print(line, markup=False, soft_wrap=True)
         self._show(task.label)
 
     def _show(self, label: str) -> None:

@@ -24,12 +24,8 @@ def tune_one(
     `options` are those of the command that hold for a single trial as well.
     """
     err = Console(stderr=True)
-    try:
-        with Bars(err).search(tuning) as on_progress:
-            tuned = tune(tuning, jobs, on_progress)
-    except KeyboardInterrupt:
-        err.print("stopped; the trials that ended stay, and the same command goes on from there")
-        raise
+    with Bars(err).search(tuning) as on_progress:
+        tuned = tune(tuning, jobs, on_progress)
     for reason in tuned.reasons:
         err.print(f"failed: {reason}", markup=False, soft_wrap=True)
     document = tuned.document(command(tuned, options))

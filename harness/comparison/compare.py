@@ -1,7 +1,7 @@
 """A comparison from beginning to end: prepare, audit, search, run, judge, keep."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from harness.comparison.summary import summarise
 from harness.data import prepare
 from harness.data.audit import Duplicates, duplicates, identical
 from harness.data.split import Splits
-from harness.errors import UserError
+from harness.errors import RecordLost, UserError
 from harness.execution.schedule import Schedule
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
@@ -134,9 +134,10 @@ def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Sc
         yield schedule
     except BaseException as error:
         schedule.kill()
-        if isinstance(error, KeyboardInterrupt):
-            for name in experiments:
-                Store.open(name).reap()
+        if isinstance(error, KeyboardInterrupt | RecordLost):
+            with suppress(RecordLost, UserError):
+                for name in experiments:
+                    Store.open(name).reap()
         raise
     schedule.close()
 

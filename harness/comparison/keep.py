@@ -20,6 +20,7 @@ from harness.data.examples import Examples
 from harness.errors import UserError
 from harness.tracking.names import metric_names
 from harness.tracking.store import COMPARISON, RecordedRun, Store
+from harness.trial.stored import read_file, read_json
 
 DOCUMENT, SAMPLES = "comparison.json", "samples.npz"
 MOST_CLASSES = 20
@@ -98,7 +99,7 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     """
     store = Store.existing(experiment)
     run = find(store, experiment, wanted)
-    document = json.loads(store.artifact(run.run_id, DOCUMENT).read_text("utf-8"))
+    document = read_file(store, run.run_id, DOCUMENT, read_json)
     trials: dict[str, dict[int, RecordedTrial]] = {name: {} for name in document["strategy_names"]}
     for row in document["trials"]:
         trials[row["strategy"]][row["seed"]] = RecordedTrial(
@@ -112,7 +113,7 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
         family_of(document),
         document.get("generalise", "images"),
     )
-    samples = Samples.read(store.artifact(run.run_id, SAMPLES))
+    samples = read_file(store, run.run_id, SAMPLES, Samples.read)
     digest = run.tags[COMPARISON]
     return Kept(store, run.run_id, digest, document, comparison, trials, samples)
 

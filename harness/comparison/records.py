@@ -1,7 +1,6 @@
 """Reading the record: trials as a table, and the predictions of each."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.held_out import HeldOut, Logits
-from harness.errors import UserError
+from harness.errors import DamagedRecord
 from harness.scoring.decision import RULES, FittedRule, fit
 from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED
 from harness.tracking.store import RecordedRun, Store, experiment_names
+from harness.trial.stored import read_file, read_plan, read_predictions
 
 if TYPE_CHECKING:
     import pandas
@@ -104,14 +104,12 @@ class RecordedTrial:
     @cached_property
     def plan(self) -> dict[str, Any]:
         """What `plan.json` says: class names and counts, phases, effective prior, rules."""
-        text = self.store.artifact(self.run.run_id, "plan.json").read_text("utf-8")
-        facts: dict[str, Any] = json.loads(text)
-        return facts
+        return read_plan(self.store, self.run.run_id)
 
     @cached_property
     def predictions(self) -> Predictions:
-        """What the trial predicts on validation and test."""
-        path = self.store.artifact(self.run.run_id, "predictions.npz")
+        """What the trial predicts on validation and test; raises DamagedRecord."""
+        arrays = read_predictions(self.store, self.run.run_id)
         offsets = self.plan["decision_offsets"]
         rules = {
             name: FittedRule(
@@ -119,16 +117,6 @@ class RecordedTrial:
             )
             for name in RULES
         }
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {
-                name: file[name]
-                for name in (
-                    *("validation_logits", "validation_labels"),
-                    *("test_logits", "test_labels", "test_ids"),
-                )
-            }
-            if "test_groups" in file:
-                arrays["test_groups"] = file["test_groups"]
         parameters, names = self.run.params, tuple(self.plan["class_names"])
         tuned_for = parameters.get(SELECT_BY) or parameters.get("evaluation.metric", "")
         found = Predictions(names, rules=rules, tuned_for=tuned_for, **arrays)
@@ -156,8 +144,8 @@ class RecordedTrial:
     def made_examples(self) -> Samples | None:
         """A few of the examples that the strategy made; None if it made none."""
         try:
-            return Samples.read(self.store.artifact(self.run.run_id, "made_examples.npz"))
-        except UserError:
+            return read_file(self.store, self.run.run_id, "made_examples.npz", Samples.read)
+        except DamagedRecord:
             return None
 
     @property
@@ -177,14 +165,31 @@ class RecordedTrial:
 
 
 def recorded_trials(
-    store: Store, fingerprints: Iterable[str], metric: str
+    store: Store,
+    fingerprints: Iterable[str],
+    metric: str,
+    known: Mapping[str, RecordedTrial] | None = None,
+    on_damage: Callable[[RecordedRun, str], None] = lambda run, why: None,
 ) -> dict[str, RecordedTrial]:
-    """Return the newest finished run of each of these trials, by fingerprint."""
-    wanted, found = set(fingerprints), dict[str, RecordedTrial]()
+    """Return the newest whole run of each of these trials, by fingerprint, beside the known ones.
+
+    A run whose plan or predictions can't be read counts as not finished; `on_damage` is told why
+    of the newest one where no other is left.
+    """
+    wanted, found = set(fingerprints), dict(known or {})
+    damaged: dict[str, tuple[RecordedRun, str]] = {}
     for run in store.runs(FINISHED_TRIALS):
         trial = run.tags["trial"]
         if trial in wanted and trial not in found:
-            found[trial] = RecordedTrial(store, run, metric)
+            record = RecordedTrial(store, run, metric)
+            try:
+                record.predictions  # noqa: B018 (kept, as the comparison is going to need them)
+            except DamagedRecord as error:
+                damaged.setdefault(trial, (run, str(error)))
+            else:
+                found[trial] = record
+    for trial in damaged.keys() - found.keys():
+        on_damage(*damaged[trial])
     return found
 
 

@@ -88,7 +88,16 @@ def run(
         raise UserError("the data changed while they were read; start the comparison again")
     fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
     metric = setups[0].experiment.evaluation.metric
-    known = {} if schedule.fresh else recorded_trials(store, fingerprints.values(), metric)
+    known = (
+        {}
+        if schedule.fresh
+        else recorded_trials(
+            store,
+            fingerprints.values(),
+            metric,
+            on_damage=lambda run, why: observer.note(f"{run.name} runs again, for {why}"),
+        )
+    )
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
     outcomes: dict[str, Outcome] = {}
@@ -106,7 +115,8 @@ def run(
             else:
                 missing.append(task)
         schedule.run(missing, trials[together[0].label].threads, on_outcome)
-    recorded = recorded_trials(store, fingerprints.values(), metric)
+    store.reap()  # what workers left that were killed
+    recorded = recorded_trials(store, fingerprints.values(), metric, known)
     for record in recorded.values():
         store.adopt(record.run, parent)
     return [

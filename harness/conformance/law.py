@@ -43,8 +43,8 @@ def judge(law: Law, subject: Subject) -> Verdict:
         return Verdict(law.name, True, law.check(subject) or "")
     except (Broken, NoPlan) as broken:
         return Verdict(law.name, False, str(broken))
-    except Refused:
+    except (Refused, KeyboardInterrupt):
         raise
-    except Exception as error:  # a stranger's strategy may fail in any way
+    except BaseException as error:  # a stranger's strategy may fail in any way
         message = f"the check ended in {in_one_line(error)}; mend what breaks before it first"
         return Verdict(law.name, False, message)

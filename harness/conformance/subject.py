@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.conformance.cases import CASES, Case
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.plan.plan import Plan
-from harness.strategy.base import Strategy, build
+from harness.strategy.base import Strategy, build, known_points
 
 
 class Refused(UserError):
@@ -41,7 +41,7 @@ class Subject:
     kind: type[Strategy]
     chosen: Mapping[str, Any] = field(default_factory=dict)
     _kept: list[Planned] = field(default_factory=list, repr=False)
-    _points: dict[str, Plan | Exception] = field(default_factory=dict, repr=False)
+    _points: dict[str, Plan | BaseException] = field(default_factory=dict, repr=False)
 
     def parameters(self, base: Plan) -> dict[str, Any]:
         """Return the given parameters; the first known point stands in for required ones.
@@ -53,7 +53,7 @@ class Subject:
         required = [key for key, info in self.kind.model_fields.items() if info.is_required()]
         if not set(required) - set(self.chosen):
             return dict(self.chosen)
-        points = self.kind.known_points(base)
+        points = known_points(self.name, self.kind, base)
         stand_in = {key: v for key, v in (points[0] if points else {}).items() if key in required}
         chosen = stand_in | dict(self.chosen)
         for key in required:
@@ -78,10 +78,12 @@ class Subject:
             base = case.base()
             try:
                 self._points[key] = plan_of(self.strategy(base, **point), base)
-            except Exception as error:  # a stranger's strategy may fail in any way
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a stranger's strategy may fail in any way
                 self._points[key] = error
         made = self._points[key]
-        if isinstance(made, Exception):
+        if isinstance(made, BaseException):
             raise made
         return made
 
@@ -96,15 +98,15 @@ class Subject:
 
         """
         if not self._kept:
-            reasons: list[Exception] = []
+            reasons: list[BaseException] = []
             for case in CASES:
                 try:
                     base = case.base()
                     strategy = self.strategy(base)
                     self._kept.append(Planned(case, base, strategy, plan_of(strategy, base)))
-                except Refused:
+                except (Refused, KeyboardInterrupt):
                     raise
-                except Exception as error:  # a stranger's strategy may fail in any way
+                except BaseException as error:  # a stranger's strategy may fail in any way
                     reasons.append(error)
             if not self._kept:
                 message = f"{CASES[0].name}: {in_one_line(reasons[0])}"
@@ -122,11 +124,7 @@ def plan_of(strategy: Strategy, base: Plan, seed: int = 0) -> Plan:
 
 def in_one_line(error: BaseException) -> str:
     """Put any exception into one line; a user's error speaks for itself."""
-    text = str(error)
-    if text.startswith("in user code"):  # TensorFlow's way to show where; what comes last
-        text = text.strip().splitlines()[-1]
-    line = " ".join(text.split())[:300]
-    return line if isinstance(error, UserError) else f"{type(error).__name__}: {line}"
+    return " ".join(str(error).split()) if isinstance(error, UserError) else reason(error)
 
 
 @contextmanager

@@ -6,13 +6,16 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
-from harness.errors import reason
+from harness.errors import RecordLost, reason
 from harness.execution.executors import Inline, Workers, in_worker
 from harness.execution.task import OnEpoch, Outcome, Task, perform
 from harness.training.threads import use
 
 OnOutcome = Callable[[Task, Outcome], None]
-KILLED = "its process was killed twice, as the system does when memory runs out"
+KILLED = (
+    "its process ended twice without a word: its own code may have ended it, or somebody killed "
+    "it, as the system does when memory runs out"
+)
 
 
 @dataclass
@@ -112,6 +115,11 @@ def _is_broken(future: Future[Outcome]) -> bool:
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:
-    """Return what a task came to; what came instead, such as what can't be pickled, fails it."""
+    """Return what a task came to; what came instead, such as what can't be pickled, fails it.
+
+    Raises RecordLost, as no other task could be recorded either.
+    """
     error = future.exception()
+    if isinstance(error, RecordLost):
+        raise error
     return future.result() if error is None else Outcome("failed", reason=reason(error))

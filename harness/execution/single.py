@@ -1,5 +1,6 @@
 """One trial alone, in this process: found in the record, or trained and recorded there."""
 
+from harness.errors import RecordLost, TrialFailed, UserError, reason
 from harness.tracking.store import Store
 from harness.trial.epoch import OnEpoch
 from harness.trial.recording import Recorded, record
@@ -17,4 +18,9 @@ def run_one(trial: Trial, fresh: bool = False, on_epoch: OnEpoch | None = None) 
     """
     store = Store.open(trial.experiment.name)
     store.reap()
-    return record(trial, store, on_epoch, fresh)
+    try:
+        return record(trial, store, on_epoch, fresh)
+    except (UserError, TrialFailed, RecordLost, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a stranger's strategy or network may fail in any way
+        raise TrialFailed(f"{trial.strategy.name}, seed {trial.seed}: {reason(error)}") from error

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
-from harness.errors import TrialFailed, TrialUnderWay, UserError, reason
+from harness.errors import RecordLost, TrialFailed, TrialUnderWay, UserError, message, reason
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.trial.trial import Trial
@@ -79,7 +79,10 @@ class Outcome:
 
 
 def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
-    """Run a task; whatever goes wrong in it is its outcome, so that the others can go on."""
+    """Run a task; whatever goes wrong in it is its outcome, so that the others can go on.
+
+    Raises RecordLost where they can't, for the record or the disk takes nothing more.
+    """
     try:
         from harness.tracking.store import Store
         from harness.trial.recording import record
@@ -96,8 +99,8 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
     except TrialUnderWay:
         return Outcome("under_way")
     except (TrialFailed, UserError) as error:
-        return Outcome("failed", reason=str(error))
-    except KeyboardInterrupt:
+        return Outcome("failed", reason=message(error))
+    except (RecordLost, KeyboardInterrupt):
         raise
     except BaseException as error:  # a stranger's strategy or network may fail in any way
         return Outcome("failed", reason=reason(error))

@@ -1,7 +1,9 @@
 """Publishing pages: beside the record, with a comparison's run, and wherever a user wants one."""
 
+import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from harness.comparison.keep import Kept, read
 from harness.comparison.ranking import Ranking
@@ -20,16 +22,29 @@ def publish(kept: Kept) -> None:
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / PAGE).write_text(page, "utf-8")
         kept.store.publish(kept.run_id, Path(name), note)
-    kept.page.write_text(page, "utf-8")
+    replace_page(kept.page, page)
+
+
+def replace_page(path: Path, page: str) -> None:
+    """Write a page as a whole or not at all; a link that stands in its place is not followed."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    with aside.open("x", encoding="utf-8") as file:
+        file.write(page)
+    aside.replace(path)
 
 
 def publish_ranking(ranking: Ranking) -> None:
     """Write the page about several experiments beside the record."""
-    ranking.page.write_text(ranks.render(ranking), "utf-8")
+    replace_page(ranking.page, ranks.render(ranking))
 
 
-def write_page(experiment: str, comparison: str | None, output: Path | None) -> Path:
-    """Write the page of an experiment's comparison that ended last; return where it stands.
+def write_page(
+    experiment: str, comparison: str | None, output: Path | None
+) -> tuple[Path, dict[str, Any]]:
+    """Write the page of an experiment's comparison that ended last.
+
+    Return where it stands, and the comparison's JSON document, with the page as its `report`.
 
     `comparison`, the beginning of a digest or of a run's id, names another one.
 
@@ -39,8 +54,12 @@ def write_page(experiment: str, comparison: str | None, output: Path | None) -> 
     """
     kept = read(experiment, comparison)
     path = output or kept.page
+    page = render(gather(kept))
     try:
-        path.write_text(render(gather(kept)), "utf-8")
+        if output is None:
+            replace_page(path, page)
+        else:
+            path.write_text(page, "utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
-    return path
+    return path, {**kept.document, "report": str(path)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, reason, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +92,21 @@ def build(name: str, kind: type[Strategy], parameters: dict[str, Any]) -> Strate
         return kind(**parameters)
     except ValidationError as error:
         raise UserError(f"strategy {name!r}: {_reason(error)}") from None
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a stranger's strategy may fail in any way
+        raise UserError(f"strategy {name!r} can't be made: {reason(error)}") from error
+
+
+def known_points(name: str, kind: type[Strategy], base: Plan) -> list[dict[str, Any]]:
+    """Return the points that a strategy knows, or say in one line why it gives none."""
+    try:
+        return [dict(point) for point in kind.known_points(base)]
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a stranger's strategy may fail in any way
+        why = reason(error)
+        raise UserError(f"strategy {name!r} broke down in known_points(): {why}") from error
 
 
 def _reason(error: ValidationError) -> str:

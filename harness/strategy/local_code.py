@@ -60,7 +60,9 @@ def load(module: Module) -> ModuleType:
     try:
         with redirect_stdout(sys.stderr):
             return importlib.import_module(f"{package}.{module.name}")
-    except (Exception, SystemExit) as error:  # a stranger's code may fail in any way
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's code may fail in any way
         raise BrokenFile(reason(error, module.file).replace(f"{package}.", "")) from error
 
 

@@ -58,7 +58,9 @@ class Entry:
             with redirect_stdout(sys.stderr):  # standard output may be the place of a document
                 kind = self.load()
             problem = broken(kind)
-        except (Exception, SystemExit) as error:  # a stranger's plugin may fail in any way
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's plugin may fail in any way
             return None, reason(error)
         return (None, problem) if problem else (kind, "")
 

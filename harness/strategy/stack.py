@@ -91,6 +91,11 @@ def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) ->
         raise TrialFailed(f"strategy {name!r} broke down in plan(): {why}") from error
     if not isinstance(after, Plan):
         raise TrialFailed(f"strategy {name!r}: plan() must return a harness.Plan, not {after!r}")
+    if not (isinstance(after.batch_size, int) and after.batch_size >= 1):
+        raise TrialFailed(
+            f"strategy {name!r}: plan() sets batch_size to {after.batch_size!r}, which must be a "
+            "whole number, 1 or more"
+        )
     return after
 
 

@@ -1,12 +1,17 @@
-"""Where things lie: the record, and beside it the folders of claims and reports."""
+"""Where things lie: the record, and beside it the folders of artifacts, claims and reports."""
 
 import hashlib
 import os
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from harness.data.cache import cache_directory
 
-SQLITE = "sqlite:///"
+SQLITE, DATABASE = "sqlite:///", "mlflow.db"
+PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s@]*@")
+QUERY_PASSWORD = re.compile(r"\b((?:password|passwd|pwd|token)=)[^\s&]+", re.IGNORECASE)
 
 
 def records() -> Path:
@@ -20,13 +25,52 @@ def records() -> Path:
 
 def tracking_uri() -> str:
     """Return where MLflow records: MLFLOW_TRACKING_URI, or the database in `records()`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{records() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{records() / DATABASE}"
+
+
+def shown_uri() -> str:
+    """Return where MLflow records, as it may be shown."""
+    return without_password(tracking_uri())
+
+
+def without_password(text: str) -> str:
+    """Return a text in which no address shows a password."""
+    return QUERY_PASSWORD.sub(r"\1***", PASSWORD.sub(r"\1:***@", text))
+
+
+def is_read_only(uri: str) -> bool:
+    """Tell whether a record can be read but not written to."""
+    database = database_of(uri)
+    if database is None or not database.exists():
+        return False
+    return not (os.access(database, os.W_OK) and os.access(database.parent, os.W_OK))
+
+
+def beside_the_record() -> Path:
+    """Return the folder of the record's database, or that of the files beside a server."""
+    database = database_of(tracking_uri())
+    return records() if database is None else database.parent
+
+
+def artifacts_folder(database: Path | None) -> Path:
+    """Return the folder of artifacts: beside an SQLite database, else in `records()`."""
+    return (records() if database is None else database.parent) / "artifacts"
 
 
 def reports_folder() -> Path:
-    """Return the folder of reports, beside the record if that is a file; made if missing."""
-    database = database_of(tracking_uri())
-    folder = (records() if database is None else database.parent) / "reports"
+    """Return the folder of reports, made if missing: beside the record, and no other record's.
+
+    Those of a record that can only be read are written to the current directory.
+    """
+    uri = tracking_uri()
+    database = database_of(uri)
+    if is_read_only(uri):
+        return Path.cwd()
+    if database is None:
+        folder = records() / "reports" / _digest(uri)
+    else:
+        name = "reports" if database.name == DATABASE else f"reports-{database.stem}"
+        folder = database.parent / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -36,10 +80,22 @@ def claims_folder(uri: str) -> Path:
     database = database_of(uri)
     if database is not None:
         return database.parent / "claims"
-    return cache_directory() / "claims" / hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
+    return cache_directory() / "claims" / _digest(uri)
 
 
 def database_of(uri: str) -> Path | None:
     """Return the file of an SQLite record, or None if the record is of another kind."""
     path = uri.removeprefix(SQLITE).split("?")[0]
     return Path(path).resolve() if uri.startswith(SQLITE) and path else None
+
+
+def local_folder(uri: str) -> Path | None:
+    """Return the folder that a URI of artifacts names on this machine, or None."""
+    parsed = urlsplit(uri)
+    if parsed.scheme == "file":
+        return Path(url2pathname(parsed.path))
+    return None if parsed.scheme else Path(uri)
+
+
+def _digest(uri: str) -> str:
+    return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()

@@ -1,23 +1,32 @@
 """The record of trials: one MLflow run each. No other module imports mlflow."""
 
 import json
-import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from harness.errors import UserError, unknown
+from harness.errors import DamagedRecord, RecordLost, UserError, unknown
 from harness.processes import liveness
+from harness.tracking.client import connect, reached
 from harness.tracking.names import parameter_names
-from harness.tracking.place import claims_folder, database_of, tracking_uri
+from harness.tracking.place import (
+    artifacts_folder,
+    claims_folder,
+    database_of,
+    is_read_only,
+    local_folder,
+    shown_uri,
+    tracking_uri,
+)
 from harness.tracking.view import TAGS, VIEW_TAG
 
 Row = tuple[str, int, float]
@@ -55,11 +64,11 @@ def viewed_experiments() -> dict[str, str]:
     """Return the ids of all experiments by name, the newest first, each with a view for the UI."""
     uri = tracking_uri()
     found = _experiments(uri)
-    with _reached(uri), _quiet():
+    with reached(uri):
         for experiment in found:
-            if experiment.tags.get(VIEW_TAG) != TAGS[VIEW_TAG]:
+            if experiment.tags.get(VIEW_TAG) != TAGS[VIEW_TAG] and not is_read_only(uri):
                 for key, value in TAGS.items():
-                    _client(uri).set_experiment_tag(experiment.experiment_id, key, value)
+                    connect(uri).set_experiment_tag(experiment.experiment_id, key, value)
     newest = sorted(found, key=lambda experiment: experiment.creation_time, reverse=True)
     return {experiment.name: experiment.experiment_id for experiment in newest}
 
@@ -68,8 +77,8 @@ def _experiments(uri: str) -> list[Any]:
     database = database_of(uri)
     if database is not None and not database.exists():
         return []
-    with _reached(uri), _quiet():
-        return list(_client(uri).search_experiments(filter_string="name != 'Default'"))
+    with reached(uri):
+        return list(connect(uri).search_experiments(filter_string="name != 'Default'"))
 
 
 class Store:
@@ -87,17 +96,14 @@ class Store:
         Raises UserError if the experiment was deleted or the record can't be reached.
         """
         uri = tracking_uri()
-        with _reached(uri):
-            return cls._opened(uri, experiment_name)
+        with reached(uri):
+            client = connect(uri)
+            experiment_id, claims = _experiment(client, experiment_name, uri), claims_folder(uri)
+        if is_read_only(uri):
+            from harness.tracking.read_only import ReadOnly
 
-    @classmethod
-    def _opened(cls, uri: str, experiment_name: str) -> "Store":
-        database = database_of(uri)
-        if database is not None:
-            database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock") if database is not None else nullcontext(), _quiet():
-            client = _client(uri)
-            return cls(client, _experiment(client, experiment_name, database), claims_folder(uri))
+            return ReadOnly(client, experiment_id, claims)
+        return cls(client, experiment_id, claims)
 
     @classmethod
     def existing(cls, experiment_name: str) -> "Store":
@@ -107,14 +113,16 @@ class Store:
             raise UserError(
                 unknown("experiment", experiment_name, known)
                 if known
-                else f"nothing is recorded yet in {tracking_uri()}: start with harness compare"
+                else f"nothing is recorded yet in {shown_uri()}: start with harness compare"
             )
         return cls.open(experiment_name)
 
     @classmethod
     def anywhere(cls) -> "Store":
         """Open the record to read single runs of any experiment."""
-        return cls(_client(tracking_uri()), "", claims_folder(tracking_uri()))
+        uri = tracking_uri()
+        with reached(uri):
+            return cls(connect(uri), "", claims_folder(uri))
 
     def run(self, run_id: str) -> RecordedRun:
         """Return one run; raises UserError if there is none of this id."""
@@ -123,12 +131,14 @@ class Store:
         try:
             return _recorded(self._client.get_run(run_id))
         except MlflowException as error:
-            raise UserError(f"no run {run_id!r} in the record at {tracking_uri()}") from error
+            raise UserError(f"no run {run_id!r} in the record at {shown_uri()}") from error
 
-    def finished(self, fingerprint: str) -> RecordedRun | None:
-        """Return a finished run of the trial with this fingerprint, or None."""
+    def finished(
+        self, fingerprint: str, accepts: Callable[[RecordedRun], bool] = lambda run: True
+    ) -> RecordedRun | None:
+        """Return the newest finished run of the trial with this fingerprint that is accepted."""
         filter_string = f"tags.trial = '{fingerprint}' and attributes.status = 'FINISHED'"
-        return next(self.runs(filter_string), None)
+        return next(filter(accepts, self.runs(filter_string)), None)
 
     def runs(self, filter_string: str) -> Iterator[RecordedRun]:
         """Yield the runs of this experiment that pass MLflow's filter, the newest first."""
@@ -273,17 +283,30 @@ class Store:
         if run.tags.get(PARENT) != parent:
             self._client.set_tag(run.run_id, PARENT, parent)
 
-    def artifact(self, run_id: str, name: str) -> Path:
-        """Return where a file of a run can be read on this machine.
+    @contextmanager
+    def artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        """Yield where a file of a run can be read: in place, or in a copy that is removed after.
 
-        Raises UserError if the run has no such file.
+        Raises DamagedRecord if the run has no such file.
         """
         from mlflow.exceptions import MlflowException
 
-        try:
-            return Path(self._client.download_artifacts(run_id, name))
-        except (MlflowException, OSError) as error:
-            raise UserError(f"run {run_id} has no file {name!r} in the record") from error
+        missing = f"run {run_id} has no {name} in the record"
+        folder = local_folder(self._client.get_run(run_id).info.artifact_uri)
+        beside = artifacts_folder(database_of(tracking_uri())) / run_id / "artifacts"
+        if folder is not None:
+            if beside.is_dir():  # where a record that can't be written to has moved
+                folder = beside
+            if not (folder / name).is_file():
+                raise DamagedRecord(missing)
+            yield folder / name
+            return
+        with TemporaryDirectory(prefix="harness-artifact-") as copies:
+            try:
+                path = Path(self._client.download_artifacts(run_id, name, copies))
+            except (MlflowException, OSError) as error:
+                raise DamagedRecord(missing) from error
+            yield path
 
     def fail(self, run_id: str, message: str) -> None:
         """Record that the run ended without a result, and why."""
@@ -295,32 +318,6 @@ class Store:
         for run in list(self.runs("attributes.status = 'RUNNING'")):
             if liveness.is_dead(run.tags.get("process", "")):
                 self._client.set_terminated(run.run_id, "KILLED")
-
-
-@contextmanager
-def _reached(uri: str) -> Iterator[None]:
-    """Turn whatever keeps the record from being opened into one line."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # MLflow, SQLAlchemy and the file system each have their own
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"the record at {uri} can't be opened: {reason}; set MLFLOW_TRACKING_URI to a "
-            "reachable store, or unset it for the default one"
-        ) from error
-
-
-def _client(uri: str) -> Any:
-    # MLflow's own seven retries, ever further apart, keep a wrong address silent for minutes.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=uri)
 
 
 def _recorded(run: Any) -> RecordedRun:
@@ -344,15 +341,16 @@ def _ended(info: Any, tags: Mapping[str, str]) -> datetime | None:
     return None
 
 
-def _experiment(client: Any, name: str, database: Path | None) -> str:
+def _experiment(client: Any, name: str, uri: str) -> str:
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = None if database is None else (database.parent / "artifacts").as_uri()
+        served = uri.startswith("http")  # the server decides where it keeps files
+        location = None if served else artifacts_folder(database_of(uri)).as_uri()
         try:
             return str(client.create_experiment(name, location, TAGS))
-        except MlflowException:
+        except (MlflowException, RecordLost):
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -362,19 +360,6 @@ def _experiment(client: Any, name: str, database: Path | None) -> str:
             f"`mlflow experiments restore -x {found.experiment_id}` or give another name"
         )
     return str(found.experiment_id)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the database's migrations from being told line by line, and MLflow to errors after."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(previous)
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 def _dataset_input(name: str, digest: str, profile: Mapping[str, Any]) -> Any:

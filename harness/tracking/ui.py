@@ -6,16 +6,30 @@ import subprocess
 import sys
 
 from harness.errors import UserError
-from harness.tracking.place import records, tracking_uri
+from harness.tracking.client import reached
+from harness.tracking.database import prepare
+from harness.tracking.place import (
+    artifacts_folder,
+    database_of,
+    tracking_uri,
+    without_password,
+)
 from harness.tracking.store import viewed_experiments
 from harness.tracking.view import address_of_experiments, address_of_runs
 
 HOST = "127.0.0.1"
 MOST_EXPERIMENTS = 5
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its own processes, for language models
+}
 
 
 def serve(port: int) -> int:
     """Serve the MLflow UI on this machine only, until interrupted; return its exit status.
+
+    The server and all that it starts end with this process, however that ends. Its store is told by
+    the environment, as other users can read its command line.
 
     Raises:
         UserError: the port is taken.
@@ -28,15 +42,22 @@ def serve(port: int) -> int:
         except OSError:
             raise UserError(f"--port {port} is taken on {HOST}; choose another one") from None
     uri = tracking_uri()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
-    command += ["--backend-store-uri", uri, "--workers", "1"]
-    command += ["--default-artifact-root", str(records() / "artifacts")]
+    if (database := database_of(uri)) is not None:
+        with reached(uri):
+            prepare(database)
+    keeper = [sys.executable, "-P", "-m", "harness.processes.keeper"]
+    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    command += ["--workers", "1"]
+    command += ["--default-artifact-root", str(artifacts_folder(database))]
     print("\n".join(welcome(f"http://{HOST}:{port}", uri)), flush=True)
-    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    try:
-        return subprocess.call(command, env=environment)
-    except KeyboardInterrupt:
-        return 0
+    environment = os.environ | ENVIRONMENT | {"MLFLOW_BACKEND_STORE_URI": uri}
+    with subprocess.Popen(
+        [*keeper, *command], stdin=subprocess.PIPE, start_new_session=True, env=environment
+    ) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
 
 
 def welcome(site: str, uri: str) -> list[str]:
@@ -44,7 +65,7 @@ def welcome(site: str, uri: str) -> list[str]:
     known = viewed_experiments()
     newest = list(known.items())[:MOST_EXPERIMENTS]
     return [
-        f"MLflow UI over {uri} (Ctrl-C stops it)",
+        f"MLflow UI over {without_password(uri)} (Ctrl-C stops it)",
         *(f"runs of {name}: {address_of_runs(site, identity)}" for name, identity in newest),
         f"all experiments: {address_of_experiments(site)}",
     ]

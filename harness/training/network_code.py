@@ -107,7 +107,9 @@ def _imported(name: str, module_name: str) -> ModuleType:
         raise UserError(
             f"model.name {name!r}: no installed module {error.name!r}; {_hint(module_name)}"
         ) from error
-    except (Exception, SystemExit) as error:  # a stranger's module may fail in any way
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's module may fail in any way
         raise UserError(f"model.name {name!r}: {reason(error)}") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, reason, unknown
 from harness.strategy.source import Module, digest_of_source
 from harness.training.network_code import NetworkCode, network_code
 
@@ -115,10 +115,11 @@ def build(name: str, input_shape: Shape, n_classes: int, network_from: Path | No
     try:
         with redirect_stdout(sys.stderr):  # standard output may be the place of a JSON document
             model = network(input_shape, n_classes)
-    except (Exception, SystemExit) as error:  # a stranger's network may fail in any way
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's network may fail in any way
         raise UserError(
-            f"model.name {name!r} can't be built for inputs of shape {input_shape}: {first}"
+            f"model.name {name!r} can't be built for inputs of shape {input_shape}: {reason(error)}"
         ) from error
     shape = tuple(getattr(model, "output_shape", ()))
     if shape != (None, n_classes):

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from harness.data.examples import Array
+from harness.errors import TrialFailed
+from harness.plan.losses import LossFunction
 from harness.plan.plan import Phase
 from harness.training.framework import tf
 
@@ -46,7 +48,7 @@ def compiled_steps(
         with tf.GradientTape() as tape:
             logits = logits_of(inputs, everything)
             each = [
-                share * tf.gather(class_weight, label) * loss(label, logits, of_loss)
+                share * tf.gather(class_weight, label) * _one_each(loss, label, logits, of_loss)
                 for label, share in targets
             ]
             mean = tf.reduce_mean(tf.add_n(each))
@@ -64,3 +66,12 @@ def compiled_steps(
         return losses.stack()
 
     return tf.function(steps, input_signature=signature)
+
+
+def _one_each(loss: LossFunction, labels: Any, logits: Any, parameters: Any) -> Any:
+    """Return a loss for each example, `[B]`; any other shape would be spread over them unseen."""
+    losses = tf.convert_to_tensor(loss(labels, logits, parameters))
+    if losses.shape.rank != 1:
+        name = getattr(loss, "__name__", loss)
+        raise TrialFailed(f"loss {name!r} gives shape {losses.shape}, not one number an example")
+    return losses

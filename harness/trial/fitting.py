@@ -69,7 +69,10 @@ def fit(trial: Trial, on_epoch: OnEpoch | None = None, on_begin: OnBegin | None 
         _refuse_changed(trial)
         if isinstance(error, Exception):
             raise
-        raise TrialFailed(f"code of the trial ended the program: {reason(error)}") from error
+        raise TrialFailed(
+            f"code of strategy {trial.strategy.name!r} or of network "
+            f"{trial.experiment.model.name!r} ended the program: {reason(error)}"
+        ) from error
     _refuse_changed(trial)
     return fitted
 

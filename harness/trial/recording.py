@@ -6,18 +6,19 @@ At most one process of a machine trains a trial at a time.
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from harness.errors import TrialFailed, TrialUnderWay
+from harness.errors import RecordLost, TrialFailed, TrialUnderWay, disk_full
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.tracking.view import GLANCE, at_a_glance
 from harness.trial import artifacts
 from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
+from harness.trial.stored import is_whole
 from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 
@@ -55,6 +56,7 @@ def record(
         TrialUnderWay: another process has it under way, and `wait` is false.
         UserError: the strategy's parameters don't fit the data; nothing is recorded.
         TrialFailed: training broke down; the run is recorded as failed.
+        RecordLost: the record or the disk takes nothing more.
 
     """
     if not fresh and (found := _found(trial, store)):
@@ -139,15 +141,18 @@ class _Recording:
             yield
         except BaseException as error:
             if self._run_id:
-                self._store.fail(self._run_id, str(error) or type(error).__name__)
+                with suppress(RecordLost):
+                    self._store.fail(self._run_id, str(error) or type(error).__name__)
+            if full := disk_full(error):
+                raise RecordLost(full) from error
             if type(error).__name__ == "ResourceExhaustedError":
                 raise TrialFailed("out of memory: take a smaller train.batch_size") from error
             raise
 
 
 def _found(trial: Trial, store: Store) -> Recorded | None:
-    """Return a trial that is recorded as finished, or None."""
-    run = store.finished(trial.fingerprint)
+    """Return a trial that is recorded as finished and whose files can be read, or None."""
+    run = store.finished(trial.fingerprint, lambda run: is_whole(store, run.run_id))
     return None if run is None else _of_run(trial, run)
 
 

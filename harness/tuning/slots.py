@@ -23,7 +23,10 @@ from harness.processes import liveness
 
 SLOT, KNOWN, PROCESS, ERROR, REPORT = "slot", "known", "process", "error", "report"
 MOST_DEATHS = 5
-KILLED = f"its process was killed {MOST_DEATHS} times, as the system does when memory runs out"
+KILLED = (
+    f"its process ended {MOST_DEATHS} times without a word: its own code may have ended it, or "
+    "somebody killed it, as the system does when memory runs out"
+)
 
 
 def holds(trial: FrozenTrial) -> bool:

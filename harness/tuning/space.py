@@ -12,7 +12,7 @@ from harness.data.classes import per_class
 from harness.errors import NothingToSearch, UserError
 from harness.execution.task import Candidate
 from harness.plan.plan import Plan
-from harness.strategy.base import Choice, PerClass, Range, Strategy
+from harness.strategy.base import Choice, PerClass, Range, Strategy, known_points
 from harness.strategy.registry import kinds
 from harness.tuning.also import with_settings
 from harness.tuning.dimension import Dimension, Number, OneOf, plain_types, suggest
@@ -211,7 +211,7 @@ def _known(
         for field, info in kind.model_fields.items():
             if not info.is_required():
                 defaults[f"{prefix}{field}"] = info.get_default(call_default_factory=True)
-        points = kind.known_points(base)
+        points = known_points(name, kind, base)
         by_part.append([{f"{prefix}{key}": v for key, v in each.items()} for each in points])
     stand_in = {
         key: value for points in by_part for key, value in (points[0] if points else {}).items()

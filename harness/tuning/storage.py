@@ -5,7 +5,6 @@ is taken over (Optuna 5.0, `RDBStorage`); this machine's dead processes are know
 """
 
 import json
-import re
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -19,7 +18,7 @@ from optuna.storages import BaseStorage, GrpcStorageProxy, JournalStorage, RDBSt
 from optuna.storages.journal import JournalFileBackend
 
 from harness.errors import UserError, reason
-from harness.tracking.place import reports_folder
+from harness.tracking.place import beside_the_record, without_password
 
 JOURNAL, GRPC = "journal://", "grpc://"
 SECONDS_TO_CONNECT = 10
@@ -33,7 +32,7 @@ LONGEST_ENTRY = 1 << 20
 
 def default_url() -> str:
     """Return the database beside the record of trials."""
-    return f"sqlite:///{reports_folder().parent / 'optuna.db'}"
+    return f"sqlite:///{beside_the_record() / 'optuna.db'}"
 
 
 def shown(url: str) -> str:
@@ -43,11 +42,6 @@ def shown(url: str) -> str:
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)
-
-
-def _masked(url: str) -> str:
-    """Return what may be no URL without what may be a password: `user:…@`."""
-    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -69,6 +63,8 @@ def _journal(url: str) -> BaseStorage:
         path = Path(url.removeprefix(JOURNAL)).expanduser()
     except RuntimeError as error:
         raise UserError(f"--storage {url}: no such user's home; write the path in full") from error
+    if path.exists() and not path.is_file():
+        raise UserError(f"--storage {url}: {path} is no file; give the path of a journal")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _refuse_no_journal(path)
@@ -131,7 +127,7 @@ def _database(url: str) -> BaseStorage:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise UserError(
-            f"--storage {_masked(url)!r}: no storage URL; write sqlite:///path, "
+            f"--storage {without_password(url)!r}: no storage URL; write sqlite:///path, "
             "postgresql://user@host/name, "
             "mysql://user@host/name, journal://path or grpc://host:port"
         ) from error
@@ -155,11 +151,15 @@ def _database(url: str) -> BaseStorage:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(f"--storage {url}: cannot make its folder: {error.strerror}") from error
+            raise UserError(
+                f"--storage {shown(url)}: cannot make its folder: {error.strerror}"
+            ) from error
         lock = FileLock(f"{path}.lock")
         engine = {"connect_args": {"timeout": 60}}
     elif backend in DRIVERS:
         engine["connect_args"] = {"connect_timeout": SECONDS_TO_CONNECT}
+        if driver == "pymysql":
+            engine["connect_args"] |= {"read_timeout": GRACE_SECONDS}
     with lock:
         return _connected(parsed.render_as_string(hide_password=False), engine)
 
@@ -181,6 +181,6 @@ def _connected(url: str, engine: dict[str, Any]) -> BaseStorage:
             racing = kind in ("IntegrityError", "ProgrammingError", "StorageInternalError")
             if racing and attempt + 1 < TRIES:
                 continue
-            why = " ".join(str(error.__cause__ or error).split())[:200]
+            why = without_password(" ".join(str(error.__cause__ or error).split()))[:200]
             raise UserError(f"--storage {shown(url)}: cannot be opened: {why}") from error
     raise AssertionError("every attempt returns or raises")

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.yaml_text import dump
 from harness.errors import TrialFailed
 from harness.execution.executors import Workers
+from harness.tracking.place import without_password
 from harness.tracking.store import Store
 from harness.training.threads import use
 from harness.tuning import slots
@@ -97,7 +98,7 @@ def tune(
             _work(tuning, opened, jobs, on_progress)
         return _conclude(tuning, opened, store)
     except StorageInternalError as error:
-        reason = " ".join(str(error.__cause__ or error).split())[:200]
+        reason = without_password(" ".join(str(error.__cause__ or error).split()))[:200]
         raise TrialFailed(f"the storage {shown(tuning.storage)} broke down: {reason}") from error
 
 
@@ -140,8 +141,8 @@ def _in_workers(tuning: Tuning, jobs: int, look: Callable[[], None]) -> None:
                 crew.pop(future).shutdown()
             if killed >= MOST_KILLED:
                 raise TrialFailed(
-                    f"{killed} workers were killed, as the system does when memory runs out: "
-                    "take fewer --jobs"
+                    f"{killed} workers ended without a word: killed by somebody, or by the system "
+                    "if memory ran out (then take fewer --jobs)"
                 )
     finally:
         for worker in crew.values():
@@ -171,6 +172,7 @@ def _found(opened: OpenStudy, trials: list[FrozenTrial], run_id: str) -> Tuned:
 
 
 def _conclude(tuning: Tuning, opened: OpenStudy, store: Store) -> Tuned:
+    store.reap()
     trials = opened.finished()
     recorder = Recorder(tuning, store)
     recorder.record_missing(trials)

@@ -11,7 +11,7 @@ from optuna import TrialPruned
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
-from harness.errors import TrialFailed, UserError, reason
+from harness.errors import TrialFailed, UserError, message, reason
 from harness.processes import liveness
 from harness.tracking.store import Store
 from harness.tuning import slots
@@ -96,11 +96,11 @@ class _Attempt:
         except KeyboardInterrupt:
             slots.give_back(self.opened.study, trial.number)
             raise
-        except (TrialPruned, _Surplus, UpdateFinishedTrialError):
+        except (TrialPruned, _Surplus):
             raise
-        except Exception as error:  # a stranger's strategy or network may fail in any way
+        except BaseException as error:  # a stranger's strategy or network may fail in any way
             trial.set_user_attr(slots.ERROR, _reason(error))
-            raise
+            raise TrialFailed(_reason(error)) from error
 
     def _begin(self, trial: optuna.Trial) -> None:
         """Take hold of a trial's slot and draw its point, or raise _Surplus."""
@@ -116,6 +116,6 @@ class _Attempt:
         opened.tuning.space.draw(trial)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     plain = isinstance(error, UserError | TrialFailed)
-    return " ".join(str(error).split())[:500] if plain else reason(error)
+    return message(error) if plain else reason(error)

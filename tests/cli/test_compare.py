@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -162,15 +163,21 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
     assert finished(record) == 6
 
 
-def test_ctrl_c_says_how_to_go_on_and_leaves_no_process(record: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
+    number: signal.Signals, record: Path
+) -> None:
     process = begin(*COMPARE, "--jobs", "2", "--seeds", "40")
     while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert "the same command" in err
+    with sqlite3.connect(record / "mlflow.db") as connection:
+        trials = "SELECT name FROM runs WHERE status = 'RUNNING'"
+        assert connection.execute(trials).fetchall() == []
     assert "Traceback" not in err
 
 

@@ -1,6 +1,8 @@
 """What is read of a recorded trial's files."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def artifact(self, run_id: str, name: str) -> Path:
-        return self.path / name
+    @contextmanager
+    def artifact(self, run_id: str, name: str) -> Iterator[Path]:
+        yield self.path / name
 
 
 @pytest.mark.parametrize("groups", [np.array([3, 3, 7]), None])

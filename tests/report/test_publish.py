@@ -23,7 +23,8 @@ def test_page_read_from_the_record_is_the_published_one_to_the_byte(
 ) -> None:
     page = render(gather(read("digits")))
     kept = ten_classes.kept
-    assert page == kept.store.artifact(kept.run_id, PAGE).read_text("utf-8")
+    with kept.store.artifact(kept.run_id, PAGE) as path:
+        assert page == path.read_text("utf-8")
     assert page == kept.page.read_text("utf-8")
 
 

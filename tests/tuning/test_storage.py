@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent import futures
 from importlib.util import find_spec
@@ -136,3 +137,30 @@ def test_a_study_on_postgresql_goes_on(make: Make, postgresql: str) -> None:
     tuning = make("balanced_class_weight", trials=2, inner_seeds=1, storage=postgresql)
     assert tune(tuning) == tune(tuning)
     assert shown(postgresql).startswith("postgresql://me@")
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is no file; give the path of a journal"):
+        open_storage(f"journal://{tmp_path / 'pipe'}")
+
+
+def test_a_password_in_what_is_no_address_is_not_shown() -> None:
+    with pytest.raises(UserError, match="no storage URL") as refused:
+        open_storage("what://me:secret@host:port")
+    assert "secret" not in str(refused.value)
+
+
+def test_two_processes_that_meet_a_fresh_record_on_postgresql_both_succeed(
+    postgresql: str, tmp_path: Path
+) -> None:
+    code = (
+        "from harness.tracking.store import Store; "
+        "print(Store.open('same').start('x', {'trial': 't'}, {'a': 1}))"
+    )
+    uri = postgresql.replace("postgresql:", "postgresql+psycopg:")
+    processes = []
+    for number in range(2):  # as on two machines, they share no folder of claims
+        cache = {"HARNESS_CACHE": str(tmp_path / str(number)), "MLFLOW_TRACKING_URI": uri}
+        processes.append(subprocess.Popen([sys.executable, "-c", code], env=os.environ | cache))
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
