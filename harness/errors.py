@@ -2,7 +2,6 @@
 
 import errno
 import re
-import tempfile
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -44,8 +43,8 @@ class TrialUnderWay(Exception):
 def disk_full(error: BaseException) -> str:
     """Return what is full, in one line, if that is what an exception says; else nothing."""
     if isinstance(error, OSError) and error.errno in FULL:
-        where = error.filename or tempfile.gettempdir()
-        return f"the disk at {where} takes nothing more: {error.strerror}"
+        where = f"the disk at {error.filename}" if error.filename else "what is written to"
+        return f"{where} takes nothing more: {error.strerror}"
     if isinstance(error, FileNotFoundError) and NOWHERE in str(error):
         return f"{NOWHERE.lower()}; make room, or set TMPDIR to a folder with some"
     return ""
