@@ -87,7 +87,7 @@ def _database(url: str) -> BaseStorage:
 
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UserError(
             f"--storage {without_password(url)!r}: no storage URL; write sqlite:///path, "
             "postgresql://user@host/name, "
