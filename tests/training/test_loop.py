@@ -336,9 +336,7 @@ def test_functions_that_each_plan_makes_anew_do_not_pile_up() -> None:
     network = CompiledNetwork(Recipe.of(settings.model, settings.train, plan.train))
 
     def anew() -> Phase:
-        return Phase(
-            loss=Loss(lambda labels, logits, parameters: cross_entropy(labels, logits, {}))
-        )
+        return Phase(loss=Loss(lambda labels, logits, _: cross_entropy(labels, logits, {})))
 
     first, phases = anew(), [anew() for _ in range(3 * MOST_STEPS)]
     kept = network._compiled(first, ({}, {}))
