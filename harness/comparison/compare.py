@@ -137,7 +137,7 @@ def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Sc
         if isinstance(error, KeyboardInterrupt | RecordLost):
             with suppress(RecordLost, UserError):
                 for name in experiments:
-                    Store.open(name).reap()
+                    Store.open(name).reap(mine=True)
         raise
     schedule.close()
 

@@ -78,7 +78,7 @@ def _tuned(logits: Float64s, labels: Integers, metric: str) -> Float64s:
     if n_classes == 2:
         most = len(labels) + 2
         offsets[1], _ = _best_offset(
-            logits, labels, offsets, logits.copy(), index=1, metric=metric, most=most
+            logits, labels, offsets, _Moved(logits.copy()), index=1, metric=metric, most=most
         )
     else:
         if metric == "g_mean" and start == 0:
@@ -93,7 +93,7 @@ def _climb(logits: Float64s, labels: Integers, offsets: Float64s, metric: str) -
     """Improve the offsets in place, class after class, until a whole sweep gains nothing."""
     n_classes = len(offsets)
     most = max(256, 1_000_000 // n_classes**2)
-    moved = logits + offsets
+    moved = _Moved(logits + offsets)
     for _ in range(SWEEPS):
         gained = 0.0
         for index in range(n_classes):
@@ -101,17 +101,48 @@ def _climb(logits: Float64s, labels: Integers, offsets: Float64s, metric: str) -
                 logits, labels, offsets, moved, index=index, metric=metric, most=most
             )
             offsets[index] = offset
-            moved[:, index] = logits[:, index] + offset
+            moved.move(index, logits[:, index] + offset)
             gained += gain
         if gained <= GAIN:
             return
+
+
+class _Moved:
+    """Logits `[n, C]` with their offsets, and the two largest of each example, kept up to date.
+
+    So a class is looked at in time that goes by the number of examples, not by that of logits.
+    """
+
+    def __init__(self, logits: Float64s) -> None:
+        self.logits = logits
+        self._first, self._second = _two_largest(logits)
+
+    def rivals(self, index: int) -> Integers:
+        """Return the largest class of each example apart from `index`; of equal ones the first."""
+        return np.where(self._first == index, self._second, self._first)
+
+    def move(self, index: int, column: Float64s) -> None:
+        """Put another column in the place of one class's."""
+        self.logits[:, index] = column
+        second = self.logits[np.arange(len(column)), self._second]
+        below = (self._first != index) & (self._second != index) & (column < second)
+        rows = np.flatnonzero(~below)
+        self._first[rows], self._second[rows] = _two_largest(self.logits[rows])
+
+
+def _two_largest(logits: Float64s) -> tuple[Integers, Integers]:
+    """Return the classes of the two largest logits in each row; of equal ones the first."""
+    first, rows = logits.argmax(axis=1), np.arange(len(logits))
+    others = logits.copy()
+    others[rows, first] = -np.inf
+    return first, others.argmax(axis=1)
 
 
 def _best_offset(
     logits: Float64s,
     labels: Integers,
     offsets: Float64s,
-    moved: Float64s,
+    moved: "_Moved",
     *,
     index: int,
     metric: str,
@@ -119,11 +150,10 @@ def _best_offset(
 ) -> tuple[float, float]:
     """Return the best offset of one class, the others fixed, and what it gains over the current.
 
-    `moved` are the logits with their offsets; its column `index` is lost.
+    `moved` are the logits with their offsets.
     """
-    moved[:, index] = -np.inf
-    rival = moved.argmax(axis=1)
-    needed = moved[np.arange(len(labels)), rival] - logits[:, index]
+    rival = moved.rivals(index)
+    needed = moved.logits[np.arange(len(labels)), rival] - logits[:, index]
     current = offsets[index]
     cuts = np.union1d(_cuts(needed, most), [current])
     after, before = np.searchsorted(cuts, needed, side="right"), np.searchsorted(cuts, needed)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -19,6 +20,7 @@ SECONDS_BETWEEN_TRIES = 0.2
 SECONDS_TO_CONNECT = 10
 TRIES_TO_OPEN = 3
 BUSY = "database is locked"
+AUTOFLUSH = re.compile(r"\(raised as a result of [^)]*\)")
 GONE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")
 DEFAULTS = {
     # MLflow's own seven retries, ever further apart, and two minutes for each keep a wrong address
@@ -134,7 +136,7 @@ def _patient(method: Callable[..., Any], uri: str) -> Callable[..., Any]:
 
 def _short(error: Exception) -> str:
     """Return what an exception says in one short line, without SQL, parameters or passwords."""
-    text = str(error).split("[SQL:")[0].split("(Background on")[0]
+    text = AUTOFLUSH.sub("", str(error)).split("[SQL:")[0].split("(Background on")[0]
     return without_password(" ".join(text.split())[:200].strip()) or type(error).__name__
 
 

@@ -50,5 +50,5 @@ class ReadOnly(Store):
     def fail(self, run_id: str, message: str) -> None:
         """Note nothing."""
 
-    def reap(self) -> None:
+    def reap(self, mine: bool = False) -> None:
         """Note nothing."""

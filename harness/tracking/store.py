@@ -313,10 +313,15 @@ class Store:
         self._client.set_tag(run_id, "error", _cut(message, LONGEST_TAG))
         self._client.set_terminated(run_id, "FAILED")
 
-    def reap(self) -> None:
-        """Mark as killed what this machine's dead processes left running in this experiment."""
+    def reap(self, mine: bool = False) -> None:
+        """Mark as killed what this machine's dead processes left running in this experiment.
+
+        So are this process's runs where they are included, because it is about to end.
+        """
+        here = liveness.identity(os.getpid())
         for run in list(self.runs("attributes.status = 'RUNNING'")):
-            if liveness.is_dead(run.tags.get("process", "")):
+            process = run.tags.get("process", "")
+            if liveness.is_dead(process) or (mine and process == here):
                 self._client.set_terminated(run.run_id, "KILLED")
 
 

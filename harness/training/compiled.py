@@ -16,6 +16,7 @@ from harness.training.head import Head, head_of
 from harness.training.steps import compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
+MOST_STEPS = 32  # some 3 MiB each
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class CompiledNetwork:
     """A Keras model, its optimizers, and a compiled function for each kind of step that it met.
 
     A phase that trains the head's scale has it in a variable of its own, which is folded into the
-    head when weights are read and when the phase ends.
+    head when weights are read and when the phase ends. Of the compiled functions the last in use
+    are kept: a strategy that makes a new loss function in each plan would fill the memory.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -188,9 +190,11 @@ class CompiledNetwork:
             for each in parameters
         )
         key = (phase.loss.function, phase.batch_transform.function, phase.trainable, shapes)
-        if key not in self._steps:
-            self._steps[key] = self._compile(phase, parameters)
-        return self._steps[key]
+        steps = self._steps.pop(key, None) or self._compile(phase, parameters)
+        self._steps[key] = steps  # now the last in use
+        if len(self._steps) > MOST_STEPS:
+            del self._steps[next(iter(self._steps))]
+        return steps
 
     def _compile(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
         return compiled_steps(

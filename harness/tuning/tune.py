@@ -95,7 +95,11 @@ def tune(
         store.reap()
         on_progress(*opened.so_far())
         if not opened.is_done():
-            _work(tuning, opened, jobs, on_progress)
+            try:
+                _work(tuning, opened, jobs, on_progress)
+            except KeyboardInterrupt:
+                store.reap(mine=True)
+                raise
         return _conclude(tuning, opened, store)
     except StorageInternalError as error:
         reason = without_password(" ".join(str(error.__cause__ or error).split()))[:200]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.scoring.decision import RULES, fit
+from harness.scoring.decision import RULES, _Moved, fit
 from harness.scoring.metrics import LABEL_BASED, one, softmax
 
 UNIFORM = np.array([0.5, 0.5])
@@ -142,3 +142,19 @@ def test_an_unknown_rule_is_refused_with_the_known_ones():
     logits, labels = lopsided(10, 2)
     with pytest.raises(ValueError, match=f"known: {', '.join(RULES)}"):
         fit("argmin", logits, labels, UNIFORM, UNIFORM, "mcc")
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 20))
+def test_rivals_are_known_without_looking_at_all_logits_again(
+    seed: int, n_classes: int, n: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    logits = rng.integers(-2, 3, (n, n_classes)).astype(np.float64)  # many are equal
+    moved = _Moved(logits.copy())
+    for _ in range(4):
+        for index in range(n_classes):
+            others = logits.copy()
+            others[:, index] = -np.inf
+            assert (moved.rivals(index) == others.argmax(axis=1)).all()
+            logits[:, index] = rng.integers(-2, 3, n)
+            moved.move(index, logits[:, index])

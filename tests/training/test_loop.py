@@ -15,12 +15,13 @@ from harness.data import prepare
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
+from harness.plan.losses import Loss, cross_entropy
 from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
 from harness.plan.samplers import Drawn
 from harness.strategy.registry import resolve
 from harness.training import loop, networks
 from harness.training.budget import epoch_examples
-from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
+from harness.training.compiled import MOST_STEPS, CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import Callback, EpochEnd, train
 from harness.training.visits import Ledger, Visits
 
@@ -327,3 +328,19 @@ def test_moments_are_forgotten_only_where_layers_head_or_schedule_change(
     plan = replace(base_plan(splits.train, settings), phases=(Phase(), later))
     trained_by(plan, splits, settings)
     assert len(begun) == (1 if kept else 2)
+
+
+def test_functions_that_each_plan_makes_anew_do_not_pile_up() -> None:
+    settings = experiment()
+    plan = base_plan(prepare(settings, 0).train, settings)
+    network = CompiledNetwork(Recipe.of(settings.model, settings.train, plan.train))
+
+    def anew() -> Phase:
+        return Phase(loss=Loss(lambda labels, logits, _: cross_entropy(labels, logits, {})))
+
+    first, phases = anew(), [anew() for _ in range(3 * MOST_STEPS)]
+    kept = network._compiled(first, ({}, {}))
+    for phase in phases:
+        network._compiled(phase, ({}, {}))
+        assert network._compiled(first, ({}, {})) is kept  # what is in use stays
+    assert len(network._steps) == MOST_STEPS

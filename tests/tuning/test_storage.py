@@ -158,7 +158,13 @@ def test_two_processes_that_meet_a_fresh_record_on_postgresql_both_succeed(
         "from harness.tracking.store import Store; "
         "print(Store.open('same').start('x', {'trial': 't'}, {'a': 1}))"
     )
-    uri = postgresql.replace("postgresql:", "postgresql+psycopg:")
+    import psycopg
+
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute("create database record")
+    uri = (
+        postgresql.replace("postgresql:", "postgresql+psycopg:").removesuffix("postgres") + "record"
+    )
     processes = []
     for number in range(2):  # as on two machines, they share no folder of claims
         cache = {"HARNESS_CACHE": str(tmp_path / str(number)), "MLFLOW_TRACKING_URI": uri}
