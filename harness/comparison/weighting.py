@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.held_out import CLASS_MEANS, Logits
-from harness.scoring.metrics import ECE_BINS, LABEL_BASED, from_counts, softmax
+from harness.scoring.metrics import (
+    ECE_BINS,
+    LABEL_BASED,
+    confidence_bins,
+    from_counts,
+    losses,
+    softmax,
+)
+from harness.scoring.ranking import RANKINGS, ranked_classes
 
 Integers = NDArray[np.integer[Any]]
 Float64s = NDArray[np.float64]
@@ -33,27 +41,13 @@ def weighted(
             counted[list(left_out)] = False
         return _of_labels(metric, labels, predicted, counted)
     probabilities = softmax(logits.probability)
-    n_classes = probabilities.shape[1]
-    if metric in ("roc_auc", "average_precision"):
+    if metric in RANKINGS:
         rank = _area if metric == "roc_auc" else _average_precision
-        classes = [positive] if n_classes == 2 else range(n_classes)
-        truths = {index: labels == index for index in classes}
-        return _mean_of(
-            [
-                rank(truth, probabilities[:, index])
-                for index, truth in truths.items()
-                if truth.any() and not truth.all()
-            ]
-        )
-    right = probabilities[np.arange(len(labels)), labels]
-    if metric == "log_loss":
-        least = np.finfo(np.float64).eps
-        return _mean_loss(-np.log(np.clip(right, least, 1 - least)))
-    if metric == "brier":
-        # Half of it for two classes: scikit-learn then scores the one class alone.
-        scale = 0.5 if n_classes == 2 else 1.0
-        return _mean_loss(scale * ((probabilities**2).sum(axis=1) - 2 * right + 1))
-    return _calibration(labels, probabilities)
+        classes = ranked_classes(labels, probabilities.shape[1], positive)
+        return _mean_of([rank(labels == index, probabilities[:, index]) for index in classes])
+    if metric == "ece":
+        return _calibration(labels, probabilities)
+    return _mean_loss(losses(metric, labels, probabilities))
 
 
 def _of_labels(
@@ -71,7 +65,7 @@ def _mean_loss(losses: Float64s) -> Weighted:
 
 def _calibration(labels: Integers, probabilities: Float64s) -> Weighted:
     confidence = probabilities.max(axis=1)
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    bins = confidence_bins(confidence)
     gaps = indicator(bins, ECE_BINS, (probabilities.argmax(axis=1) == labels) - confidence)
     return lambda weights: np.abs(gaps @ weights).sum(axis=0) / weights.sum(axis=0)
 

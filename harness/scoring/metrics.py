@@ -1,7 +1,6 @@
 """Scores of predictions: overall and per class, from logits or from confusion matrices."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import unknown
+from harness.scoring.ranking import RANKINGS, rankings
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -62,42 +62,41 @@ def score(
     names: Sequence[str],
 ) -> Scores:
     """Return every score of the logits `[n, C]` against `labels [n]`; what is undefined is NaN."""
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-
     if not len(labels):
         raise ValueError("no examples to score")
-    classes = np.arange(len(names))
-    predicted = logits_label.argmax(axis=1)
-    probabilities = softmax(logits_probability)
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, labels=classes, zero_division=0
-    )
-    overall = _of_labels(labels, predicted)
-    for metric in HIGHER_IS_BETTER:
-        if metric not in LABEL_BASED:
-            overall[metric] = _of_probabilities(metric, labels, probabilities, positive)
+    confusion = _confusion(labels, logits_label.argmax(axis=1), len(names))
+    counts = hits, support, predicted = _counts(confusion)
+    probabilities = _probabilities(logits_probability)
     return Scores(
-        overall,
-        recall.astype(np.float64),
-        precision.astype(np.float64),
-        f1.astype(np.float64),
-        confusion_matrix(labels, predicted, labels=classes).astype(np.int64),
+        {metric: float(from_counts(metric, *counts)) for metric in LABEL_BASED}
+        | rankings(labels, probabilities, positive)
+        | {metric: _of_each(metric, labels, probabilities) for metric in ("log_loss", "brier")}
+        | {"ece": _expected_calibration_error(reliability(labels, probabilities))},
+        recall=_ratio(hits, support),
+        precision=_ratio(hits, predicted),
+        f1=_ratio(2 * hits, support + predicted),
+        confusion=confusion,
     )
 
 
 def one(metric: str, labels: Integers, logits: Floats, positive: int) -> float:
     """Return one score of the logits `[n, C]` against `labels [n]`, as cheaply as it can be had."""
     if metric in LABEL_BASED:
-        n_classes = logits.shape[1]
-        cells = np.bincount(labels * n_classes + logits.argmax(axis=1), minlength=n_classes**2)
-        return float(from_confusion(metric, cells.reshape(n_classes, n_classes)))
-    return _of_probabilities(metric, labels, softmax(logits), positive)
+        confusion = _confusion(labels, logits.argmax(axis=1), logits.shape[1])
+        return float(from_confusion(metric, confusion))
+    if metric not in HIGHER_IS_BETTER:
+        raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
+    probabilities = _probabilities(logits)
+    if metric in RANKINGS:
+        return rankings(labels, probabilities, positive)[metric]
+    if metric == "ece":
+        return _expected_calibration_error(reliability(labels, probabilities))
+    return _of_each(metric, labels, probabilities)
 
 
 def from_confusion(metric: str, confusion: Integers) -> Float64s:
     """Return a label-based metric of confusion matrices `[..., C, C]` (rows: truth) as `[...]`."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return from_counts(metric, hits, confusion.sum(axis=-1), confusion.sum(axis=-2))
+    return from_counts(metric, *_counts(confusion))
 
 
 def from_counts(metric: str, hits: Integers, support: Integers, predicted: Integers) -> Float64s:
@@ -128,11 +127,30 @@ def softmax(logits: Floats) -> Float64s:
     return shifted
 
 
+def losses(metric: str, labels: Integers, probabilities: Float64s) -> Float64s:
+    """Return what each example adds to the log loss or the Brier score, `[n]`."""
+    rows = np.arange(len(labels))
+    if metric == "log_loss":
+        least = np.finfo(np.float64).eps
+        return -np.log(np.clip(probabilities[rows, labels], least, 1 - least))
+    errors = probabilities.copy()
+    errors[rows, labels] -= 1
+    # Half of it for two classes: scikit-learn then scores the one class alone.
+    scale = 0.5 if probabilities.shape[1] == 2 else 1.0
+    squares: Float64s = scale * np.einsum("nc,nc->n", errors, errors)
+    return squares
+
+
+def confidence_bins(confidence: Floats) -> NDArray[np.int64]:
+    """Return which of 15 equal bins, closed above, each confidence `[n]` falls into."""
+    return np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+
+
 def reliability(labels: Integers, probabilities: Floats) -> Reliability:
     """Return confidence and accuracy of the likeliest class in 15 equal bins (Guo et al. 2017)."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    bins = confidence_bins(confidence)
     count = np.bincount(bins, minlength=ECE_BINS)
     return Reliability(
         count,
@@ -141,59 +159,28 @@ def reliability(labels: Integers, probabilities: Floats) -> Reliability:
     )
 
 
-def _of_labels(labels: Integers, predicted: Integers) -> dict[str, float]:
-    from imblearn.metrics import geometric_mean_score
-    from sklearn.metrics import balanced_accuracy_score, f1_score, matthews_corrcoef
-
-    with warnings.catch_warnings():
-        # A class without examples, or one class alone, is told by the numbers themselves.
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"sklearn\.|imblearn\.")
-        return {
-            "balanced_accuracy": float(balanced_accuracy_score(labels, predicted)),
-            "f1_macro": float(f1_score(labels, predicted, average="macro", zero_division=0)),
-            "f1_weighted": float(f1_score(labels, predicted, average="weighted", zero_division=0)),
-            "g_mean": float(geometric_mean_score(labels, predicted)),
-            "mcc": float(matthews_corrcoef(labels, predicted)),
-        }
+def _confusion(labels: Integers, predicted: Integers, n_classes: int) -> NDArray[np.int64]:
+    cells = labels.astype(np.int64) * n_classes + predicted
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def _of_probabilities(
-    metric: str, labels: Integers, probabilities: Float64s, positive: int
-) -> float:
-    if metric == "ece":
-        return _expected_calibration_error(reliability(labels, probabilities))
-    from sklearn.metrics import (
-        average_precision_score,
-        brier_score_loss,
-        log_loss,
-        roc_auc_score,
-    )
-
-    if metric in ("roc_auc", "average_precision"):
-        ranking = roc_auc_score if metric == "roc_auc" else average_precision_score
-        n_classes = probabilities.shape[1]
-        classes = [positive] if n_classes == 2 else list(range(n_classes))
-        return _one_versus_rest(ranking, classes, labels, probabilities)
-    if metric not in HIGHER_IS_BETTER:
-        raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
-    loss = log_loss if metric == "log_loss" else brier_score_loss
-    return float(loss(labels, probabilities, labels=np.arange(probabilities.shape[1])))
+def _counts(confusion: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return how often, `[..., C]`, each class is right, true, predicted."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return hits, confusion.sum(axis=-1), confusion.sum(axis=-2)
 
 
-def _one_versus_rest(
-    ranking: Callable[[Array, Float64s], float],
-    classes: list[int],
-    labels: Integers,
-    probabilities: Float64s,
-) -> float:
-    """Return the mean over those classes that some examples have and some have not, else NaN."""
-    truths = ((index, labels == index) for index in classes)
-    values = [
-        ranking(truth, probabilities[:, index])
-        for index, truth in truths
-        if truth.any() and not truth.all()
-    ]
-    return float(np.mean(values)) if values else float("nan")
+def _probabilities(logits: Floats) -> Float64s:
+    probabilities = softmax(logits)
+    if np.isnan(probabilities).any():
+        raise ValueError("logits that are not finite give no probabilities to score")
+    return probabilities
+
+
+def _of_each(metric: str, labels: Integers, probabilities: Float64s) -> float:
+    if not len(labels):
+        raise ValueError("no examples to score")
+    return float(losses(metric, labels, probabilities).mean())
 
 
 def _expected_calibration_error(bins: Reliability) -> float:

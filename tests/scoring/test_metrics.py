@@ -67,21 +67,75 @@ def test_scores_are_those_of_scikit_learn(n_classes):
     scores = score(labels, logits, logits, positive=1, names=names(n_classes))
     predicted, probabilities = logits.argmax(axis=1), softmax(logits)
     assert set(scores.overall) == set(HIGHER_IS_BETTER)
-    for metric, reference in SKLEARN.items():
-        assert scores.overall[metric] == reference(labels, predicted)
     ranked = probabilities[:, 1] if n_classes == 2 else probabilities
-    assert scores.overall["roc_auc"] == pytest.approx(
-        sk.roc_auc_score(labels, ranked, multi_class="ovr", average="macro")
-    )
-    assert scores.overall["average_precision"] == pytest.approx(
-        sk.average_precision_score(labels, ranked, average="macro")
-    )
-    assert scores.overall["log_loss"] == sk.log_loss(labels, probabilities)
-    assert scores.overall["brier"] == sk.brier_score_loss(labels, probabilities)
+    expected = {
+        **{metric: reference(labels, predicted) for metric, reference in SKLEARN.items()},
+        "roc_auc": sk.roc_auc_score(labels, ranked, multi_class="ovr", average="macro"),
+        "average_precision": sk.average_precision_score(labels, ranked, average="macro"),
+        "log_loss": sk.log_loss(labels, probabilities),
+        "brier": sk.brier_score_loss(labels, probabilities),
+        "ece": scores.overall["ece"],
+    }
+    assert scores.overall == pytest.approx(expected, abs=1e-12, rel=0)
     assert (scores.confusion == sk.confusion_matrix(labels, predicted)).all()
     assert (scores.recall == sk.recall_score(labels, predicted, average=None)).all()
     assert (scores.precision == sk.precision_score(labels, predicted, average=None)).all()
     assert (scores.f1 == sk.f1_score(labels, predicted, average=None)).all()
+
+
+@st.composite
+def outcomes(draw):
+    """Labels and logits of few or many classes, some without examples, with ties and extremes."""
+    n, n_classes = draw(st.integers(1, 40)), draw(st.integers(2, 12))
+    known = st.sampled_from(draw(st.sets(st.integers(0, n_classes - 1), min_size=1).map(sorted)))
+    logit = draw(
+        st.sampled_from([st.integers(-2, 2), st.floats(-1e5, 1e5), st.sampled_from([-800, 0, 800])])
+    )
+    labels = draw(arrays(np.int64, n, elements=known))
+    return labels, draw(arrays(np.float64, (n, n_classes), elements=logit.map(float)))
+
+
+@given(outcomes(), st.integers(0, 1))
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_score_is_that_of_scikit_learn_in_every_edge(outcome, positive):
+    labels, logits = outcome
+    check_against_scikit_learn(labels, logits, positive)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("coarse", [True, False])
+def test_every_score_is_that_of_scikit_learn_for_many_classes(coarse):
+    labels, logits = outcome(900, 300)
+    check_against_scikit_learn(labels, logits.round() if coarse else logits, 0)
+
+
+def check_against_scikit_learn(labels, logits, positive):
+    n_classes = logits.shape[1]
+    classes, predicted = np.arange(n_classes), logits.argmax(axis=1)
+    probabilities = softmax(logits)
+    ranked = [positive] if n_classes == 2 else classes
+    mixed = [index for index in ranked if 0 < (labels == index).sum() < len(labels)]
+
+    def mean(ranking):
+        values = [ranking(labels == index, probabilities[:, index]) for index in mixed]
+        return np.mean(values) if values else np.nan
+
+    expected = {
+        **{metric: reference(labels, predicted) for metric, reference in SKLEARN.items()},
+        "roc_auc": mean(sk.roc_auc_score),
+        "average_precision": mean(sk.average_precision_score),
+        "log_loss": sk.log_loss(labels, probabilities, labels=classes),
+        "brier": sk.brier_score_loss(labels, probabilities, labels=classes),
+    }
+    scores = score(labels, logits, logits, positive, names(n_classes))
+    overall = {metric: scores.overall[metric] for metric in expected}
+    assert overall == pytest.approx(expected, abs=1e-12, rel=0, nan_ok=True)
+    by_class = sk.precision_recall_fscore_support(
+        labels, predicted, labels=classes, zero_division=0
+    )
+    for found, measure in zip((scores.precision, scores.recall, scores.f1), by_class, strict=False):
+        assert found == pytest.approx(measure, abs=1e-12, rel=0)
+    assert (scores.confusion == sk.confusion_matrix(labels, predicted, labels=classes)).all()
 
 
 def test_the_positive_class_of_two_decides_average_precision():
@@ -90,8 +144,8 @@ def test_the_positive_class_of_two_decides_average_precision():
     probabilities = softmax(logits)
     for positive in (0, 1):
         scores = score(labels, logits, logits, positive=positive, names=names(2))
-        assert scores.overall["average_precision"] == sk.average_precision_score(
-            labels == positive, probabilities[:, positive]
+        assert scores.overall["average_precision"] == pytest.approx(
+            sk.average_precision_score(labels == positive, probabilities[:, positive])
         )
 
 
@@ -99,9 +153,9 @@ def test_labels_and_probabilities_come_from_their_own_logits():
     labels, logits = outcome(200, 3)
     moved = logits + np.array([0.0, 5.0, 0.0])
     scores = score(labels, moved, logits, positive=0, names=names(3))
-    assert scores.overall["log_loss"] == sk.log_loss(labels, softmax(logits))
-    assert scores.overall["balanced_accuracy"] == sk.balanced_accuracy_score(
-        labels, moved.argmax(axis=1)
+    assert scores.overall["log_loss"] == pytest.approx(sk.log_loss(labels, softmax(logits)))
+    assert scores.overall["balanced_accuracy"] == pytest.approx(
+        sk.balanced_accuracy_score(labels, moved.argmax(axis=1))
     )
 
 
@@ -129,6 +183,18 @@ def test_one_class_alone_has_no_ranking_and_everything_else():
 def test_no_examples_are_refused():
     with pytest.raises(ValueError, match="no examples"):
         score(np.zeros(0, np.int64), np.zeros((0, 2)), np.zeros((0, 2)), 1, names(2))
+
+
+@pytest.mark.parametrize("metric", sorted(set(HIGHER_IS_BETTER) - set(LABEL_BASED)))
+def test_logits_that_give_no_probabilities_are_refused(metric):
+    with pytest.raises(ValueError, match="not finite"):
+        one(metric, np.array([0, 1]), np.array([[np.nan, 0.0], [0.0, 1.0]]), 1)
+
+
+def test_small_integers_are_labels_too():
+    labels, logits = outcome(300, 200)
+    scores = score(labels.astype(np.uint8), logits, logits, 0, names(200))
+    assert scores.overall == score(labels, logits, logits, 0, names(200)).overall
 
 
 @pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
