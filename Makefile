@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint format format-check types lock check-lock
+.PHONY: run test quick lint format format-check types lock check-lock
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -12,6 +12,10 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# Without the tests that load the framework, start a process or open a database.
+quick: $(READY)
+	$(BIN)/python -m pytest --quick --numprocesses auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

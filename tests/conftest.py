@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from quick import Quick
 
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
@@ -15,6 +16,17 @@ os.environ[VARIABLE] = "1"  # one number of threads for all experiments that thi
 # A machine that is busy with something else fails no test.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="no framework, process or database")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        config.pluginmanager.register(Quick())
+        settings.register_profile("quick", deadline=None, max_examples=15)
+        settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")
