@@ -200,7 +200,7 @@ def test_a_malformed_journal(refuses, tmp_path, what):
 
 
 STORAGES = {
-    "journal:///": "cannot open /: Is a directory",
+    "journal:///": "/ is no file",
     "journal://~no_such_user/x": "no such user's home",
     "grpc://localhost": "write grpc://host:port",
     "grpc://localhost:99999999": "write grpc://host:port",
