@@ -1,7 +1,6 @@
 """How commands end: by signals, by a closed pipe, on a terminal that can't show everything."""
 
 import os
-import shutil
 import signal
 import socket
 import sqlite3
@@ -15,13 +14,7 @@ from urllib.request import urlopen
 import pytest
 from commands import begin, end
 
-
-@pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("record")
 
 
 def answers(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -19,13 +18,7 @@ from harness.tuning.storage import open_storage
 QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", "2"]
 TUNE = ["tune", "focal_loss", *QUICK]
 
-
-@pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("record")
 
 
 def output(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tuple[str, str]:

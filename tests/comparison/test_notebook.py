@@ -1,7 +1,6 @@
 """A comparison as a notebook calls it: without the command line, and without a word."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,12 +17,7 @@ from harness.execution.task import Outcome, Task
 from harness.scoring.decision import RULES
 from harness.scoring.metrics import one
 
-
-@pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("record")
 
 
 def small(name: str = "digits", seeds: int = 1, **evaluation: object) -> Setup:

@@ -1,7 +1,5 @@
 """A comparison's number of epochs, and its folds: what every strategy of a seed shares."""
 
-import shutil
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +10,7 @@ from harness.comparison.records import load_predictions, load_trials
 from harness.comparison.setup import setup
 from harness.config.experiment import Experiment
 
-
-@pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("record")
 
 
 def compared(seeds: int, **sections: Any) -> Compared:
