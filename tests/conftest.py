@@ -10,8 +10,9 @@ from quick import Quick
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
 
-# A background job of a shell ignores Ctrl-C, and so would every command that a test starts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# What a shell's background job or nohup ignores, every command that a test starts would ignore too.
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.default_int_handler)
 os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
 
 # A machine that is busy with something else fails no test.

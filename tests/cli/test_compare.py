@@ -160,10 +160,7 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
 def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
     number: signal.Signals, record: Path
 ) -> None:
-    before = signal.getsignal(number)
-    signal.signal(number, signal.default_int_handler)  # under nohup, it would be left ignored
     process = begin(*COMPARE, "--jobs", "2", "--seeds", "40")
-    signal.signal(number, before)
     while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
         assert process.poll() is None
         time.sleep(0.02)
