@@ -32,11 +32,11 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
     from sklearn.metrics import balanced_accuracy_score
 
     from harness.data import prepare
+    from harness.networks.build import network
     from harness.plan.plan import base_plan
     from harness.plan.samplers import Queue, Shuffled
     from harness.seeds import generator
     from harness.strategy.registry import resolve
-    from harness.training.networks import build
 
     experiment = load()
     splits = prepare(experiment, seed)
@@ -45,7 +45,8 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
     )
     phase = plan.phases[-1]
     keras.utils.set_random_seed(seed)
-    model = build(experiment.model.name, splits.train.inputs.shape[1:], splits.train.n_classes)
+    shape, n_classes = splits.train.inputs.shape[1:], splits.train.n_classes
+    model = network(experiment.model, "linear", shape, n_classes).model
     model = keras.Sequential([model, keras.layers.Softmax()])
     focal = strategy == "focal_loss"
     model.compile(

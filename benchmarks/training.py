@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from timing import interleaved
 
-from harness.config.experiment import Experiment, Model
+from harness.config.experiment import Experiment
+from harness.config.model import Model
 from harness.data import prepare
 from harness.data.examples import Examples
 from harness.plan.plan import base_plan

@@ -82,14 +82,13 @@ class Script:
     ) -> list[float]:
         import keras
 
-        from harness.training import networks
+        from harness.networks.build import network
 
         settings = self.tuning.experiment.train
         train, validation = self.splits[seed]
         keras.utils.set_random_seed(seed)
-        inner = networks.build(
-            self.tuning.experiment.model.name, train.inputs.shape[1:], train.n_classes
-        )
+        model_section = self.tuning.experiment.model
+        inner = network(model_section, "linear", train.inputs.shape[1:], train.n_classes).model
         model = keras.Sequential([keras.layers.Rescaling(1 / 255), inner])
         model.compile(
             optimizer=keras.optimizers.Adam(settings.learning_rate),

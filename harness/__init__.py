@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.data.cache import remembered
     from harness.data.classes import per_class
     from harness.data.examples import Examples
+    from harness.plan.head import Head
     from harness.plan.losses import Loss, cross_entropy
     from harness.plan.plan import ClassWeights, Phase, Plan
     from harness.plan.samplers import Drawn, Repeated, Rotating, Sampler, Selected, Shuffled
@@ -32,6 +33,7 @@ _PUBLIC = {
     "strategy.base": "Choice PerClass Range Strategy",
     "data.examples": "Examples",
     "plan.losses": "Loss cross_entropy",
+    "plan.head": "Head",
     "plan.plan": "ClassWeights Phase Plan",
     "plan.transforms": "BatchTransform HeadTransform",
     "plan.samplers": "Drawn Repeated Rotating Sampler Selected Shuffled",
@@ -47,6 +49,7 @@ __all__ = [
     "ClassWeights",
     "Drawn",
     "Examples",
+    "Head",
     "HeadTransform",
     "Loss",
     "PerClass",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ class Altering(Strategy):
     `auto`: exact where no side of the image is longer than 64 pixels, else interpolated.
     """
 
+    alters_images: ClassVar[bool] = True
+
     flip: Literal["none", "horizontal", "vertical", "horizontal_and_vertical"] = "none"
     rotation: Annotated[Amount, Range(0.0, 0.15)] = 0.05
     translation: Annotated[Amount, Range(0.0, 0.2)] = 0.1
@@ -38,11 +40,8 @@ class Altering(Strategy):
     contrast: Annotated[Amount, Range(0.0, 0.5)] = 0.0
     resampling: Literal["auto", "exact", "interpolated"] = "auto"
 
-    def alteration(self, often: np.ndarray, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Return the parameters of `altered` for images of a shape `[N, H, W, C]`.
-
-        `often` is the probability that an image of each class is altered, `[C]`.
-        """
+    def alteration(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Return the parameters of `altered` for images of a shape `[N, H, W, C]`."""
         import numpy as np
 
         exact = self.resampling == "exact"
@@ -50,7 +49,6 @@ class Altering(Strategy):
             exact = max(shape[1:3]) <= EXACT_UP_TO
         turned = [0.0, 0.0] if exact else [self.rotation, self.zoom]
         return {
-            "often": often,
             "turned": np.array(turned),
             "shifted": np.array([self.translation * side for side in shape[2:0:-1]]),
             "exact": np.array(float(exact)),
@@ -60,9 +58,8 @@ class Altering(Strategy):
 
 
 def alters(alteration: Mapping[str, np.ndarray]) -> bool:
-    """Say if any image comes out changed."""
-    changes = _moves(alteration) or alteration["contrast"].any() or alteration["flips"].any()
-    return bool(alteration["often"].any() and changes)
+    """Say if images come out changed."""
+    return bool(_moves(alteration) or alteration["contrast"].any() or alteration["flips"].any())
 
 
 def _moves(alteration: Mapping[str, np.ndarray]) -> bool:
@@ -72,14 +69,18 @@ def _moves(alteration: Mapping[str, np.ndarray]) -> bool:
 
 
 def giveaways(
-    strategy: str, class_names: tuple[str, ...], alteration: Mapping[str, np.ndarray]
+    strategy: str,
+    class_names: tuple[str, ...],
+    often: np.ndarray,
+    alteration: Mapping[str, np.ndarray],
 ) -> tuple[str, ...]:
     """Say if nearly all that is visited of one class, and nothing of another, is moved.
+
+    `often` is the share of the visited of each class that is altered, `[C]`.
 
     A network can tell the classes by what no test image has: that it is interpolated, most of all,
     but also that it stands elsewhere. Flips leave no such trace.
     """
-    often = alteration["often"]
     most, least = int(often.argmax()), int(often.argmin())
     if not _moves(alteration) or often[most] < TRACEABLE or often[least] > 0.0:
         return ()
@@ -92,10 +93,10 @@ def giveaways(
 
 
 def altered(inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]) -> Any:
-    """Flip, rotate, shift, zoom and change the contrast of a random part of a batch of images."""
+    """Flip, rotate, shift, zoom and change the contrast of a batch of images."""
     import tensorflow as tf
 
-    draws = tf.random.stateless_uniform([8, tf.shape(labels)[0]], seed)
+    draws = tf.random.stateless_uniform([7, tf.shape(labels)[0]], seed)
     height, width = tf.shape(inputs)[1], tf.shape(inputs)[2]
     moved = tf.raw_ops.ImageProjectiveTransformV3(
         images=inputs,
@@ -107,9 +108,7 @@ def altered(inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]) 
     )
     mean = tf.reduce_mean(moved, axis=[1, 2], keepdims=True)
     contrast = (parameters["contrast"] * (2.0 * draws[4] - 1.0))[:, None, None, None]
-    made = tf.clip_by_value(moved + contrast * (moved - mean), 0.0, 1.0)
-    chosen = draws[5] < tf.gather(parameters["often"], labels)
-    return tf.where(chosen[:, None, None, None], made, inputs), ((labels, 1.0),)
+    return tf.clip_by_value(moved + contrast * (moved - mean), 0.0, 1.0), ((labels, 1.0),)
 
 
 def _affine(draws: Any, parameters: Mapping[str, Any], size: Any) -> Any:
@@ -120,7 +119,7 @@ def _affine(draws: Any, parameters: Mapping[str, Any], size: Any) -> Any:
     import tensorflow as tf
 
     turned, spread = parameters["turned"], 2.0 * draws - 1.0
-    mirrored = tf.where(draws[6:8] < 0.5 * parameters["flips"][:, None], -1.0, 1.0)
+    mirrored = tf.where(draws[5:7] < 0.5 * parameters["flips"][:, None], -1.0, 1.0)
     angle = math.tau * turned[0] * spread[0]
     zoom = 1.0 + turned[1] * spread[3]
     cosine, sine = zoom * tf.cos(angle), zoom * tf.sin(angle)

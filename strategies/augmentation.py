@@ -51,8 +51,8 @@ class OfflineAugmentation(Altering):
         joined = train.joined(made)
         note = f"offline_augmentation made {len(made)} images of the smaller classes"
         often = 1.0 - train.counts / joined.counts
-        alteration = self.alteration(often, train.inputs.shape)
-        warning = giveaways("offline_augmentation", train.class_names, alteration)
+        alteration = self.alteration(train.inputs.shape)
+        warning = giveaways("offline_augmentation", train.class_names, often, alteration)
         return replace(base, train=joined, notes=(*base.notes, note, *warning))
 
     def _parents(self, train: Examples, rng: np.random.Generator) -> np.ndarray:
@@ -89,8 +89,8 @@ class OfflineAugmentation(Altering):
         """Yield the altered images in blocks."""
         import numpy as np
 
-        always = self.alteration(np.ones(train.n_classes), train.inputs.shape)
-        parameters = {name: value.astype(np.float32) for name, value in always.items()}
+        alteration = self.alteration(train.inputs.shape)
+        parameters = {name: value.astype(np.float32) for name, value in alteration.items()}
         for start in range(0, len(parents), BLOCK):
             chosen = parents[start : start + BLOCK]
             images = train.gather(chosen).astype(np.float32) / 255

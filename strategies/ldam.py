@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,46 +19,44 @@ if TYPE_CHECKING:
 class Ldam(Strategy):
     """The rarer the class, the larger the margin by which its logit must lead.
 
-    The paper's head gives cosines, between -1 and 1, which its scale of 30 stretches. The networks
-    here end in a plain linear layer, whose outputs have no bound: they can outgrow any margin, and
-    `scale` is but the unit that margins and outputs are trained in.
+    The paper's head gives cosines, between -1 and 1, which its scale of 30 stretches. The outputs
+    of a plain `linear` head have no bound: they can outgrow any margin, and `scale` is but the unit
+    that margins and outputs are trained in. By default the head is what `model.head` says.
     """
 
     reference: ClassVar[str] = (
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
-        "Loss, eq. 13; here with a plain linear head in place of the normalised one"
+        "Loss, eq. 13; there with head=cosine"
     )
     neutral: ClassVar[Mapping[str, Any] | None] = {"max_margin": 0.0, "scale": 1.0}
 
     max_margin: Annotated[float, Field(ge=0.0), Range(0.1, 1.0)] = 0.5
     scale: Annotated[float, Field(gt=0.0), Range(1.0, 30.0, log=True)] = 30.0
+    head: Literal["linear", "cosine"] | None = None
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        """Set the loss; margins go by n^(-1/4), that of the rarest class is `max_margin`.
+        """Set loss and head; margins go by n^(-1/4), that of the rarest class is `max_margin`.
 
         A margin is no change of prior: what it leaves in the logits is approximate.
         """
-        import numpy as np
 
-        from harness import Loss
+        from harness import Head, Loss
 
         counts = base.train.counts
         margins = self.max_margin * (counts / counts.min()) ** -0.25
         loss = Loss(
             margin_cross_entropy,
-            {"margin": margins, "scale": np.asarray(self.scale)},
+            {"margin": self.scale * margins},
             exact=self.max_margin == 0.0,
-            logit_scale=self.scale,
         )
-        return base.in_every_phase(loss=loss)
+        return replace(base.in_every_phase(loss=loss), head=Head(self.head, self.scale))
 
 
 def margin_cross_entropy(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:
-    """Return the cross-entropy of scale x (logits, the label's less its margin), `[B]`."""
+    """Return the cross-entropy of the logits, the label's less its margin, `[B]`."""
     from keras import ops
 
     from harness import cross_entropy
 
     of_label = ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
-    led = logits - of_label * parameters["margin"]
-    return cross_entropy(labels, parameters["scale"] * led, {})
+    return cross_entropy(labels, logits - of_label * parameters["margin"], {})

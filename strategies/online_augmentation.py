@@ -50,9 +50,10 @@ class OnlineAugmentation(Altering):
         often = np.ones(train.n_classes)
         if self.classes == "smaller":
             often = 1.0 - train.counts / train.counts.max()
-        alteration = self.alteration(often, train.inputs.shape)
-        if not alters(alteration):
+        alteration = self.alteration(train.inputs.shape)
+        if not often.any() or not alters(alteration):
             return base
-        changed = base.in_every_phase(batch_transform=BatchTransform(altered, alteration))
-        warning = giveaways("online_augmentation", train.class_names, alteration)
+        transform = BatchTransform(altered, alteration, chance=often, of_images=True)
+        changed = base.in_every_phase(batch_transform=transform)
+        warning = giveaways("online_augmentation", train.class_names, often, alteration)
         return replace(changed, notes=(*changed.notes, *warning))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from harness.config.section import ClassName, Positive, Section, Text
 
@@ -90,15 +90,27 @@ class ImageCache(Section):
         return directory
 
 
+def _is_known(size: object) -> object:
+    if size == "auto":
+        raise ValueError(
+            "auto is the size of a backbone that model.name names, and this network has none of "
+            "its own; write [height, width]"
+        )
+    return size
+
+
 class ImageData(DataSection):
     """What every source of image files understands: which pixels an image becomes.
 
+    `image_size` is height and width, or `auto`: what the backbone was trained on.
     `value_range` are the values that become black and white where there are more than 8 bits.
     """
 
     path: Text
     image_size: Annotated[
-        list[Annotated[int, Field(gt=0, le=8192)]], Field(min_length=2, max_length=2)
+        list[Annotated[int, Field(gt=0, le=8192)]],
+        Field(min_length=2, max_length=2),
+        BeforeValidator(_is_known),
     ] = Field(default_factory=lambda: [32, 32])
     channels: Literal[1, 3] = 3
     max_bad_fraction: Annotated[float, Field(ge=0, le=1)] = 0.01

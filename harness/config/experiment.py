@@ -1,12 +1,19 @@
 """An experiment: one validated configuration, with a default for every key."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from harness.config.backbones import BACKBONES
 from harness.config.data import Data, DigitsData
+from harness.config.model import Model
 from harness.config.section import ClassName, Positive, Section, Share, Text
 
 Metric = Literal[
@@ -121,18 +128,6 @@ class Split(Section):
     def repeat_and_fold(self, seed: int) -> tuple[int, int]:
         """Return which repeat a seed belongs to, and which fold of it the seed tests, from 0."""
         return divmod(seed, self.folds or 1)
-
-
-class Model(Section):
-    """A built-in network, or `module:function` that makes a Keras model.
-
-    The function gets `input_shape` and `n_classes` and returns a model that gives logits. The
-    module is an installed one, or in the file or folder `network_from`, which the command line
-    alone can set: no configuration decides which code runs, and none records where it was.
-    """
-
-    name: Text = "small_cnn"
-    network_from: SkipJsonSchema[Path | None] = Field(default=None, exclude=True)
 
 
 class Train(Section):
@@ -259,6 +254,18 @@ class Experiment(Section):
     evaluation: Evaluation = Evaluation()
     comparison: Comparison = Comparison()
     record: Record = Record()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_the_size_of_its_backbone(cls, raw: Any) -> Any:
+        """Write the size of a backbone's images where `data.image_size` is `auto`."""
+        data, model = (raw.get(key) if isinstance(raw, dict) else None for key in ("data", "model"))
+        if not isinstance(data, dict) or data.get("image_size") != "auto":
+            return raw
+        backbone = BACKBONES.get(str(model.get("name")) if isinstance(model, dict) else "")
+        if backbone is None:
+            return raw
+        return {**raw, "data": {**data, "image_size": [backbone.image_size] * 2}}
 
     def seeds(self, repeats: int | None = None) -> tuple[int, ...]:
         """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold."""

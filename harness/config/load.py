@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from harness.config.experiment import Experiment
 from harness.config.explain import Steps, dotted, explain
+from harness.config.model import NO_WEIGHTS, PRETRAINED
 from harness.config.written import as_written
 from harness.config.yaml_text import dump, parse, show
 from harness.errors import UserError, unknown
@@ -15,7 +16,8 @@ from harness.errors import UserError, unknown
 Override = tuple[tuple[str, ...], object]
 Raw = dict[str, object]
 DEFAULT = "digits"
-PLACES = ("path", "root")
+PLACES = {"data": ("path", "root"), "model": ("weights",)}
+NO_PLACES = (PRETRAINED, NO_WEIGHTS)
 
 
 def load(
@@ -164,8 +166,10 @@ def _without_old_kinds(raw: Raw, changes: Sequence[Override]) -> Raw:
 
 def _changed(raw: Raw, change: Override) -> Raw:
     steps, value = change
-    if steps[:1] == ("data",):
-        value = _anchored_below(steps[1:], value)
+    if len(steps) == 2 and steps[1] in PLACES.get(steps[0], ()):
+        value = _placed(value, Path.cwd())
+    elif len(steps) == 1:
+        value = _anchored({steps[0]: value}, Path.cwd())[steps[0]]
     return _replaced(raw, steps, value, dotted(steps))
 
 
@@ -193,25 +197,22 @@ def _is_changed(steps: Steps, changes: Sequence[Override]) -> bool:
 
 
 def _anchored(raw: Raw, folder: Path) -> Raw:
-    data = raw.get("data")
-    if not isinstance(data, Mapping):
-        return raw
-    places = {key: _placed(data[key], folder) for key in PLACES if key in data}
-    return {**raw, "data": {**data, **places}}
-
-
-def _anchored_below(steps: tuple[str, ...], value: object) -> object:
-    if len(steps) == 1 and steps[0] in PLACES:
-        return _placed(value, Path.cwd())
-    if not steps:
-        return _anchored({"data": value}, Path.cwd())["data"]
-    return value
+    """Return the keys with every path as a whole one, counted from a folder."""
+    anchored = dict(raw)
+    for name, keys in PLACES.items():
+        section = raw.get(name)
+        if isinstance(section, Mapping):
+            places = {key: _placed(section[key], folder) for key in keys if key in section}
+            anchored[name] = {**section, **places}
+    return anchored
 
 
 def _placed(path: object, folder: Path) -> object:
     """Return a path, which may look like a number, as a whole one; what is no path as it is."""
     text = path if isinstance(path, bool) else as_written(path)
-    return str((folder / _expanded(text)).absolute()) if isinstance(text, str) else path
+    if not isinstance(text, str) or text in NO_PLACES:
+        return path
+    return str((folder / _expanded(text)).absolute())
 
 
 def _expanded(path: str) -> Path:

@@ -40,9 +40,7 @@ def transformed(transform: BatchTransform, inputs: Array, labels: Integers, seed
     """
     from harness.training.framework import tf
 
-    parameters = {
-        name: np.asarray(value, np.float32) for name, value in transform.parameters.items()
-    }
+    parameters = {name: np.asarray(value, np.float32) for name, value in transform.inputs.items()}
     shapes = tuple(sorted((name, value.shape) for name, value in parameters.items()))
     tf.random.set_seed(
         None
@@ -76,9 +74,10 @@ def transformed(transform: BatchTransform, inputs: Array, labels: Integers, seed
 @lru_cache(maxsize=64)
 def _compiled(function: BatchFunction, shape: tuple[int, ...], shapes: Shapes) -> Any:
     from harness.training.framework import tf
+    from harness.training.steps import transformed as in_step
 
     def step(inputs: Any, labels: Any, seed: Any, parameters: Any) -> Any:
-        made, targets = function(inputs, labels, seed, parameters)
+        made, targets = in_step(function, inputs, labels, seed, parameters)
         return made, [(each, tf.convert_to_tensor(share)) for each, share in targets]
 
     signature = [

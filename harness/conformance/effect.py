@@ -33,7 +33,7 @@ def effect(plan: Plan, losses: bool = True) -> Effect:
         parts[f"{where}.sampler's passes"] = passes(plan, phase)
         if phase.class_weight is not None:
             parts[f"{where}.class_weight, every epoch"] = phase.class_weight.values.tolist()
-        parameters = phase.batch_transform.parameters
+        parameters = phase.batch_transform.inputs
         parts[f"{where}.batch_transform, parameters"] = {
             key: np.asarray(value).tolist() for key, value in parameters.items()
         }

@@ -47,6 +47,7 @@ def _changed(base: Plan, plan: Plan) -> str | None:
     parts = {
         "plan.train": content(base.train) == content(plan.train),
         **{name: getattr(base, name) == getattr(plan, name) for name in SETTINGS},
+        "head": plan.head.kind == base.head.kind and plan.head.scale in (base.head.scale, 1.0),
         "initial_bias": plan.initial_bias is None,
         "head_transforms": all(_same_head(base, each) for each in plan.head_transforms),
     }
@@ -66,7 +67,7 @@ def _same_parts(base: Plan, plan: Plan, number: int) -> dict[str, bool]:
         "schedule": old.schedule == new.schedule,
         "sampler": _same_visits(base, plan, number),
         "class_weight": bool((plan.class_weights(new, 0).astype(np.float32) == 1.0).all()),
-        "loss": old.loss.logit_scale == new.loss.logit_scale and _same_loss(base, plan, number),
+        "loss": _same_loss(base, plan, number),
         "batch_transform": _same_batches(base, new.batch_transform),
     }
 

@@ -74,7 +74,7 @@ def _difference(
 ) -> str | None:
     """Name the first part of the second plan that is not the first one's, renumbered."""
     before = planned.plan
-    settings = ("batch_size", "learning_rate", "decision")
+    settings = ("batch_size", "learning_rate", "decision", "head")
     for name in settings:
         if getattr(before, name) != getattr(after, name):
             return name

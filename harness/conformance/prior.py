@@ -109,10 +109,10 @@ def _derivatives(loss: Loss, weights: Floats, logits: Floats) -> tuple[Floats, F
     inputs, n_classes = logits.shape
     moves = DIFFERENCE * np.concatenate([np.eye(n_classes), -np.eye(n_classes)])
     moved = np.concatenate([logits[:, None], logits[:, None] + moves], axis=1)
-    rows = np.repeat(moved.reshape(-1, n_classes), n_classes, axis=0) / loss.logit_scale
+    rows = np.repeat(moved.reshape(-1, n_classes), n_classes, axis=0)
     labels = np.tile(np.arange(n_classes), len(rows) // n_classes)
     _, slopes = graded(loss, labels, rows)
-    each = slopes.reshape(inputs, -1, n_classes, n_classes).astype(np.float64) / loss.logit_scale
+    each = slopes.reshape(inputs, -1, n_classes, n_classes).astype(np.float64)
     expected = np.einsum("xkyc,xy->xkc", each, weights)
     above, below = np.split(expected[:, 1:], 2, axis=1)
     curvature = (above - below) / (2.0 * DIFFERENCE)

@@ -53,6 +53,7 @@ def complaint(plan: Any, base: Plan) -> str | None:
         (None if plan.phases else "the plan has no phases; keep at least one")
         or _of_examples(plan.train, base.train)
         or _of_settings(plan)
+        or _of_start(plan)
         or next((line for phase in plan.phases if (line := _of_phase(plan, phase))), None)
         or next((line for each in plan.head_transforms if (line := _of_head(plan, each))), None)
         or _of_whole(plan)
@@ -84,10 +85,16 @@ def _of_settings(plan: Plan) -> str | None:
         return f"learning_rate is {plan.learning_rate!r}; it must be finite and above 0"
     if plan.decision not in RULES:
         return f"decision is {plan.decision!r}; it must be one of {', '.join(RULES)}"
-    if plan.initial_bias is not None and not _a_number_a_class(plan, plan.initial_bias):
-        return "initial_bias is no row of finite numbers, one a class, [C]"
     if not all(isinstance(note, str) and "\n" not in note for note in plan.notes):
         return "notes must be text, a line each"
+    return None
+
+
+def _of_start(plan: Plan) -> str | None:
+    if plan.head.scale is not None and not _positive(plan.head.scale):
+        return f"the head's scale is {plan.head.scale!r}; it must be finite and above 0"
+    if plan.initial_bias is not None and not _a_number_a_class(plan, plan.initial_bias):
+        return "initial_bias is no row of finite numbers, one a class, [C]"
     return None
 
 
@@ -98,6 +105,8 @@ def _of_phase(plan: Plan, phase: Phase) -> str | None:
         known = get_args(hint) if get_origin(hint) is Literal else ()
         if known and getattr(phase, name) not in known:
             return f"{name} is {getattr(phase, name)!r}; it must be one of {', '.join(known)}"
+    if not _positive(phase.backbone_rate):
+        return f"backbone_rate is {phase.backbone_rate!r}; it must be finite and above 0"
     return (
         _of_weights(plan, phase.class_weight)
         or _of_loss(plan, phase.loss)
@@ -106,7 +115,13 @@ def _of_phase(plan: Plan, phase: Phase) -> str | None:
 
 
 def _of_transform(plan: Plan, transform: BatchTransform) -> str | None:
-    n_classes, kept = plan.train.n_classes, transform.kept
+    n_classes, kept, chance = plan.train.n_classes, transform.kept, transform.chance
+    if chance is not None:
+        chances = np.asarray(chance, np.float64)
+        if chances.shape != (n_classes,) or not ((chances >= 0) & (chances <= 1)).all():
+            return f"the batch transform's `chance` must be [{n_classes}] numbers in 0 .. 1"
+        if kept is not None:
+            return "the batch transform mixes labels; it can have no `chance`, which leaves labels"
     if kept is None:
         return None
     shares = np.asarray(kept, np.float64)
@@ -133,8 +148,6 @@ def _of_loss(plan: Plan, loss: Loss) -> str | None:
     factor, n_classes = loss.prior_factor, plan.train.n_classes
     if factor is not None and (np.shape(factor) != (n_classes,) or not _positive(factor)):
         return f"the loss's prior_factor must be [{n_classes}] numbers that are finite and above 0"
-    if not _positive(loss.logit_scale):
-        return f"the loss's logit_scale is {loss.logit_scale!r}; it must be finite and above 0"
     for name, value in loss.parameters.items():
         try:
             finite = bool(np.isfinite(np.asarray(value, np.float32)).all())

@@ -152,10 +152,12 @@ class Examples:
 
         Groups and names do not come along: examples that are made have none.
         """
+        known = self.identities
         return Examples(
             Joined((self.inputs, other.inputs)),
             np.concatenate([self.labels, other.labels]),
             self.class_names,
+            identities=None if known is None else np.concatenate([known, other.ids]),
         )
 
     def gather(self, positions: Integers) -> Array:
@@ -184,13 +186,12 @@ class Examples:
 
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of everything in here: inputs, labels and class names."""
+        """A fingerprint of everything in here: inputs, by their ids, labels and class names."""
         summary = hashlib.blake2b(digest_size=16)
         header = (self.class_names, self.inputs.shape, str(self.inputs.dtype))
         summary.update(repr(header).encode())
         summary.update(np.ascontiguousarray(self.labels, dtype=np.int64).tobytes())
-        for rows in _blocks(self.inputs):
-            summary.update(np.ascontiguousarray(self.inputs[rows]).data)
+        summary.update(self.ids.tobytes())
         return summary.hexdigest()
 
 

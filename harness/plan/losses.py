@@ -16,15 +16,13 @@ class Loss:
     `function` stands at the top of a module, so that it is compiled once and known by its name;
     `parameters` are arrays that the compiled epoch takes as inputs. `prior_factor` `[C]` is how
     the loss multiplies the class distribution that the logits come to reflect (None: it leaves it
-    alone), and `exact` says whether theory gives that factor exactly. `logit_scale` is what the
-    loss multiplies the network's outputs by before it reads them as logits, as evaluation does.
+    alone), and `exact` says whether theory gives that factor exactly.
     """
 
     function: LossFunction
     parameters: Mapping[str, Array] = field(default_factory=dict)
     prior_factor: Floats | None = None
     exact: bool = True
-    logit_scale: float = 1.0
 
     @property
     def name(self) -> str:

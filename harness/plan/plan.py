@@ -10,11 +10,13 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
+from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.losses import CROSS_ENTROPY, Loss
 from harness.plan.samplers import SHUFFLED, Sampler
 from harness.plan.transforms import UNCHANGED, BatchTransform, HeadTransform
 
-Trainable = Literal["all", "head", "head_scale"]
+Trainable = Literal["all", "top", "head", "head_scale"]
+HEAD_SHARE = 0.25  # of the budget, before the backbone is tuned as well
 SLIVER = 1e-9  # a shorter part of the budget is rounding
 
 
@@ -41,16 +43,20 @@ class Phase:
     """A stretch of training under one sampler, loss, class weights and set of trainable layers.
 
     `share` is its part of the budget, relative to the other phases' shares. Of the `trainable`
-    layers, `head` is the last one, and `head_scale` a factor for each of its classes. A `fresh`
-    head has its initial values again when the phase begins, and where the schedule does `restart`,
-    the learning rate begins anew and ends with this phase or before the next restart.
+    layers, `head` is the last one, and `head_scale` a factor for each of its classes; `top` are the
+    last ones of a backbone and the head. What lies below the head learns at `backbone_rate` times
+    the rate. A `fresh` head has its initial values again when the phase begins, and where the
+    schedule does `restart`, the learning rate begins anew and ends with this phase or before the
+    next restart. The `augmentation` alters each batch before the `batch_transform` does.
     """
 
     sampler: Sampler = SHUFFLED
     loss: Loss = CROSS_ENTROPY
     class_weight: ClassWeights | None = None
     batch_transform: BatchTransform = UNCHANGED
+    augmentation: BatchTransform = UNCHANGED
     trainable: Trainable = "all"
+    backbone_rate: float = 1.0
     head: Literal["keep", "fresh"] = "keep"
     schedule: Literal["continue", "restart"] = "continue"
     share: float = 1.0
@@ -65,9 +71,10 @@ class Phase:
 class Plan:
     """The training examples, the phases, and what surrounds them.
 
-    `initial_bias` `[C]` is what the logits' bias starts with (None: what the network gives its last
-    layer); where the first loss has a `logit_scale`, the layer's own is that much smaller. Of the
-    `head_transforms`, the one that scores best on validation is applied when training has ended.
+    `head` are the last layers. `initial_bias` `[C]` is what the logits' bias starts with (None:
+    what the network gives its last layer); where the head has a scale, the layer's own is that much
+    smaller. Of the `head_transforms`, the one that scores best on validation is applied when
+    training has ended.
     `notes` are things that the strategy wants recorded, a short line each.
     """
 
@@ -76,17 +83,18 @@ class Plan:
     batch_size: int
     learning_rate: float
     decision: Literal["argmax", "prior_corrected", "tuned_threshold"] = "argmax"
+    head: Head = AS_CONFIGURED
     initial_bias: Floats | None = None
     head_transforms: tuple[HeadTransform, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def treats_head(self) -> bool:
-        """Whether it asks for more of the last layer than to be trained."""
+        """Whether it asks for more of the last layer than to be trained, or renewed."""
         return (
             self.initial_bias is not None
             or bool(self.head_transforms)
-            or any(p.head == "fresh" or p.trainable == "head_scale" for p in self.phases)
+            or any(phase.trainable == "head_scale" for phase in self.phases)
         )
 
     def in_every_phase(self, **changes: Any) -> "Plan":
@@ -129,9 +137,16 @@ class Plan:
 
 
 def base_plan(train: Examples, experiment: Experiment) -> Plan:
-    """Return plain training of an experiment: what every strategy starts from."""
-    settings = experiment.train
-    return Plan(train, (Phase(),), settings.batch_size, settings.learning_rate)
+    """Return plain training of an experiment: what every strategy starts from.
+
+    A backbone with weights is left alone until the head, which has none, was trained on it.
+    """
+    settings, model = experiment.train, experiment.model
+    phases: tuple[Phase, ...] = (Phase(),)
+    if not model.frozen and not model.from_scratch:
+        tuned = Phase(trainable=model.train, backbone_rate=model.backbone_rate)
+        phases = (Phase(trainable="head", share=HEAD_SHARE), replace(tuned, share=1 - HEAD_SHARE))
+    return Plan(train, phases, settings.batch_size, settings.learning_rate)
 
 
 def changed_fields(before: Plan, after: Plan) -> set[str]:
@@ -205,6 +220,7 @@ def describe(plan: Plan) -> Mapping[str, Any]:
         "batch_size": plan.batch_size,
         "learning_rate": plan.learning_rate,
         "decision": plan.decision,
+        "head": {"kind": plan.head.kind, "scale": plan.head.scale},
         "initial_bias": None if plan.initial_bias is None else plan.initial_bias.tolist(),
         "head_transforms": [transform.name for transform in plan.head_transforms],
         "notes": list(plan.notes),
@@ -218,11 +234,12 @@ def _describe_phase(plan: Plan, phase: Phase) -> Mapping[str, Any]:
         "trainable": phase.trainable,
         "head": phase.head,
         "schedule": phase.schedule,
+        "backbone_rate": phase.backbone_rate,
+        "augmentation": phase.augmentation.name,
         "batch_transform": phase.batch_transform.name,
         "sampler": type(phase.sampler).__name__,
         "visited": plan.visited(phase).tolist(),
         "class_weight": plan.class_weights(phase, 0).tolist(),
         "loss": phase.loss.name,
-        "logit_scale": phase.loss.logit_scale,
         "loss_parameters": {k: np.asarray(v).tolist() for k, v in phase.loss.parameters.items()},
     }

@@ -8,6 +8,7 @@ from harness.data.examples import Array, Floats
 
 Targets = Sequence[tuple[Any, Any]]
 BatchFunction = Callable[[Any, Any, Any, Mapping[str, Any]], tuple[Any, Targets]]
+CHANCE = "chance of each class"
 HeadFunction = Callable[[Array, Array], tuple[Array, Array]]
 
 
@@ -23,13 +24,22 @@ class BatchTransform:
 
     `kept[i, j]` is the mean share that the label of an example of class i keeps when it is mixed
     with one of class j, `[C, C]`; None where labels stay. `exact` says whether the logits still
-    reflect the class distribution of the labels.
+    reflect the class distribution of the labels. `chance` is the probability that an example of
+    each class goes through it at all, `[C]`; None: each does. A transform `of_images` changes what
+    is to be seen on images, so that a frozen network has to see the changed ones.
     """
 
     function: BatchFunction
     parameters: Mapping[str, Array] = field(default_factory=dict)
     kept: Floats | None = None
     exact: bool = True
+    chance: Floats | None = None
+    of_images: bool = False
+
+    @property
+    def inputs(self) -> Mapping[str, Array]:
+        """The parameters, and the chance, as a compiled step takes them."""
+        return self.parameters if self.chance is None else {**self.parameters, CHANCE: self.chance}
 
     @property
     def name(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.errors import TrialFailed, UserError, reason, unknown
 from harness.strategy.base import Strategy, build
@@ -14,7 +14,18 @@ from harness.strategy.base import Strategy, build
 if TYPE_CHECKING:
     import numpy as np
 
+    from harness.data.examples import Examples
     from harness.plan.plan import Plan
+
+
+class FeatureSpace(Protocol):
+    """What a frozen network sees of images."""
+
+    def features(self, examples: Examples) -> Examples:
+        """Return the features of images."""
+
+    def images(self, examples: Examples) -> Examples:
+        """Return the images of features; raises UserError where there are none."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,8 @@ class Stack:
             for key, value in part.model_dump(mode="json").items()
         }
 
-    def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
-        """Apply each part in turn.
+    def plan(self, base: Plan, rng: np.random.Generator, space: FeatureSpace | None = None) -> Plan:
+        """Apply each part in turn; in a `space` of features, those that alter images get images.
 
         Raises:
             UserError: two parts set the same field of the same phase, or a part changes the
@@ -53,7 +64,7 @@ class Stack:
         setters: dict[str, str] = {}
         plan = base
         for name, part in self.parts:
-            after = _planned(name, part, plan, rng)
+            after = _on_images(name, part, plan, rng, space)
             changed = changed_fields(plan, after)
             setters = {
                 new: setter
@@ -75,6 +86,18 @@ class Stack:
                 setters[field] = name
             plan = after
         return plan
+
+
+def _on_images(
+    name: str, part: Strategy, base: Plan, rng: np.random.Generator, space: FeatureSpace | None
+) -> Plan:
+    """Return a part's plan; one that alters images sees images, and gets their features back."""
+    if space is None or not part.alters_images:
+        return _planned(name, part, base, rng)
+    images = space.images(base.train)
+    after = _planned(name, part, replace(base, train=images), rng)
+    same = after.train is images
+    return replace(after, train=base.train if same else space.features(after.train))
 
 
 def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) -> Plan:

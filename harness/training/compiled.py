@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.config.experiment import Model, Train
+from harness.config.experiment import Train
+from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
+from harness.networks.build import Network, digest, head_alone, network
+from harness.networks.heads import SCALES
+from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.plan import Phase, Plan, Trainable
-from harness.training import networks
 from harness.training.framework import keras, tf
-from harness.training.head import Head, head_of
-from harness.training.steps import compiled_steps, constants, scaled
+from harness.training.last_layer import LastLayer
+from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
@@ -24,6 +27,7 @@ class Recipe:
     """What a compiled network depends on; two trials with an equal recipe share it."""
 
     model: Model
+    head: str
     code: str
     input_shape: tuple[int, ...]
     dtype: str
@@ -33,12 +37,16 @@ class Recipe:
     decays: bool
 
     @classmethod
-    def of(cls, model: Model, train: Train, examples: Examples) -> "Recipe":
-        """Return the recipe for some examples."""
+    def of(
+        cls, model: Model, train: Train, examples: Examples, head: Head = AS_CONFIGURED
+    ) -> "Recipe":
+        """Return the recipe for some examples; those of a frozen network are its features."""
+        shape = tuple(examples.inputs.shape[1:])
         return cls(
             model=model,
-            code=networks.code_digest(model.name, model.network_from),
-            input_shape=tuple(examples.inputs.shape[1:]),
+            head=head.kind or model.head,
+            code=digest(model),
+            input_shape=shape[-1:] if model.frozen else shape,
             dtype=str(examples.inputs.dtype),
             n_classes=examples.n_classes,
             optimizer=train.optimizer,
@@ -57,9 +65,10 @@ class CompiledNetwork:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.model = self._fresh()
-        if recipe.model.name not in networks.BUILT_IN:
-            networks.refuse_probabilities(recipe.model.name, self.model, recipe.input_shape)
+        self._network = self._fresh()
+        self.model = self._network.model
+        self._unit = tf.Variable(1.0, name="scale_of_logits")
+        self._backbone_rate = tf.Variable(1.0, name="backbone_rate")
         self._scale = tf.Variable(tf.ones(recipe.n_classes), name="head_scale")
         self._decay = tf.Variable(0.0, name="weight_decay")
         self._initial: list[Array] = []
@@ -74,36 +83,46 @@ class CompiledNetwork:
     def check(self, plan: Plan) -> None:
         """Raise UserError if the plan treats the last layer and the network's can't be treated."""
         if plan.treats_head:
-            self.head()
+            self.last_layer()
 
-    def head(self) -> Head:
+    def last_layer(self) -> LastLayer:
         """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
-        return Head(self.model, self.recipe.model.name)
+        return LastLayer(self._network.head[-1], self.recipe.model.name)
 
     def reset(
-        self, seed: int, initial_bias: Floats | None = None, weight_decay: float = 0.0
+        self,
+        seed: int,
+        initial_bias: Floats | None = None,
+        weight_decay: float = 0.0,
+        scale: float | None = None,
     ) -> None:
         """Give every variable the value that a new model and optimizer of this seed would have.
 
         Without an `initial_bias` `[C]` the last layer's bias is the network's own. The decay counts
-        where the recipe has one; it is no part of what is compiled, so it can be tuned cheaply.
+        where the recipe has one; neither it nor the `scale` of the outputs is a part of what is
+        compiled, so both can be tuned cheaply.
         """
         self._decay.assign(weight_decay)
+        unit = SCALES.get(self.recipe.head, 1.0) if scale is None else scale
+        self._unit.assign(unit)
         if seed != self._initial_seed:
             keras.utils.set_random_seed(seed)
-            self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
+            self._initial = [
+                np.array(variable.numpy()) for variable in self._fresh().model.variables
+            ]
             self._initial_seed = seed
         self.restore(self._initial)
         if initial_bias is not None:
-            kernel, _ = self.head().read()
-            self.head().set(kernel, initial_bias)
-        self._initial_head = [np.array(v.numpy()) for v in head_of(self.model).variables]
+            kernel, _ = self.last_layer().read()
+            self.last_layer().set(kernel, initial_bias / unit)
+        self._initial_head = [np.array(v.numpy()) for v in self._network.head_variables]
 
     def begin(self, phase: Phase) -> None:
         """Begin a phase anew: forget all moments and step counts, renew the head if asked."""
         self.restore(self.weights())
+        self._backbone_rate.assign(phase.backbone_rate)
         if phase.head == "fresh":
-            head = head_of(self.model).variables
+            head = self._network.head_variables
             for variable, value in zip(head, self._initial_head, strict=True):
                 variable.assign(value)
         for _, forget in self._optimizers.values():
@@ -122,8 +141,9 @@ class CompiledNetwork:
         Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
         seeds of the phase's batch transform int32 `[S, 2]`.
         """
-        parameters = constants(phase.loss.parameters), constants(phase.batch_transform.parameters)
-        losses: Array = self._compiled(phase, parameters)(
+        given = (phase.loss.parameters, phase.batch_transform.inputs, phase.augmentation.inputs)
+        parameters = tuple(constants(each) for each in given)
+        losses: Array = self._compiled(phase, batches[0].shape[2:], parameters)(
             *batches,
             tf.constant(class_weight.astype(np.float32)),
             tf.constant(learning_rates.astype(np.float32)),
@@ -132,19 +152,20 @@ class CompiledNetwork:
         )
         return losses
 
-    def predict(self, examples: Examples, scale: float = 1.0) -> Array:
-        """Return all logits, float32 `[N, C]`: the network's outputs times `scale`."""
+    def predict(self, examples: Examples) -> Array:
+        """Return all logits, float32 `[N, C]`."""
         starts = range(0, len(examples), PREDICT_BATCH)
         blocks = [np.arange(s, min(s + PREDICT_BATCH, len(examples))) for s in starts]
-        outputs = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
-        logits: Array = outputs * np.float32(scale)
+        logits: Array = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
         return logits
 
-    def giving_logits(self, scale: float) -> Any:
-        """Return a model of the same variables whose outputs are the network's times `scale`."""
-        if scale == 1.0:
+    @property
+    def giving_logits(self) -> Any:
+        """A Keras model of the same variables that gives the logits, their scale included."""
+        unit = float(self._unit.numpy())
+        if unit == 1.0:
             return self.model
-        stretched = keras.layers.Rescaling(scale)
+        stretched = keras.layers.Rescaling(unit)
         return keras.Sequential([keras.Input(self.recipe.input_shape), self.model, stretched])
 
     def weights(self) -> list[Array]:
@@ -152,7 +173,7 @@ class CompiledNetwork:
         values = [np.array(variable.numpy()) for variable in self.model.variables]
         scale = self._scale.numpy()
         if (scale != 1.0).any():
-            head = {id(variable) for variable in head_of(self.model).variables}
+            head = {id(variable) for variable in self._network.head[-1].variables}
             for place, variable in enumerate(self.model.variables):
                 if id(variable) in head:
                     values[place] *= scale
@@ -163,47 +184,88 @@ class CompiledNetwork:
         self._assign(weights)
         self._scale.assign(np.ones(self.recipe.n_classes, np.float32))
 
-    def _fresh(self) -> Any:
+    def _fresh(self) -> Network:
         recipe = self.recipe
-        shape, classes = recipe.input_shape, recipe.n_classes
-        return networks.build(recipe.model.name, shape, classes, recipe.model.network_from)
+        if recipe.model.frozen:
+            (n_features,) = recipe.input_shape
+            return head_alone(recipe.model, recipe.head, n_features, recipe.n_classes)
+        return network(recipe.model, recipe.head, recipe.input_shape, recipe.n_classes)
 
     def _logits(self, inputs: Any) -> Any:
-        return self.model(scaled(inputs), training=False) * self._scale
+        return self._outputs(scaled(inputs), training=False)
 
-    def _variables(self, trainable: Trainable) -> list[Any]:
+    def _outputs(self, inputs: Any, training: bool) -> Any:
+        """Return logits; what began with weights keeps its batch statistics, as Keras advises."""
+        learns = training and self.recipe.model.from_scratch
+        return self.model(inputs, training=learns) * self._scale * self._unit
+
+    def _variables(self, trainable: Trainable) -> dict[str, list[Any]]:
+        """Return what a phase trains: the variables of the head, and of what lies below it."""
+        head = self._network.head_variables
         if trainable == "head_scale":
-            return [self._scale]
-        of = self.model if trainable == "all" else head_of(self.model)
-        return list(of.trainable_variables)
+            return {"head": [self._scale]}
+        if trainable == "head":
+            return {"head": head}
+        if trainable == "top":
+            return {"backbone": self._network.top_variables, "head": head}
+        own = {id(variable) for variable in head}
+        below = [each for each in self.model.trainable_variables if id(each) not in own]
+        return {"backbone": below, "head": head}
 
-    def _optimizer(self, trainable: Trainable) -> Any:
-        if trainable not in self._optimizers:
+    def _updates(self, phase: Phase) -> list[Update]:
+        """Return what a phase changes, and by which optimizers: one for each learning rate."""
+        groups = self._variables(phase.trainable)
+        if phase.backbone_rate == 1.0:
+            together = [variable for group in groups.values() for variable in group]
+            return [Update(together, self._optimizer(phase.trainable, together))]
+        factors = {"backbone": self._backbone_rate, "head": 1.0}
+        return [
+            Update(
+                variables, self._optimizer(f"{phase.trainable} {part}", variables), factors[part]
+            )
+            for part, variables in groups.items()
+        ]
+
+    def _optimizer(self, name: str, variables: list[Any]) -> Any:
+        if name not in self._optimizers:
             optimizer = _optimizer(self.recipe, self._decay)
-            optimizer.build(self._variables(trainable))
-            self._optimizers[trainable] = optimizer, tf.function(_zeroing(optimizer.variables))
-        return self._optimizers[trainable][0]
+            optimizer.build(variables)
+            self._optimizers[name] = optimizer, tf.function(_zeroing(optimizer.variables))
+        return self._optimizers[name][0]
 
-    def _compiled(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
+    def _compiled(
+        self, phase: Phase, shape: tuple[int, ...], parameters: tuple[Mapping[str, Any], ...]
+    ) -> Any:
+        """Return the steps of a phase on inputs of a shape, which its augmentation may change."""
         shapes = tuple(
             tuple(sorted((name, tuple(value.shape)) for name, value in each.items()))
             for each in parameters
         )
-        key = (phase.loss.function, phase.batch_transform.function, phase.trainable, shapes)
-        steps = self._steps.pop(key, None) or self._compile(phase, parameters)
+        key = (
+            phase.loss.function,
+            phase.batch_transform.function,
+            phase.augmentation.function,
+            phase.trainable,
+            phase.backbone_rate == 1.0,
+            shape,
+            shapes,
+        )
+        steps = self._steps.pop(key, None) or self._compile(phase, shape, parameters)
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
         return steps
 
-    def _compile(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
+    def _compile(
+        self, phase: Phase, shape: tuple[int, ...], parameters: tuple[Mapping[str, Any], ...]
+    ) -> Any:
+        everything = phase.trainable == "all"
         return compiled_steps(
-            lambda inputs, training: self.model(inputs, training=training) * self._scale,
-            self._variables(phase.trainable),
-            self._optimizer(phase.trainable),
+            lambda inputs: self._outputs(inputs, training=everything),
+            self._updates(phase),
             phase,
             [
-                tf.TensorSpec([None, None, *self.recipe.input_shape], self.recipe.dtype),
+                tf.TensorSpec([None, None, *shape], self.recipe.dtype),
                 tf.TensorSpec([None, None], tf.int32),
                 tf.TensorSpec([self.recipe.n_classes], tf.float32),
                 tf.TensorSpec([None], tf.float32),

@@ -59,7 +59,7 @@ def train(
         TrialFailed: the loss is no longer finite.
 
     """
-    network.reset(seed, _initial_bias(plan), settings.weight_decay)
+    network.reset(seed, plan.initial_bias, settings.weight_decay, plan.head.scale)
     ledger = Ledger(plan.train.labels, plan.train.n_classes)
     order_rng, transform_rng = generator(seed, "sampling"), generator(seed, "batch transform")
     by_pass = settings.budget == "passes"
@@ -117,12 +117,6 @@ class _Epoch:
         means = np.concatenate([np.asarray(part, np.float64) for part in losses])
         sizes = np.concatenate([np.full(len(chunk), chunk.shape[1]) for chunk in self.order])
         return float(np.average(means, weights=sizes))
-
-
-def _initial_bias(plan: Plan) -> Floats | None:
-    if plan.initial_bias is None:
-        return None
-    return plan.initial_bias / plan.phases[0].loss.logit_scale
 
 
 def _check_finite(loss: float, epoch: int, plan: Plan, weights: Floats) -> None:

@@ -1,6 +1,7 @@
 """The compiled steps of a phase: transform a batch, ask the network, take the loss, update."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,10 @@ from harness.data.examples import Array
 from harness.errors import TrialFailed
 from harness.plan.losses import LossFunction
 from harness.plan.plan import Phase
+from harness.plan.transforms import CHANCE, BatchFunction, Targets
 from harness.training.framework import tf
+
+AUGMENTED, DRAWN = 0x5EED, 0xD1CE  # so that each draws numbers of its own
 
 
 def constants(parameters: Mapping[str, Array]) -> dict[str, Any]:
@@ -24,35 +28,49 @@ def scaled(inputs: Any) -> Any:
     return tf.cast(inputs, tf.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Update:
+    """Variables that an optimizer changes, at `factor` times the learning rate of the step."""
+
+    variables: Sequence[Any]
+    optimizer: Any
+    factor: Any = 1.0
+
+
 def compiled_steps(
-    logits_of: Callable[[Any, bool], Any],
-    variables: list[Any],
-    optimizer: Any,
+    logits_of: Callable[[Any], Any],
+    updates: Sequence[Update],
     phase: Phase,
     signature: list[Any],
 ) -> Any:
     """Return a compiled function that takes one step for each of `S` batches of `B`.
 
     It takes inputs `[S, B, ...]`, labels `[S, B]`, class weights `[C]`, learning rates `[S]`, seeds
-    `[S, 2]`, and the parameters of the phase's loss and of its batch transform, as `signature`
-    specifies; it returns the mean losses `[S]`. `logits_of` maps scaled inputs, and whether all
-    layers are trained, to logits; `variables` are what the steps change.
+    `[S, 2]`, and the parameters of the phase's loss, batch transform and augmentation, as
+    `signature` specifies; it returns the mean losses `[S]`. `logits_of` maps scaled inputs to
+    logits; `updates` are what the steps change.
     """
     loss, transform = phase.loss.function, phase.batch_transform.function
-    everything = phase.trainable == "all"
+    augmentation = phase.augmentation.function
+    variables = [variable for update in updates for variable in update.variables]
 
-    def step(batch: tuple[Any, Any, Any], class_weight: Any, parameters: tuple[Any, Any]) -> Any:
+    def step(batch: tuple[Any, Any, Any], class_weight: Any, parameters: tuple[Any, ...]) -> Any:
         inputs, labels, seed = batch
-        of_loss, of_transform = parameters
-        inputs, targets = transform(scaled(inputs), labels, seed, of_transform)
+        of_loss, of_transform, of_augmentation = parameters
+        augmented, _ = transformed(
+            augmentation, scaled(inputs), labels, seed + AUGMENTED, of_augmentation
+        )
+        changed, targets = transformed(transform, augmented, labels, seed, of_transform)
         with tf.GradientTape() as tape:
-            logits = logits_of(inputs, everything)
+            logits = logits_of(changed)
             each = [
                 share * tf.gather(class_weight, label) * _one_each(loss, label, logits, of_loss)
                 for label, share in targets
             ]
             mean = tf.reduce_mean(tf.add_n(each))
-        optimizer.apply(tape.gradient(mean, variables))
+        gradients = iter(tape.gradient(mean, variables))
+        for update in updates:
+            update.optimizer.apply([next(gradients) for _ in update.variables])
         return mean
 
     def steps(
@@ -60,12 +78,29 @@ def compiled_steps(
     ) -> Any:
         losses = tf.TensorArray(tf.float32, size=tf.shape(labels)[0])
         for number in tf.range(tf.shape(labels)[0]):
-            optimizer.learning_rate.assign(rates[number])
+            for update in updates:
+                update.optimizer.learning_rate.assign(update.factor * rates[number])
             batch = inputs[number], labels[number], seeds[number]
             losses = losses.write(number, step(batch, class_weight, parameters))
         return losses.stack()
 
     return tf.function(steps, input_signature=signature)
+
+
+def transformed(
+    function: BatchFunction, inputs: Any, labels: Any, seed: Any, parameters: Mapping[str, Any]
+) -> tuple[Any, Targets]:
+    """Return a batch of scaled inputs `[B, ...]` as a transform makes it, and its targets.
+
+    `parameters` are a transform's `inputs`; with a chance among them, others are left as they are.
+    """
+    changed, targets = function(inputs, labels, seed, parameters)
+    if CHANCE not in parameters:
+        return changed, targets
+    drawn = tf.random.stateless_uniform(tf.shape(labels), seed + DRAWN)
+    chosen = drawn < tf.gather(parameters[CHANCE], labels)
+    across = tf.concat([tf.shape(labels), tf.ones(tf.rank(inputs) - 1, tf.int32)], axis=0)
+    return tf.where(tf.reshape(chosen, across), changed, inputs), targets
 
 
 def _one_each(loss: LossFunction, labels: Any, logits: Any, parameters: Any) -> Any:

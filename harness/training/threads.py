@@ -16,12 +16,15 @@ def threads_for(experiment: Experiment, input_shape: tuple[int, ...]) -> int:
     """Return `train.threads`; if that is `auto`, TensorFlow's own variable, or what size suggests.
 
     A batch of up to 16,384 input values is computed faster by one thread than by several, that
-    wait for each other (see `benchmarks/README.md`); a larger one gets every core. Neither the
-    strategy nor the number of parallel jobs has a say, so that trials stay comparable.
+    wait for each other (see `benchmarks/README.md`); a larger one gets every core, but for a head
+    alone. Neither the strategy nor the number of parallel jobs has a say, so that trials stay
+    comparable.
     """
     chosen = experiment.train.threads
     if chosen != "auto":
         return chosen
+    if experiment.model.frozen:
+        return 1
     if configured := os.environ.get(VARIABLE, ""):
         if not configured.isdecimal() or not 0 < int(configured[:9]) <= MOST:
             raise UserError(

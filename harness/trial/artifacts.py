@@ -129,11 +129,10 @@ def _write_models(folder: Path, result: TrialResult) -> None:
     """
     from harness.training.compiled import Recipe, compiled_network
 
-    settings, last_phase = result.trial.experiment, result.plan.phases[-1]
-    network = compiled_network(Recipe.of(settings.model, settings.train, result.plan.train))
-    for name, weights, phase in (
-        ("last", result.weights.last, last_phase),
-        ("best", result.weights.best, result.phase),
-    ):
+    settings = result.trial.experiment
+    plan = result.plan
+    recipe = Recipe.of(settings.model, settings.train, plan.train, plan.head)
+    network = compiled_network(recipe)
+    for name, weights in (("last", result.weights.last), ("best", result.weights.best)):
         network.restore(weights)
-        network.giving_logits(phase.loss.logit_scale).save(folder / f"{name}.keras")
+        network.giving_logits.save(folder / f"{name}.keras")

@@ -36,6 +36,7 @@ def conditions(experiment: Experiment, network: str, threads: int, source: str) 
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
     for place in PLACES:
         settings["data"].pop(place, None)
+    settings["model"].pop("weights")  # the network's digest has their content
     settings["train"]["threads"] = threads
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
     return _digest_of(

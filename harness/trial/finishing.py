@@ -30,7 +30,7 @@ def finish(validation: Validation, phase: Phase, best: list[Array], last: list[A
 
     def rank(transform: HeadTransform) -> float:
         _transformed(network, best, transform)
-        return validation.rank(validation.score(validation.logits(phase), phase))
+        return validation.rank(validation.score(validation.logits(), phase))
 
     chosen = max(transforms, key=rank)
     return Finished(
@@ -42,6 +42,6 @@ def _transformed(
     network: CompiledNetwork, weights: list[Array], transform: HeadTransform
 ) -> list[Array]:
     network.restore(weights)
-    head = network.head()
+    head = network.last_layer()
     head.set(*transform.function(*head.read()))
     return network.weights()

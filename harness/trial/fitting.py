@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from harness.data import forget
-from harness.data.examples import Floats
+from harness.data.examples import Examples, Floats
 from harness.errors import TrialFailed, reason
-from harness.plan.plan import Phase, Plan, base_plan
+from harness.features.space import Space
+from harness.plan.plan import Phase, Plan
 from harness.plan.prior import EffectivePrior, effective_prior
 from harness.scoring.target import target_prior
-from harness.seeds import generator
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import train
@@ -17,6 +17,7 @@ from harness.training.visits import Visits
 from harness.trial.budget import settled
 from harness.trial.epoch import Epoch, OnBegin, OnEpoch
 from harness.trial.finishing import finish
+from harness.trial.planning import planned
 from harness.trial.remarks import remarks
 from harness.trial.result import Weights
 from harness.trial.selection import Selection
@@ -28,13 +29,16 @@ from harness.trial.validation import Validation
 class Fitted:
     """A trial whose network is trained and finished.
 
-    `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions correct
-    for, `[C]`. `score` is what the finished network has on validation by `evaluation.metric`, after
-    what `head_transform` names was done to its head, if anything; the scores in `epochs` are by
-    `train.select_by` and from before that.
+    `validation` are the examples as the network saw them: where it is frozen, their features in its
+    `space`. `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions
+    correct for, `[C]`. `score` is what the finished network has on validation by
+    `evaluation.metric`, after what `head_transform` names was done to its head, if anything; the
+    scores in `epochs` are by `train.select_by` and from before that.
     """
 
     trial: Trial
+    space: Space | None
+    validation: Examples
     network: CompiledNetwork
     plan: Plan
     phase: Phase
@@ -90,13 +94,14 @@ def _refuse_changed(trial: Trial) -> None:
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
     experiment, splits = trial.experiment, trial.splits
     evaluation = experiment.evaluation
-    plan = trial.strategy.plan(
-        base_plan(splits.train, experiment), generator(trial.seed, "strategy")
-    )
-    network = compiled_network(Recipe.of(experiment.model, experiment.train, plan.train))
+    model, settings = experiment.model, experiment.train
+    space = Space.of(model, splits.train) if model.frozen else None
+    plan = planned(trial, space)
+    network = compiled_network(Recipe.of(model, settings, plan.train, plan.head))
     network.check(plan)
     target = target_prior(evaluation, splits.train)
-    validation = Validation(network, plan, splits.validation, target, experiment.train.select_by)
+    looked_at = splits.validation if space is None else space.features(splits.validation)
+    validation = Validation(network, plan, looked_at, target, settings.select_by)
     if on_begin:
         on_begin()
     started = perf_counter()
@@ -108,11 +113,13 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     assert chosen is not None, "the last phase has an epoch, and that is a candidate"
     finished = finish(validation, chosen.phase, chosen.weights, network.weights())
     network.restore(finished.best)
-    logits = validation.logits(chosen.phase)
+    logits = validation.logits()
     prior = effective_prior(plan, chosen.phase)
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(
         trial=trial,
+        space=space,
+        validation=looked_at,
         network=network,
         plan=plan,
         phase=chosen.phase,

@@ -38,7 +38,7 @@ class Selection:
     def __call__(self, end: EpochEnd) -> bool:
         """Score the network as it is now; return whether patience has run out."""
         phase = end.stretch.phase
-        logits = self._validation.logits(phase)
+        logits = self._validation.logits()
         epoch = Epoch(
             end.number,
             end.train_loss,

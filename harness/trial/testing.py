@@ -14,8 +14,9 @@ def tested(fitted: Fitted) -> TrialResult:
     trial, plan, visits = fitted.trial, fitted.plan, fitted.visits
     splits, last_phase = trial.splits, plan.phases[-1]
     labels, test = splits.validation.labels, splits.test.open()
-    best = _logits(fitted, fitted.weights.best, fitted.phase, test)
-    last = _logits(fitted, fitted.weights.last, last_phase, test)
+    inputs = test if fitted.space is None else fitted.space.features(test)
+    best = _logits(fitted, fitted.weights.best, inputs)
+    last = _logits(fitted, fitted.weights.last, inputs)
 
     def rule(name: str, phase: Phase) -> decision.FittedRule:
         prior, metric = effective_prior(plan, phase).values, trial.experiment.train.select_by
@@ -48,7 +49,6 @@ def tested(fitted: Fitted) -> TrialResult:
     )
 
 
-def _logits(fitted: Fitted, weights: list[Array], phase: Phase, test: Examples) -> Logits:
+def _logits(fitted: Fitted, weights: list[Array], test: Examples) -> Logits:
     fitted.network.restore(weights)
-    scale, predict = phase.loss.logit_scale, fitted.network.predict
-    return Logits(predict(fitted.trial.splits.validation, scale), predict(test, scale))
+    return Logits(fitted.network.predict(fitted.validation), fitted.network.predict(test))

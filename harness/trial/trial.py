@@ -11,9 +11,9 @@ from harness.config.load import load
 from harness.data import prepare
 from harness.data.classes import rarest
 from harness.data.split import Splits
+from harness.networks.build import digest
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
-from harness.training.networks import code_digest
 from harness.training.threads import threads_for
 from harness.trial.fingerprint import conditions, fingerprint
 
@@ -62,8 +62,7 @@ class Trial:
     @cached_property
     def conditions(self) -> str:
         """What it shares with every trial that it may be compared with."""
-        model = self.experiment.model
-        network = code_digest(model.name, model.network_from)
+        network = digest(self.experiment.model)
         return conditions(self.experiment, network, self.threads, self.splits.source)
 
     @cached_property

@@ -28,9 +28,9 @@ class Validation:
     target: Floats
     metric: str
 
-    def logits(self, phase: Phase) -> Array:
-        """Return the logits of the network as it is, trained by a phase, float32 `[n, C]`."""
-        return self.network.predict(self.examples, phase.loss.logit_scale)
+    def logits(self) -> Array:
+        """Return the logits of the network as it is, float32 `[n, C]`."""
+        return self.network.predict(self.examples)
 
     def score(self, logits: Array, phase: Phase, metric: str = "") -> float:
         """Return a metric, as it is, of logits whose prior is the phase's; else the deciding one.

@@ -138,12 +138,13 @@ def test_a_described_plan_is_json_with_what_was_asked() -> None:
             "trainable": "head",
             "head": "keep",
             "schedule": "continue",
+            "backbone_rate": 1.0,
+            "augmentation": "harness.plan.transforms:unchanged",
             "batch_transform": "harness.plan.transforms:unchanged",
             "sampler": "Rotating",
             "visited": [0.5, 0.5],
             "class_weight": [0.5, 1.5],
             "loss": "harness.plan.losses:cross_entropy",
-            "logit_scale": 1.0,
             "loss_parameters": {"gamma": 2.0},
         }
     ]

@@ -277,9 +277,9 @@ def test_a_loss_that_is_no_change_of_prior_says_approximate(name: str) -> None:
 
 
 def test_ldam_without_margins_is_a_proper_loss_of_the_scaled_outputs() -> None:
-    loss = loss_of("ldam", max_margin=0.0, scale=30.0)
-    assert loss.exact
-    assert loss.logit_scale == 30.0
+    plan = planned("ldam", max_margin=0.0, scale=30.0)
+    assert plan.phases[0].loss.exact
+    assert plan.head.scale == 30.0
 
 
 @pytest.mark.parametrize(

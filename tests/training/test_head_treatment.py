@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.config.experiment import Experiment, Model
+from harness.config.experiment import Experiment
+from harness.config.model import Model
 from harness.data import prepare
 from harness.data.examples import Array
 from harness.data.split import Splits
 from harness.errors import UserError
+from harness.plan.head import Head
 from harness.plan.losses import Loss, cross_entropy
 from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
 from harness.plan.transforms import BatchTransform, HeadTransform
@@ -127,17 +130,17 @@ def test_the_initial_bias_is_what_the_logits_of_no_signal_are(splits: Splits) ->
     plan = plan_of(splits, initial_bias=np.log(prior))
     network = network_for(plan)
     network.reset(0, plan.initial_bias)
-    np.testing.assert_allclose(network.head().read()[1], np.log(prior), rtol=1e-6)
+    np.testing.assert_allclose(network.last_layer().read()[1], np.log(prior), rtol=1e-6)
     network.begin(Phase(trainable="head", head="fresh"))
-    np.testing.assert_allclose(network.head().read()[1], np.log(prior), rtol=1e-6)
+    np.testing.assert_allclose(network.last_layer().read()[1], np.log(prior), rtol=1e-6)
     network.reset(0)
-    assert not network.head().read()[1].any()
+    assert not network.last_layer().read()[1].any()
 
 
-def test_the_initial_bias_is_of_logits_as_the_loss_reads_them(splits: Splits) -> None:
+def test_the_initial_bias_is_of_logits_whatever_their_scale(splits: Splits) -> None:
     prior = splits.train.counts / len(splits.train)
-    phase = Phase(loss=Loss(cross_entropy, logit_scale=10.0))
-    plan = plan_of(splits, phase, initial_bias=np.log(prior), learning_rate=1e-12)
+    head = Head(scale=10.0)
+    plan = plan_of(splits, head=head, initial_bias=np.log(prior), learning_rate=1e-12)
     _, after = trained_by(splits, plan)
     np.testing.assert_allclose(after[-1][-1], np.log(prior) / 10.0, rtol=1e-5)
 
@@ -209,19 +212,18 @@ def test_the_loss_of_mixed_examples_is_that_of_soft_labels_under_class_weights(
 
 
 def test_a_network_that_ends_otherwise_is_refused_where_the_head_is_treated(
-    splits: Splits, monkeypatch: pytest.MonkeyPatch
+    splits: Splits, tmp_path: Path
 ) -> None:
-    from harness.training import networks
-
-    def convolved(shape: tuple[int, ...], n_classes: int) -> Any:
-        from keras import Input, Model, layers
-
-        inputs = Input(shape)
-        return Model(inputs, layers.GlobalAveragePooling2D()(layers.Conv2D(n_classes, 3)(inputs)))
-
-    monkeypatch.setitem(networks.BUILT_IN, "convolved", convolved)
+    (tmp_path / "nets.py").write_text(
+        "from keras import Input, Model, layers\n"
+        "def convolved(shape, n_classes):\n"
+        "    inputs = Input(shape)\n"
+        "    outputs = layers.GlobalAveragePooling2D()(layers.Conv2D(n_classes, 3)(inputs))\n"
+        "    return Model(inputs, outputs)\n"
+    )
+    model = Model(name="convolved", network_from=tmp_path / "nets.py")
     plan = plan_of(splits, initial_bias=np.zeros(10))
-    network = CompiledNetwork(Recipe.of(Model(name="convolved"), SETTINGS.train, plan.train))
+    network = CompiledNetwork(Recipe.of(model, SETTINGS.train, plan.train))
     network.check(plan_of(splits))
     with pytest.raises(UserError, match=r"'convolved' ends with the layer 'conv2d.*Dense"):
         network.check(plan)

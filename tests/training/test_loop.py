@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 
 from harness.config.experiment import Experiment
+from harness.config.model import Model
 from harness.data import prepare
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
+from harness.networks.build import network as built
 from harness.plan.losses import Loss, cross_entropy
 from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
 from harness.plan.samplers import Drawn
 from harness.strategy.registry import resolve
-from harness.training import loop, networks
+from harness.training import loop
 from harness.training.budget import epoch_examples
 from harness.training.compiled import MOST_STEPS, CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import Callback, EpochEnd, train
@@ -91,7 +93,7 @@ def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
     network.reset(0)
     start = network.weights()
 
-    model = networks.build("small_cnn", (8, 8, 1), 10)
+    model = built(Model(name="small_cnn"), "linear", (8, 8, 1), 10).model
     model.set_weights(start)
     model.compile(
         keras.optimizers.SGD(0.02, momentum=0.9),
@@ -262,12 +264,11 @@ def test_weight_decay_is_keras_own_and_another_value_compiles_nothing_anew(
         splits = prepare(settings, 0)
         plan = replace(base_plan(splits.train, settings), phases=(Phase(InOrder()),))
         trained = trained_by(plan, splits, settings)
-        network = trained.network
-        networks_used.add(network)
-        network.reset(0)
+        networks_used.add(trained.network)
+        trained.network.reset(0)
 
-        model = networks.build("mlp", (8, 8, 1), 10)
-        model.set_weights(network.weights())
+        model = built(Model(name="mlp"), "linear", (8, 8, 1), 10).model
+        model.set_weights(trained.network.weights())
         momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
         own = getattr(keras.optimizers, keras_name)(0.01, weight_decay=decay, **momentum)
         model.compile(own, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -339,8 +340,8 @@ def test_functions_that_each_plan_makes_anew_do_not_pile_up() -> None:
         return Phase(loss=Loss(lambda labels, logits, _: cross_entropy(labels, logits, {})))
 
     first, phases = anew(), [anew() for _ in range(3 * MOST_STEPS)]
-    kept = network._compiled(first, ({}, {}))
+    kept = network._compiled(first, (8, 8, 1), ({}, {}, {}))
     for phase in phases:
-        network._compiled(phase, ({}, {}))
-        assert network._compiled(first, ({}, {})) is kept  # what is in use stays
+        network._compiled(phase, (8, 8, 1), ({}, {}, {}))
+        assert network._compiled(first, (8, 8, 1), ({}, {}, {})) is kept  # what is in use stays
     assert len(network._steps) == MOST_STEPS

@@ -102,7 +102,7 @@ def test_the_engine_is_what_trains_and_tests_and_reads_data() -> None:
         "harness.scoring.metrics",
         "harness.strategy.base",
         "harness.training.loop",
-        "harness.training.networks",
+        "harness.networks.build",
         "harness.training.schedule",
         "harness.training.steps",
         "harness.trial.testing",

@@ -22,7 +22,7 @@ class Scored:
         self.network = self
         self.epoch = -1
 
-    def logits(self, phase: Phase) -> Array:
+    def logits(self) -> Array:
         self.epoch += 1
         return np.zeros((1, 2))
 

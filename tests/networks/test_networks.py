@@ -2,14 +2,19 @@ from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
 
-from harness.config.experiment import Model
+from harness.config.model import Model
 from harness.errors import UserError
-from harness.training import networks
-from harness.training.compiled import Recipe, compiled_network
+from harness.networks.build import digest, network
+from harness.networks.code import network_code
+
+
+def built(name: str, shape: tuple[int, ...], n_classes: int, place: Path | None = None) -> Any:
+    return network(Model(name=name, network_from=place), "linear", shape, n_classes).model
 
 
 @pytest.mark.parametrize(
@@ -22,26 +27,26 @@ from harness.training.compiled import Recipe, compiled_network
 def test_every_built_in_network_gives_a_logit_for_each_class(
     name: str, shape: tuple[int, ...]
 ) -> None:
-    assert networks.build(name, shape, 7).output_shape == (None, 7)
+    assert built(name, shape, 7).output_shape == (None, 7)
 
 
 def test_mlp_takes_feature_vectors() -> None:
-    assert networks.build("mlp", (5,), 2).output_shape == (None, 2)
+    assert built("mlp", (5,), 2).output_shape == (None, 2)
 
 
 def test_resnet32_has_the_size_that_the_paper_gives() -> None:
-    model = networks.build("resnet32", (32, 32, 3), 10)
+    model = built("resnet32", (32, 32, 3), 10)
     assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == 464_154
 
 
 def test_an_unknown_name_is_refused_with_the_closest_one() -> None:
     with pytest.raises(UserError, match=r"did you mean 'lenet5'\?.*module:function"):
-        networks.find("lenet")
+        digest(Model(name="lenet"))
 
 
 def test_inputs_that_a_network_can_not_take_are_one_line() -> None:
     with pytest.raises(UserError, match=r"'small_cnn' can't be built.*\(5,\)") as refused:
-        networks.build("small_cnn", (5,), 2)
+        built("small_cnn", (5,), 2)
     assert "\n" not in str(refused.value)
 
 
@@ -63,7 +68,7 @@ def write(name: str, text: str) -> Path:
 
 def refusal(name: str, network_from: Path | None = None) -> str:
     with pytest.raises(UserError) as refused:
-        networks.code_digest(name, network_from)
+        digest(Model(name=name, network_from=network_from))
     line = str(refused.value)
     assert "\n" not in line
     return line
@@ -86,7 +91,7 @@ def test_a_network_may_stand_where_the_command_line_says(name: str, place: str) 
         "def net(shape, n):\n    from . import linear\n    return linear.net(shape, n)",
     )
     write("inner/linear", LINEAR)
-    assert networks.build(name, (4,), 3, Path(place)).output_shape == (None, 3)
+    assert built(name, (4,), 3, Path(place)).output_shape == (None, 3)
 
 
 def test_a_network_may_stand_in_a_module_on_the_path(
@@ -94,21 +99,21 @@ def test_a_network_may_stand_in_a_module_on_the_path(
 ) -> None:
     write("site/own_linear", LINEAR)
     monkeypatch.syspath_prepend(tmp_path / "site")
-    assert networks.build("own_linear:net", (4,), 3).output_shape == (None, 3)
+    assert built("own_linear:net", (4,), 3).output_shape == (None, 3)
 
 
 def test_a_folder_comes_before_what_is_installed() -> None:
     write("keras", "def net(input_shape, n_classes): return 'mine'")
-    assert networks.find("keras:net", Path())((4,), 3) == "mine"
+    assert network_code("keras:net", Path()).function((4,), 3) == "mine"
 
 
 def test_an_edited_file_gives_the_new_network_and_an_unchanged_one_the_same() -> None:
     write("nets", "def net(input_shape, n_classes):\n    from size import x\n    return x")
     write("size", "x = 1")
-    first = networks.find("net", Path("nets.py"))
-    assert networks.find("net", Path("nets.py")) is first
+    first = network_code("net", Path("nets.py")).function
+    assert network_code("net", Path("nets.py")).function is first
     write("size", "x = 2")
-    assert networks.find("net", Path("nets.py"))((4,), 3) == 2
+    assert network_code("net", Path("nets.py")).function((4,), 3) == 2
     assert first((4,), 3) == 1
 
 
@@ -118,11 +123,11 @@ def test_the_digest_of_a_network_follows_its_source(edited: str) -> None:
     texts = {"nets": text, "beside": "from beyond import x\n", "beyond": "x = 1\n"}
     for name, text in texts.items():
         write(name, text)
-    before = networks.code_digest("net", Path("nets.py"))
+    before = digest(Model(name="net", network_from=Path("nets.py")))
     write(edited, f'"""Prose."""\n{texts[edited]}')
-    assert networks.code_digest("nets:net", Path()) == before
+    assert digest(Model(name="nets:net", network_from=Path())) == before
     write(edited, f"{texts[edited]}y = 2\n")
-    assert networks.code_digest("net", Path("nets.py")) != before
+    assert digest(Model(name="net", network_from=Path("nets.py"))) != before
 
 
 @pytest.mark.parametrize("name", ["os:getcwd", "builtins:dict"])
@@ -138,7 +143,7 @@ def test_an_object_that_can_be_called_has_no_source() -> None:
 def test_a_model_of_another_output_shape_is_refused() -> None:
     path = write("nets", LINEAR.replace("Dense(n_classes)", "Dense(n_classes + 1)"))
     with pytest.raises(UserError, match=r"\(None, 4\), not \(None, 3\)"):
-        networks.build("net", (4,), 3, path)
+        built("net", (4,), 3, path)
 
 
 @pytest.mark.parametrize(
@@ -193,28 +198,18 @@ def test_what_lies_in_the_current_directory_is_not_imported_but_pointed_out() ->
 
 def test_what_a_network_prints_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     path = write("nets", "print('a')\n" + dedent(LINEAR) + "    print('never')\n")
-    networks.build("net", (4,), 3, path)
+    built("net", (4,), 3, path)
     assert capsys.readouterr().out == ""
 
 
 def test_a_network_that_ends_the_program_is_one_line() -> None:
     path = write("nets", "def net(input_shape, n_classes): raise SystemExit('bye')")
     with pytest.raises(UserError, match=r"can't be built for inputs of shape .*bye"):
-        networks.build("net", (4,), 3, path)
+        built("net", (4,), 3, path)
 
 
 @pytest.mark.parametrize(("ending", "refused"), [("softmax", True), ("relu", False)])
 def test_a_network_that_ends_in_softmax_is_refused(ending: str, refused: bool) -> None:
     write("nets", LINEAR.replace("Dense(n_classes)", f"Dense(n_classes, activation='{ending}')"))
-    model = networks.build("net", (4,), 3, Path("nets.py"))
     with pytest.raises(UserError, match="leave out the last softmax") if refused else nullcontext():
-        networks.refuse_probabilities("net", model, (4,))
-
-
-def test_it_is_refused_before_it_trains() -> None:
-    write("nets", LINEAR.replace("Dense(n_classes)", "Dense(n_classes, activation='softmax')"))
-    recipe = Recipe(
-        Model(name="net", network_from=Path("nets.py")), "", (4,), "float32", 3, "sgd", 0.9, False
-    )
-    with pytest.raises(UserError, match="gives probabilities"):
-        compiled_network(recipe)
+        built("net", (4,), 3, Path("nets.py"))

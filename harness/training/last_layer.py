@@ -1,4 +1,4 @@
-"""The last layer of a network: where it is, and its kernel and bias."""
+"""The last layer of a network: its kernel and bias."""
 
 from typing import Any
 
@@ -8,21 +8,15 @@ from harness.data.examples import Array
 from harness.errors import UserError
 
 
-def head_of(model: Any) -> Any:
-    """Return the last layer that has something to train."""
-    return [layer for layer in model.layers if layer.trainable_variables][-1]
-
-
-class Head:
-    """Reads and sets the kernel `[D, C]` and the bias `[C]` of a model's last layer.
+class LastLayer:
+    """Reads and sets the kernel `[D, C]` and the bias `[C]` of a network's last layer.
 
     Raises:
-        UserError: the last layer is no dense layer with a bias.
+        UserError: the layer is no dense layer with a bias.
 
     """
 
-    def __init__(self, model: Any, network: str) -> None:
-        layer = head_of(model)
+    def __init__(self, layer: Any, network: str) -> None:
         kernel, bias = getattr(layer, "kernel", None), getattr(layer, "bias", None)
         if kernel is None or bias is None or len(kernel.shape) != 2:
             raise UserError(

@@ -1,0 +1,1 @@
+"""Features: what a frozen network gives for each image, computed once and kept by content."""

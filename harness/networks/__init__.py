@@ -1,0 +1,1 @@
+"""Networks: bodies that make features of inputs, and heads that make logits of features."""

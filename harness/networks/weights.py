@@ -1,0 +1,147 @@
+"""Weights that a body begins with: where they are, what they are, and how they get there."""
+
+import hashlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.config.backbones import BACKBONES, HUB, Backbone
+from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
+from harness.errors import UserError, reason
+
+SUFFIXES = (".h5", ".keras")
+PATIENCE = 60.0
+"""Seconds that a server may be silent before a download is given up."""
+
+
+def digest(model: Model) -> str:
+    """Return a fingerprint of the content of the weights, which are downloaded if need be.
+
+    Raises:
+        UserError: they can't be found, read or downloaded.
+
+    """
+    path = file_of(model)
+    if path is None:
+        return model.weights
+    if model.weights == PRETRAINED and not path.is_file():
+        _download(BACKBONES[model.name], path)
+    try:
+        status = path.stat()
+        return _digest_of(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise UserError(f"model.weights {str(path)!r}: {error.strerror}") from error
+
+
+def file_of(model: Model) -> Path | None:
+    """Return the file with a model's weights; None where there is none to be read by us."""
+    if model.weights == NO_WEIGHTS or model.name.startswith(HUB):
+        return None
+    if model.weights == PRETRAINED:
+        return _keras_home() / "models" / BACKBONES[model.name].weights_file
+    path = Path(model.weights)
+    if path.suffix not in SUFFIXES:
+        raise UserError(
+            f"model.weights {model.weights!r}: write {PRETRAINED}, {NO_WEIGHTS} or the path of a "
+            "file that ends in .weights.h5, .h5 or .keras"
+        )
+    return path
+
+
+def load(body: Any, model: Model) -> None:
+    """Give a body its weights, if it is to have some.
+
+    Raises:
+        UserError: the file is damaged, or holds the weights of another network.
+
+    """
+    path = file_of(model)
+    if path is None:
+        return
+    of = body.layers[-1] if model.name in BACKBONES else body
+    try:
+        if path.suffix == ".keras":
+            _take_over(of, path)
+        else:
+            _load_h5(of, path)
+    except Exception as error:  # what h5py and Keras raise has no common base
+        raise UserError(
+            f"model.weights {model.weights!r} do not fit model.name {model.name!r}: {reason(error)}"
+        ) from error
+
+
+def _load_h5(body: Any, path: Path) -> None:
+    """Load a file of weights alone, in the new form or the old one, as the content says."""
+    import h5py
+
+    with h5py.File(path) as file:
+        is_old = "layer_names" in file.attrs or "model_weights" in file
+    if is_old == path.name.endswith(".weights.h5"):  # Keras goes by the name
+        with tempfile.TemporaryDirectory() as folder:
+            named = Path(folder) / ("named.h5" if is_old else "named.weights.h5")
+            named.symlink_to(path.absolute())
+            body.load_weights(named)
+    else:
+        body.load_weights(path)
+
+
+def _take_over(body: Any, path: Path) -> None:
+    """Take the weights of a whole model, without its last layers where the body has none."""
+    import keras
+
+    found = keras.models.load_model(path, compile=False, safe_mode=True).weights
+    wanted = body.weights
+    for number, weight in enumerate(wanted):
+        have = tuple(found[number].shape) if number < len(found) else None
+        if have != tuple(weight.shape):
+            raise ValueError(
+                f"weight {number + 1} has the shape {have} there and {tuple(weight.shape)} here"
+            )
+    for weight, value in zip(wanted, found, strict=False):
+        weight.assign(value)
+
+
+def _download(backbone: Backbone, path: Path) -> None:
+    """Have Keras fetch the weights to where it keeps them."""
+    import keras
+
+    build = getattr(keras.applications, backbone.made_by)
+    try:
+        with _bounded():
+            build(weights="imagenet", include_top=False)
+    except Exception as error:  # the network may fail in any way
+        raise UserError(
+            f"the ImageNet weights of {backbone.name} can't be downloaded ({reason(error)}): put "
+            f"{path.name} into {path.parent}, or give its path as model.weights"
+        ) from error
+    if not path.is_file():
+        raise UserError(
+            f"the ImageNet weights of {backbone.name} are not at {path}, where this version of "
+            "Keras should keep them; give the path of the file as model.weights"
+        )
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _keras_home() -> Path:
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+@lru_cache(maxsize=32)
+def _digest_of(path: Path, size: int, time: int) -> str:
+    """Digest a file; its size and time are part of the question, so an edited one is read anew."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
