@@ -16,7 +16,7 @@ from harness.networks import backbone, hub, weights
 from harness.networks.code import NetworkCode, network_code
 from harness.networks.from_scratch import FROM_SCRATCH
 from harness.networks.heads import HEADS
-from harness.networks.top import top_of
+from harness.networks.layers import top_of
 
 Shape = tuple[int, ...]
 PROBED = 8

@@ -13,6 +13,7 @@ from typing import Any
 from harness.config.backbones import BACKBONES, HUB, Backbone
 from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
 from harness.errors import UserError, reason
+from harness.networks.layers import in_order
 
 SUFFIXES = (".h5", ".keras")
 PATIENCE = 60.0
@@ -76,11 +77,13 @@ def load(body: Any, model: Model) -> None:
 
 
 def _load_h5(body: Any, path: Path) -> None:
-    """Load a file of weights alone, in the new form or the old one, as the content says."""
+    """Load a file of weights in the new form or the old one, as the content says."""
     import h5py
 
     with h5py.File(path) as file:
         is_old = "layer_names" in file.attrs or "model_weights" in file
+        if is_old and _load_first(body, file.get("model_weights", file)):
+            return
     if is_old == path.name.endswith(".weights.h5"):  # Keras goes by the name
         with tempfile.TemporaryDirectory() as folder:
             named = Path(folder) / ("named.h5" if is_old else "named.weights.h5")
@@ -88,6 +91,27 @@ def _load_h5(body: Any, path: Path) -> None:
             body.load_weights(named)
     else:
         body.load_weights(path)
+
+
+def _load_first(body: Any, saved: Any) -> bool:
+    """Load the first layers of a file that has more of them, such as a last one; else do nothing.
+
+    Layers are matched by their order, as Keras does with such files.
+    """
+    names = [name for name in saved.attrs["layer_names"] if len(saved[name].attrs["weight_names"])]
+    layers = [layer for layer in in_order(body) if layer.weights]
+    if len(names) <= len(layers):
+        return False
+    for layer, name in zip(layers, names, strict=False):
+        group = saved[name]
+        values = [group[weight][()] for weight in group.attrs["weight_names"]]
+        variables = [*layer.trainable_variables, *layer.non_trainable_variables]
+        have = [tuple(value.shape) for value in values]
+        if have != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"layer {layer.name} has weights of other shapes than {name} there")
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    return True
 
 
 def _take_over(body: Any, path: Path) -> None:

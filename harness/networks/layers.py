@@ -1,4 +1,4 @@
-"""The last layers of a body: those that fine-tuning of the `top` trains."""
+"""The layers of a body: in order, and the last ones, which fine-tuning of the `top` trains."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ def top_of(body: Any, count: int | None) -> Sequence[Any]:
         UserError: there are not so many layers.
 
     """
-    layers = _flat(body)
+    layers = in_order(body)
     trained = [layer for layer in layers if layer.trainable_variables]
     if count is None:
         joints = [number for number, layer in enumerate(layers) if _joins(layer)]
@@ -42,12 +42,12 @@ def _joins(layer: Any) -> bool:
     return isinstance(layer, kinds)
 
 
-def _flat(model: Any) -> list[Any]:
+def in_order(model: Any) -> list[Any]:
     """Return the layers of a model in order, those of models inside it in their place."""
     import keras
 
     return [
         inner
         for layer in model.layers
-        for inner in (_flat(layer) if isinstance(layer, keras.Model) else [layer])
+        for inner in (in_order(layer) if isinstance(layer, keras.Model) else [layer])
     ]
