@@ -70,6 +70,19 @@ class Features:
 
 
 @dataclass(frozen=True, eq=False)
+class Wanted:
+    """Keys `[N]` of features, and what gives the inputs at positions for those that are missing."""
+
+    keys: Identities
+    gather: Gather
+
+    @classmethod
+    def of(cls, examples: Examples) -> "Wanted":
+        """Return what is wanted of examples as they are."""
+        return cls(examples.ids, examples.gather)
+
+
+@dataclass(frozen=True, eq=False)
 class Space:
     """The features that a frozen network gives for inputs of a shape `[H, W, channels]`."""
 
@@ -106,7 +119,7 @@ class Space:
             UserError: the network can't be had or take such images, or there is no room on disk.
 
         """
-        self.compute(examples.ids, examples.gather)
+        self.compute(Wanted.of(examples))
         pool, places = self.at_hand(examples.ids)
         return replace(examples, inputs=Features(pool, places, examples.inputs))
 
@@ -130,16 +143,16 @@ class Space:
             return store.rows(), places
         return constant(store.rows()[used]), inverse.reshape(places.shape)
 
-    def compute(self, keys: Identities, gather: Gather, advance: Advance = _no_bar) -> None:
-        """Have the features of all keys `[N]` on disk; `advance` is told how many more are there.
+    def compute(self, wanted: "Wanted", advance: Advance = _no_bar) -> None:
+        """Have all features that are wanted on disk; `advance` is told how many more are there.
 
-        `gather` gives the inputs at positions, for what is missing. Whoever else computes features
-        of this network is waited for.
+        Whoever else computes features of this network is waited for.
 
         Raises:
             UserError: the network can't be had or take such inputs, or there is no room on disk.
 
         """
+        keys, gather = wanted.keys, wanted.gather
         missing = self.missing(keys)
         if not len(missing):
             return
