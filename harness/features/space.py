@@ -130,7 +130,10 @@ class Space:
             UserError: some were made as features, so that there are no images.
 
         """
-        return replace(examples, inputs=_images(examples.inputs))
+        images = images_of(examples.inputs)
+        if images is None:
+            raise UserError(NO_IMAGES)
+        return replace(examples, inputs=images)
 
     def at_hand(self, keys: Identities) -> tuple[Inputs, Integers]:
         """Return rows that were computed, and the places of those of `keys` among them.
@@ -171,6 +174,13 @@ class Space:
                 "folder"
             ) from error
 
+    def below(self, head: Any) -> Any:
+        """Return a Keras model from images in 0 .. 1 on that has a model of features on top."""
+        import keras
+
+        body = build.frozen_body(self.model, self.shape, self.n_classes)
+        return keras.Model(body.input, head(body.output))
+
     def _extractor(self, dtype: np.dtype[Any]) -> Any:
         digest = build.digest(self.model)
         return _compiled(self.model, digest, self.shape, str(dtype), self.n_classes)
@@ -201,11 +211,15 @@ def _together(batches: Sequence[tuple[Integers, Array]]) -> tuple[Integers, Arra
     return np.concatenate(positions), np.concatenate(rows)
 
 
-def _images(inputs: Inputs) -> Inputs:
+def images_of(inputs: Inputs) -> Inputs | None:
+    """Return the images that features were computed from; None where some were made as such."""
     if isinstance(inputs, Features):
         return inputs.images
     if isinstance(inputs, Subset):
-        return Subset(_images(inputs.inputs), inputs.rows)
+        images = images_of(inputs.inputs)
+        return None if images is None else Subset(images, inputs.rows)
     if isinstance(inputs, Joined):
-        return Joined(tuple(map(_images, inputs.parts)))
-    raise UserError(NO_IMAGES)
+        parts = tuple(map(images_of, inputs.parts))
+        whole = tuple(part for part in parts if part is not None)
+        return Joined(whole) if len(whole) == len(parts) else None
+    return None
