@@ -153,6 +153,16 @@ def test_an_unreadable_image_is_skipped_and_named(root: Path) -> None:
     assert str(path) in source.notes[0]
 
 
+def test_many_unreadable_images_are_summed_up_and_all_of_them_listed_for_json(root: Path) -> None:
+    for number in range(9):
+        damage(root / "cat" / f"bad{number}.png")
+    source = folder(root, max_bad_fraction=0.9)
+    assert len(source.notes) == 6
+    assert source.notes[-1].startswith("skipped 4 more unreadable images; harness data --prepare")
+    assert source.preparation is not None
+    assert len(source.preparation.skipped) == 9
+
+
 def test_too_many_unreadable_images_stop_the_run(root: Path) -> None:
     first = damage(root / "cat" / "1.png")
     (root / "dog" / "2.png").write_bytes(b"")

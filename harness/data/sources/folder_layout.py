@@ -8,9 +8,8 @@ from harness.data.images.names import shown
 from harness.data.names import composed
 from harness.data.sources.folder_tree import Tree
 from harness.data.sources.split_names import SPLITS, SYNONYMS, split_named
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 
-NAMED = 5
 WAYS_OUT = (
     "if they are splits, say which is which by data.split_folders: {train: NAME, test: NAME}; if "
     "they are classes, set data.split_folders: false"
@@ -47,7 +46,7 @@ def class_folders(directories: Mapping[str, Path], tree: Tree) -> dict[str, dict
         if odd := sorted(set(classes) ^ set(expected)):
             raise UserError(
                 f"{tree.root}: train and {split} must have the same classes; "
-                f"only one of them has {', '.join(odd)}"
+                f"only one of them has {first_few(odd)}"
             )
     return found
 
@@ -105,6 +104,6 @@ def _refuse_unclear(tree: Tree, names: Sequence[str]) -> None:
             f"({inner[0]}/{names[0]}), or set data.split_folders: false"
         )
     raise UserError(
-        f"{tree.root}: {', '.join(names[:NAMED])} each hold the same folders "
-        f"({', '.join(inner[:NAMED])}): {WAYS_OUT}"
+        f"{tree.root}: {first_few(names)} each hold the same folders "
+        f"({first_few(inner)}): {WAYS_OUT}"
     )
