@@ -39,6 +39,12 @@ class Stack:
             for key, value in part.model_dump(mode="json").items()
         }
 
+    def rebuilt(self) -> Stack:
+        """Return the same stack of strategies that are made anew from their parameters."""
+        return Stack(
+            tuple((name, build(name, type(part), dict(part))) for name, part in self.parts)
+        )
+
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:
         """Apply each part in turn.
 

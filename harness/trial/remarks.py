@@ -10,6 +10,7 @@ from harness.errors import MOST_NAMED, first_few
 from harness.plan.plan import Plan
 from harness.plan.prior import EffectivePrior, overshoots
 from harness.training.schedule import phases_without_epoch
+from harness.trial.made_anew import made_anew
 from harness.trial.trial import Trial
 
 FEW_TESTED = 10
@@ -33,6 +34,7 @@ def remarks(
         )
     if double := overshoots(plan, prior, trial.splits.train.counts):
         lines.append(double)
+    lines += made_anew(trial, plan)
     lines += _raw_weights(plan, trial.experiment.train.optimizer)
     if not prior.exact:
         lines.append("the effective prior is approximate: theory gives none for this plan")
