@@ -144,6 +144,27 @@ def damage(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("wrappers", ["archive", "archive/data"])
+@pytest.mark.parametrize("inner", ["", "train"])
+@pytest.mark.parametrize("settings", [{}, {"split_folders": False}])
+def test_a_folder_that_only_wraps_the_data_is_refused_with_the_path_to_set(
+    tmp_path: Path, wrappers: str, inner: str, settings: dict[str, bool]
+) -> None:
+    (tmp_path / "unpacked" / "__MACOSX").mkdir(parents=True)
+    inside = tmp_path / "unpacked" / wrappers
+    for name in ("cat", "dog"):
+        write(inside / inner / name / "0.png")
+    with pytest.raises(UserError, match="holds a single folder") as error:
+        folder(tmp_path / "unpacked", **settings)
+    assert str(error.value).endswith(f"set data.path to {inside}")
+
+
+def test_a_single_class_is_not_taken_for_a_wrapping_folder(tmp_path: Path) -> None:
+    write(tmp_path / "cat" / "0.png")
+    with pytest.raises(UserError, match="at least 2 are needed"):
+        folder(tmp_path)
+
+
 def test_an_unreadable_image_is_skipped_and_named(root: Path) -> None:
     path = damage(root / "cat" / "1.png")
     source = folder(root, max_bad_fraction=0.2)

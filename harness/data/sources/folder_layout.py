@@ -10,6 +10,7 @@ from harness.data.sources.folder_tree import Tree
 from harness.data.sources.split_names import SPLITS, SYNONYMS, split_named
 from harness.errors import UserError, first_few, unknown
 
+MOST_WRAPPERS = 5
 WAYS_OUT = (
     "if they are splits, say which is which by data.split_folders: {train: NAME, test: NAME}; if "
     "they are classes, set data.split_folders: false"
@@ -22,9 +23,11 @@ def layout(section: FolderData, tree: Tree) -> dict[str, Path]:
     Raises UserError for folders that may be splits or classes, unless `split_folders` tells.
     """
     root, asked = tree.root, section.split_folders
+    names = [path.name for path in tree.folders(root)]
+    if not asked:
+        _refuse_wrapper(tree, names)
     if asked is False:
         return {"train": root}
-    names = [path.name for path in tree.folders(root)]
     if asked is not None:
         return _asked(root, {split: asked[split] for split in asked}, names)
     if any(split_named(name) and tree.folders(root / name) for name in names):
@@ -89,6 +92,21 @@ def _named(root: Path, names: Sequence[str]) -> dict[str, Path]:
 
 def _below(tree: Tree, name: str) -> list[str]:
     return [each.name for each in tree.folders(tree.root / name)]
+
+
+def _refuse_wrapper(tree: Tree, names: Sequence[str]) -> None:
+    """Raise UserError if all lies in a single folder, as an unpacked archive often leaves it."""
+    folder, inside = tree.root, list(names)
+    for _ in range(MOST_WRAPPERS):
+        if len(inside) != 1 or split_named(inside[0]):
+            break
+        folder /= inside[0]
+        inside = [path.name for path in tree.folders(folder)]
+    if folder != tree.root and (len(inside) > 1 or any(map(split_named, inside))):
+        raise UserError(
+            f"{tree.root} holds a single folder, and {folder} the folders {first_few(inside)}: set "
+            f"data.path to {folder}"
+        )
 
 
 def _refuse_unclear(tree: Tree, names: Sequence[str]) -> None:
