@@ -36,7 +36,8 @@ WORTH_WORKERS = 1_000_000
 class Compared:
     """A comparison that has been run: the JSON document of `harness compare`, and what was kept.
 
-    Nothing is kept where no trial of the baseline has finished. `remarks` are on trials and curves.
+    Nothing is kept where no trial of the baseline has finished. `remarks` are on trials and
+    curves; what is remarked of the data was noted before.
     """
 
     document: Mapping[str, Any]
@@ -196,7 +197,8 @@ def _compare(
         document["tuning"] = ledger(searched, comparison, trials, untuned[0].by_strategy)
     document["report"] = str(page_of(main.experiment.name, identity.digest))
     kept = keep(store, run_id, identity, document, comparison, trials, splits.train)
-    return Compared(document, kept, (*of_trials(trials), *rising))
+    new = (remark for remark in of_trials(trials) if remark not in splits.notes)
+    return Compared(document, kept, (*new, *rising))
 
 
 def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:

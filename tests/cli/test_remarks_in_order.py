@@ -59,3 +59,4 @@ def test_odd_names_of_classes_are_pointed_out_before_training(
     apart = text.index("note: classes '1' and '1.0' are kept apart")
     one = text.index(f"note: class {COMPOSED!r}: names with composed and with decomposed accents")
     assert words == ["data"] or max(apart, one) < text.index(RESULT[words[0]])
+    assert text.count("are kept apart") == text.count("decomposed accents") == 1
