@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import TrialFailed, UserError, first_few
-from harness.plan.plan import Plan, base_plan
-from harness.seeds import generator
+from harness.features.space import Space
+from harness.plan.plan import Plan
+from harness.trial.planning import planned
 from harness.trial.trial import Trial
 
 
@@ -17,9 +19,10 @@ def made_anew(trial: Trial, plan: Plan) -> list[str]:
     """
     if all(map(_at_the_top, _compiled(plan))):
         return []
-    base = base_plan(trial.splits.train, trial.experiment)
+    model = trial.experiment.model
+    space = Space.of(model, trial.splits.train) if model.frozen else None
     try:
-        again = trial.strategy.rebuilt().plan(base, generator(trial.seed, "strategy"))
+        again = planned(replace(trial, strategy=trial.strategy.rebuilt()), space)
     except (UserError, TrialFailed):  # a trial that has ended well need not fail for a remark
         return []
     kept = {id(function) for function in _compiled(again)}
