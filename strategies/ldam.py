@@ -23,6 +23,7 @@ class Ldam(Strategy):
     `scale` is but the unit that margins and outputs are trained in.
     """
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
         "Loss, eq. 13; here with a plain linear head in place of the normalised one"

@@ -13,6 +13,17 @@ from harness.strategy.base import Choice, PerClass, Range
 from harness.strategy.registry import Entry
 
 OWN = "imbalance-harness"
+GROUPS = (
+    "nothing",
+    "class weights",
+    "the loss",
+    "which examples are visited",
+    "the examples",
+    "the last layer",
+    "the decision",
+)
+"""What strategies change, in the order of the list; what else one states follows."""
+UNSTATED = "(not stated)"
 
 
 def describe(entry: Entry) -> dict[str, Any]:
@@ -23,6 +34,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "origin": entry.origin,
         "summary": inspect.cleandoc(entry.kind.__doc__ or "").split("\n")[0],
+        "changes": str(entry.kind.changes),
         "reference": entry.kind.reference,
         "parameters": [_parameter(name, field) for name, field in entry.kind.model_fields.items()],
     }
@@ -31,8 +43,8 @@ def describe(entry: Entry) -> dict[str, Any]:
 def show(entries: Sequence[Entry], in_full: bool) -> None:
     """Print a table, or one strategy with its parameters.
 
-    In the table, a strategy that isn't the project's own says where it is from; what can't be used
-    follows below, with the reason.
+    The table is grouped by what they change. In it, a strategy that isn't the project's own says
+    where it is from; what can't be used follows below, with the reason.
     """
     out = Console()
     every = [describe(entry) for entry in entries]
@@ -40,12 +52,15 @@ def show(entries: Sequence[Entry], in_full: bool) -> None:
         for facts in every:
             _show_one(out, facts)
         return
-    table = Table("strategy", "what it does", box=None, pad_edge=False)
-    for facts in every:
-        if "problem" not in facts:
-            table.add_row(Text(facts["name"]), _summary(facts))
-    out.print(table)
+    whole = [facts for facts in every if "problem" not in facts]
     broken = [facts for facts in every if "problem" in facts]
+    table = Table("what it changes", "what it does", box=None, pad_edge=False)
+    for group in _groups(whole):
+        table.add_row(Text(group or UNSTATED, style="bold"))
+        for facts in whole:
+            if facts["changes"] == group:
+                table.add_row(Text(f"  {facts['name']}"), _summary(facts))
+    out.print(table)
     if broken:
         out.print("\nThese can't be used:")
     for facts in broken:
@@ -53,6 +68,13 @@ def show(entries: Sequence[Entry], in_full: bool) -> None:
         line = f"{_near(facts['name'])}{where}: {facts['problem']}"
         out.print(line, markup=False, highlight=False)
     out.print("\nParameters of one: harness strategies NAME")
+
+
+def _groups(every: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what any of the strategies changes: known groups, others, then unstated."""
+    found = {facts["changes"] for facts in every}
+    others = sorted(found.difference(GROUPS, [""]))
+    return [group for group in (*GROUPS, *others, "") if group in found]
 
 
 def _summary(facts: dict[str, Any]) -> Text:
@@ -92,6 +114,8 @@ def _show_one(out: Console, facts: dict[str, Any]) -> None:
         return
     if facts["summary"]:
         out.print(facts["summary"], markup=False)
+    if facts["changes"]:
+        out.print(f"Changes: {facts['changes']}", markup=False, highlight=False)
     if facts["reference"]:
         out.print(f"Source: {facts['reference']}", markup=False, highlight=False)
     if not facts["parameters"]:
