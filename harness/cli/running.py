@@ -81,7 +81,8 @@ def _show(document: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
     out.print(table)
     out.print(
         f"cost: {numbers['cost/examples_seen']:,.0f} examples in {numbers['cost/steps']:,.0f} "
-        f"steps, {numbers['cost/train_seconds']:.1f} s; best epoch "
+        f"steps, {numbers['cost/train_seconds']:.1f} s"
+        f" (and {numbers['cost/compile_seconds']:.1f} s to compile); best epoch "
         f"{numbers['cost/best_epoch']:.0f} of {numbers['cost/epochs']:.0f}"
     )
     out.print(f"run {document['run_id']}; browse it with: harness ui", highlight=False)

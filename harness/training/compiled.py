@@ -1,8 +1,10 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -53,10 +55,14 @@ class CompiledNetwork:
     A phase that trains the head's scale has it in a variable of its own, which is folded into the
     head when weights are read and when the phase ends. Of the compiled functions the last in use
     are kept: a strategy that makes a new loss function in each plan would fill the memory.
+
+    `compile_seconds` is what building and compiling has taken so far: what a process does once, and
+    the trial that happens to come first does not owe.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.compile_seconds = 0.0
         self.model = self._fresh()
         if recipe.model.name not in networks.BUILT_IN:
             networks.refuse_probabilities(recipe.model.name, self.model, recipe.input_shape)
@@ -69,7 +75,9 @@ class CompiledNetwork:
         self._steps: dict[tuple[Any, ...], Any] = {}
         inputs = tf.TensorSpec([None, *recipe.input_shape], recipe.dtype)
         self._predict = tf.function(self._logits, input_signature=[inputs])
+        self._can_predict = False
         self._assign = tf.function(_assigning(self.model.variables))
+        self._assign([np.array(variable.numpy()) for variable in self.model.variables])
 
     def check(self, plan: Plan) -> None:
         """Raise UserError if the plan treats the last layer and the network's can't be treated."""
@@ -90,9 +98,10 @@ class CompiledNetwork:
         """
         self._decay.assign(weight_decay)
         if seed != self._initial_seed:
-            keras.utils.set_random_seed(seed)
-            self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
-            self._initial_seed = seed
+            with self._compiling():
+                keras.utils.set_random_seed(seed)
+                self._initial = [np.array(variable.numpy()) for variable in self._fresh().variables]
+                self._initial_seed = seed
         self.restore(self._initial)
         if initial_bias is not None:
             kernel, _ = self.head().read()
@@ -134,6 +143,10 @@ class CompiledNetwork:
 
     def predict(self, examples: Examples, scale: float = 1.0) -> Array:
         """Return all logits, float32 `[N, C]`: the network's outputs times `scale`."""
+        if not self._can_predict:
+            with self._compiling():
+                self._predict(examples.gather(np.arange(1)))
+                self._can_predict = True
         starts = range(0, len(examples), PREDICT_BATCH)
         blocks = [np.arange(s, min(s + PREDICT_BATCH, len(examples))) for s in starts]
         outputs = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
@@ -163,6 +176,15 @@ class CompiledNetwork:
         self._assign(weights)
         self._scale.assign(np.ones(self.recipe.n_classes, np.float32))
 
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """Count the time that the context lasts."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.compile_seconds += perf_counter() - started
+
     def _fresh(self) -> Any:
         recipe = self.recipe
         shape, classes = recipe.input_shape, recipe.n_classes
@@ -181,7 +203,9 @@ class CompiledNetwork:
         if trainable not in self._optimizers:
             optimizer = _optimizer(self.recipe, self._decay)
             optimizer.build(self._variables(trainable))
-            self._optimizers[trainable] = optimizer, tf.function(_zeroing(optimizer.variables))
+            forget = tf.function(_zeroing(optimizer.variables))
+            forget()
+            self._optimizers[trainable] = optimizer, forget
         return self._optimizers[trainable][0]
 
     def _compiled(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
@@ -190,11 +214,21 @@ class CompiledNetwork:
             for each in parameters
         )
         key = (phase.loss.function, phase.batch_transform.function, phase.trainable, shapes)
-        steps = self._steps.pop(key, None) or self._compile(phase, parameters)
+        steps = self._steps.pop(key, None)
+        if steps is None:
+            with self._compiling():
+                steps = self._compile(phase, parameters)
+                steps(*self._no_batches(), *parameters)  # compiled now, apart from what steps take
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
         return steps
+
+    def _no_batches(self) -> tuple[Any, ...]:
+        shape, classes = self.recipe.input_shape, self.recipe.n_classes
+        inputs = tf.zeros([0, 1, *shape], self.recipe.dtype)
+        labels, seeds = tf.zeros([0, 1], tf.int32), tf.zeros([0, 2], tf.int32)
+        return inputs, labels, tf.ones([classes]), tf.zeros([0]), seeds
 
     def _compile(self, phase: Phase, parameters: tuple[Mapping[str, Any], ...]) -> Any:
         return compiled_steps(

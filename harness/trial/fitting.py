@@ -15,6 +15,7 @@ from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import train
 from harness.training.visits import Visits
 from harness.trial.budget import settled
+from harness.trial.cost import Cost
 from harness.trial.epoch import Epoch, OnBegin, OnEpoch
 from harness.trial.finishing import finish
 from harness.trial.remarks import remarks
@@ -46,7 +47,7 @@ class Fitted:
     head_transform: str | None
     weights: Weights
     visits: Visits
-    seconds: float
+    cost: Cost
     remarks: tuple[str, ...]
 
 
@@ -99,7 +100,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     validation = Validation(network, plan, splits.validation, target, experiment.train.select_by)
     if on_begin:
         on_begin()
-    started = perf_counter()
+    started, compiled = perf_counter(), network.compile_seconds
     settings = settled(trial, validation)
     selection = Selection(validation, settings.patience, on_epoch)
     budget = epoch_examples(settings, len(splits.train))
@@ -110,6 +111,8 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     network.restore(finished.best)
     logits = validation.logits(chosen.phase)
     prior = effective_prior(plan, chosen.phase)
+    score = validation.score(logits, chosen.phase, evaluation.metric)
+    seconds, compiling = perf_counter() - started, network.compile_seconds - compiled
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(
         trial=trial,
@@ -120,10 +123,10 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
         target=target,
         epochs=tuple(selection.epochs),
         best_epoch=chosen.epoch.number,
-        score=validation.score(logits, chosen.phase, evaluation.metric),
+        score=score,
         head_transform=finished.head_transform,
         weights=Weights(finished.best, finished.last),
         visits=visits,
-        seconds=perf_counter() - started,
+        cost=Cost(visits.examples_seen, visits.steps, seconds - compiling, compiling),
         remarks=remarks(trial, plan, prior, settings.most_epochs, skipped),
     )

@@ -109,6 +109,7 @@ class TrialResult:
             "cost/examples_seen": self.cost.examples_seen,
             "cost/steps": self.cost.steps,
             "cost/train_seconds": self.cost.seconds,
+            "cost/compile_seconds": self.cost.compile_seconds,
             "cost/epochs": float(len(self.epochs)),
             "cost/best_epoch": float(self.best_epoch + 1),
         }
