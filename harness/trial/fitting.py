@@ -48,6 +48,7 @@ class Fitted:
     weights: Weights
     visits: Visits
     cost: Cost
+    compile_seconds: float
     remarks: tuple[str, ...]
 
 
@@ -127,6 +128,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
         head_transform=finished.head_transform,
         weights=Weights(finished.best, finished.last),
         visits=visits,
-        cost=Cost(visits.examples_seen, visits.steps, seconds - compiling, compiling),
+        cost=Cost(float(visits.examples_seen), float(visits.steps), seconds - compiling),
+        compile_seconds=compiling,
         remarks=remarks(trial, plan, prior, settings.most_epochs, skipped),
     )

@@ -43,6 +43,7 @@ def tested(fitted: Fitted) -> TrialResult:
         last_test=scores(test.labels, last.test, rule(plan.decision, last_phase)),
         visits=fitted.visits,
         cost=fitted.cost,
+        compile_seconds=fitted.compile_seconds,
         remarks=fitted.remarks,
     )
 
