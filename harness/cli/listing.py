@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.config.yaml_text import show as yaml_line
 from harness.strategy.base import Choice, PerClass, Range
 from harness.strategy.registry import Entry
 
@@ -121,16 +122,16 @@ def _show_one(out: Console, facts: dict[str, Any]) -> None:
     if not facts["parameters"]:
         out.print("No parameters.")
         return
-    table = Table("parameter", "default", "search", box=None, pad_edge=False)
+    table = Table("parameter", "default", "search range", box=None, pad_edge=False)
     for parameter in facts["parameters"]:
-        default = "required" if parameter["required"] else str(parameter["default"])
+        default = "required" if parameter["required"] else yaml_line(parameter["default"])
         table.add_row(parameter["name"], Text(default), Text(_search(parameter["search"])))
     out.print(table)
 
 
 def _search(search: Any) -> str:
     if search is None:
-        return "-"
+        return "not searched"
     if isinstance(search, list):
         return ", ".join(map(str, search))
     text = f"{search['low']:g} to {search['high']:g}" + (" (log)" if search["log"] else "")
