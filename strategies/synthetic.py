@@ -35,6 +35,7 @@ class Smote(Strategy):
     examples, instead of by all numbers; more distances than `max_distances` are refused.
     """
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = (
         "Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique; Lemaitre et al. "
         "(2017), imbalanced-learn, over_sampling and combine"

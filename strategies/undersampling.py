@@ -25,6 +25,7 @@ class Undersampling(Strategy):
     fitted to training examples; more distances than `max_distances` are refused.
     """
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = "Lemaitre et al. (2017), imbalanced-learn, under_sampling"
 
     sampler: str = "RandomUnderSampler"
@@ -147,6 +148,7 @@ def _distances(kind: type[Any], train: Examples) -> int:
 class RotatingUndersampling(Strategy):
     """Each pass takes all of the smallest class and the next slice of every larger one."""
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = (
         "Liu, Wu & Zhou (2009), Exploratory Undersampling for Class-Imbalance Learning: the "
         "EasyEnsemble idea, in sequence and without replacement"

@@ -158,7 +158,7 @@ def tune(
         str | None, typer.Option(help="Where the study lives; default: beside the record.")
     ] = None,
     study: Annotated[
-        str | None, typer.Option(help="The study's name; default: one that fits the conditions.")
+        str | None, typer.Option(help="The study's name; default: one for what is searched.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=1024, help="Trials at a time.")] = 1,
     parameter: Parameters = None,

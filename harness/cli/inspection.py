@@ -88,7 +88,7 @@ def show(document: dict[str, Any], name: str) -> None:
     size = document["batch"]["size"]
     table = Table(box=None, pad_edge=False)
     table.add_column("class")
-    for head in ("train", "validation", "test", f"missing from a batch of {size}"):
+    for head in ("train", "validation", "test", f"chance that a batch of {size} has none"):
         table.add_column(head, justify="right")
     counts = document["counts"]
     for index, class_name in enumerate(document["classes"]):
@@ -101,6 +101,12 @@ def show(document: dict[str, Any], name: str) -> None:
     groups = document["groups"]
     if groups["train"] is not None:
         table.add_row("groups", *(f"{groups[split]:,}" for split in groups), "")
-    out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
+    ratio = f"{document['imbalance_ratio']:.4g}"
+    out.print(
+        f"{name}: imbalance ratio {ratio} (training examples of the largest class to those of the "
+        "smallest)\n\nexamples of each class:",
+        markup=False,
+        highlight=False,
+    )
     out.print(table)
     print_notes(out, document["notes"])

@@ -8,7 +8,7 @@ from harness.comparison.contestant import Trials
 from harness.comparison.folds import folds_that_help
 from harness.comparison.held_out import FEWEST_UNITS
 from harness.comparison.summary import Comparison
-from harness.comparison.units import written
+from harness.comparison.units import gained
 from harness.config.experiment import Train
 from harness.data.split import Splits
 from harness.errors import MOST_NAMED, first_few
@@ -51,7 +51,7 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
     names = first_few([line.strategy for line in rising])
     return [
         f"{names} {verb} still learning when the budget ends "
-        f"(its last fifth brought up to +{written(train.select_by, most)} on validation), so the "
+        f"(its last fifth brought up to {gained(train.select_by, most)} on validation), so the "
         f"verdicts may change: train longer, with --set {more}"
     ]
 

@@ -29,7 +29,7 @@ from harness.report.wording import (
 )
 
 HERE = Path(__file__).parent
-LONGEST_CELL = 50
+LONGEST_CELL = 100
 MEASURES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
