@@ -54,7 +54,10 @@ class Model(Section):
     @classmethod
     def _are_on_offer(cls, weights: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        if weights == PRETRAINED and name not in BACKBONES and not name.startswith(HUB):
+        if name.startswith(HUB):
+            if weights not in (PRETRAINED, NO_WEIGHTS):
+                raise ValueError("a preset has its own; leave it out, or write none")
+        elif weights == PRETRAINED and name not in BACKBONES:
             raise ValueError(f"there are none for {name}; give the path of a file, or none")
         return weights
 
@@ -62,7 +65,8 @@ class Model(Section):
     @classmethod
     def _has_something_to_keep(cls, train: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        if train != "all" and info.data.get("weights") == NO_WEIGHTS and ":" not in name:
+        of_others = ":" in name and not name.startswith(HUB)  # these may have weights by themselves
+        if train != "all" and info.data.get("weights") == NO_WEIGHTS and not of_others:
             raise ValueError(
                 f"of {name} without weights all is to be trained; leave it out, or give "
                 "model.weights"

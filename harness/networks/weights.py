@@ -33,10 +33,15 @@ def digest(model: Model) -> str:
     if model.weights == PRETRAINED and not path.is_file():
         _download(BACKBONES[model.name], path)
     try:
-        status = path.stat()
-        return _digest_of(path, status.st_size, status.st_mtime_ns)
+        return digest_of_file(path)
     except OSError as error:
         raise UserError(f"model.weights {str(path)!r}: {error.strerror}") from error
+
+
+def digest_of_file(path: Path) -> str:
+    """Return a fingerprint of a file's content; raises OSError where it can't be read."""
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
 
 
 def file_of(model: Model) -> Path | None:
