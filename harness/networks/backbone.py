@@ -24,7 +24,7 @@ def body(backbone: Backbone, input_shape: Shape) -> Any:
     base = made_by(
         weights=None, include_top=False, pooling="avg", input_shape=(*input_shape[:2], 3)
     )
-    return keras.Model(inputs, base(_scaled(in_colour(inputs), backbone.pixels)))
+    return keras.Model(inputs, base(rescaled(in_colour(inputs), backbone.pixels)))
 
 
 def check(backbone: Backbone, input_shape: Shape) -> None:
@@ -58,7 +58,7 @@ def in_colour(images: Any) -> Any:
     return keras.layers.Concatenate()([images, images, images])
 
 
-def _scaled(inputs: Any, pixels: Pixels) -> Any:
+def rescaled(inputs: Any, pixels: Pixels) -> Any:
     """Return images of 0 to 1 in the values that the weights were trained with."""
     from keras import layers, ops
 

@@ -82,10 +82,10 @@ def _fitting(model: Model, input_shape: Shape) -> Any:
         )
     except UserError as error:
         own, images = ("x".join(map(str, s)) for s in (inputs.shape[1:3], input_shape[:2]))
-        auto = " or to auto" if preset_image_size(model.name) else ""
+        auto = " or auto" if preset_image_size(model.name) else ""
         raise UserError(
             f"model.name {model.name!r} takes images of {own} pixels, but they have {images}; set "
-            f"data.image_size to {list(inputs.shape[1:3])}{auto}"
+            f"data.image_size to {list(inputs.shape[1:3])}{auto}, or take another network"
         ) from error
 
 
