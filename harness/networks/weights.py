@@ -4,6 +4,7 @@ import hashlib
 import os
 import socket
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,7 +16,9 @@ from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
 from harness.errors import UserError, reason
 from harness.networks.layers import in_order
 
-SUFFIXES = (".h5", ".keras")
+KERAS = ".keras"
+SUFFIXES = (".h5", KERAS)
+EXAMPLE = "Example error message"
 PATIENCE = 60.0
 """Seconds that a server may be silent before a download is given up."""
 
@@ -69,15 +72,34 @@ def load(body: Any, model: Model) -> None:
     path = file_of(model)
     if path is None:
         return
+    _check_whole(model, path)
     of = body.layers[-1] if model.name in BACKBONES else body
     try:
-        if path.suffix == ".keras":
+        if path.suffix == KERAS:
             _take_over(of, path)
         else:
             _load_h5(of, path)
     except Exception as error:  # what h5py and Keras raise has no common base
+        why = reason(error).partition(EXAMPLE)[0].strip()  # which has whole arrays in it
         raise UserError(
-            f"model.weights {model.weights!r} do not fit model.name {model.name!r}: {reason(error)}"
+            f"model.weights {str(path)!r} do not fit model.name {model.name!r} ({why}); give those "
+            "of this network, saved without a last layer"
+        ) from error
+
+
+def _check_whole(model: Model, path: Path) -> None:
+    """Raise UserError if a file is cut short, or of another kind than its name says."""
+    import h5py
+
+    try:
+        (zipfile.ZipFile if path.suffix == KERAS else h5py.File)(path).close()
+    except (OSError, zipfile.BadZipFile) as error:
+        mend = "give a file that Keras saved"
+        if model.weights == PRETRAINED:
+            mend = "remove it, and it is downloaded again"
+        raise UserError(
+            f"model.weights {str(path)!r} can't be read: it is cut short, or no {path.suffix} file "
+            f"({reason(error)}); {mend}"
         ) from error
 
 
