@@ -73,6 +73,14 @@ class Model(Section):
             )
         return train
 
+    @field_validator("top_layers")
+    @classmethod
+    def _are_trained(cls, top_layers: int | None, info: ValidationInfo) -> int | None:
+        train = info.data.get("train", "top")
+        if top_layers is not None and train != "top":
+            raise ValueError(f"leave it out, or set model.train to top, which is {train}")
+        return top_layers
+
     @property
     def frozen(self) -> bool:
         """Whether the backbone is frozen, so that an image's features never change."""

@@ -4,12 +4,15 @@ import hashlib
 import os
 import socket
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.config.backbones import BACKBONES, HUB, Backbone
 from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
@@ -75,10 +78,8 @@ def load(body: Any, model: Model) -> None:
     _check_whole(model, path)
     of = body.layers[-1] if model.name in BACKBONES else body
     try:
-        if path.suffix == KERAS:
-            _take_over(of, path)
-        else:
-            _load_h5(of, path)
+        with _quietly():
+            _load_all(of, path)
     except Exception as error:  # what h5py and Keras raise has no common base
         why = reason(error).partition(EXAMPLE)[0].strip()  # which has whole arrays in it
         raise UserError(
@@ -101,6 +102,28 @@ def _check_whole(model: Model, path: Path) -> None:
             f"model.weights {str(path)!r} can't be read: it is cut short, or no {path.suffix} file "
             f"({reason(error)}); {mend}"
         ) from error
+
+
+def _load_all(body: Any, path: Path) -> None:
+    """Load a file, and raise ValueError for weights that it has not, or not as numbers."""
+    for weight in body.weights:
+        if "float" in weight.dtype:
+            weight.assign(np.full(weight.shape, np.nan))
+    (_take_over if path.suffix == KERAS else _load_h5)(body, path)
+    missing = [each.path for each in body.weights if np.isnan(each.numpy()).any()]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(body.weights)} weights are not there, or no numbers: "
+            f"{missing[0]} is the first"
+        )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Drop what Keras warns of: layers that it can't find are looked for here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _load_h5(body: Any, path: Path) -> None:
@@ -163,7 +186,7 @@ def _download(backbone: Backbone, path: Path) -> None:
 
     build = getattr(keras.applications, backbone.made_by)
     try:
-        with _bounded():
+        with _bounded(), _quietly():
             build(weights="imagenet", include_top=False)
     except Exception as error:  # the network may fail in any way
         raise UserError(

@@ -134,6 +134,16 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, file: str) -> None:
     assert "can't be read" in refusal(tmp_path / file)
 
 
+@pytest.mark.parametrize("file", FORMS)
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, file: str) -> None:
+    made = base()
+    made.weights[-1].assign(np.full(made.weights[-1].shape, np.nan))
+    FORMS[file](made, tmp_path / file)
+    assert f"1 of {len(made.weights)} weights are not there, or no numbers" in refusal(
+        tmp_path / file
+    )
+
+
 def test_half_a_download_is_to_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     path = tmp_path / "models" / BACKBONES[NAME].weights_file
