@@ -11,6 +11,7 @@ from typing import Any
 from harness.config.backbones import HUB, preset_folder, preset_image_size
 from harness.config.model import NO_WEIGHTS, Model
 from harness.errors import UserError, reason
+from harness.networks.apart import apart
 from harness.networks.backbone import Shape, check_images, in_colour
 from harness.networks.weights import digest_of_file
 
@@ -39,7 +40,7 @@ def digest(name: str) -> str:
     folder = preset_folder(name)
     if folder is not None:
         return f"{reader} {_digest_of_folder(name, folder)}"
-    return f"{reader} {_digest_of_weights(name) if '://' in name else name}"
+    return f"{reader} {_digest_from_elsewhere(name) if '://' in name else name}"
 
 
 def body(model: Model, input_shape: Shape) -> Any:
@@ -97,7 +98,8 @@ def _loaded(name: str, **options: Any) -> Any:
     backbones = _keras_hub().models.Backbone
     preset = name.removeprefix(HUB)
     if "/" not in preset and preset not in backbones.presets:
-        close = ", ".join(get_close_matches(preset, backbones.presets, n=5, cutoff=0.3))
+        longer = [each for each in sorted(backbones.presets) if each.startswith(preset)]
+        close = ", ".join(longer[:5] or get_close_matches(preset, backbones.presets, n=5))
         raise UserError(
             f"model.name {name!r}: KerasHub has no preset {preset!r}; names like it: "
             f"{close or 'none'}; a folder is written with a /: ./{preset}"
@@ -162,7 +164,15 @@ def _digest_of_folder(name: str, folder: Path) -> str:
 
 
 @lru_cache(maxsize=4)
-def _digest_of_weights(name: str) -> str:
+def _digest_from_elsewhere(name: str) -> str:
+    try:
+        return apart(digest_of_weights, name)
+    except RuntimeError as error:
+        raise UserError(str(error)) from error
+
+
+def digest_of_weights(name: str) -> str:
+    """Return a fingerprint of what a preset gives, once it is loaded; raises UserError."""
     base = _loaded(name)
     summary = hashlib.blake2b(json.dumps(base.get_config(), default=str).encode(), digest_size=16)
     for weight in base.weights:

@@ -17,6 +17,7 @@ import numpy as np
 from harness.config.backbones import BACKBONES, HUB, Backbone
 from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
 from harness.errors import UserError, reason
+from harness.networks.apart import apart
 from harness.networks.layers import in_order
 
 KERAS = ".keras"
@@ -180,17 +181,21 @@ def _take_over(body: Any, path: Path) -> None:
         weight.assign(value)
 
 
-def _download(backbone: Backbone, path: Path) -> None:
-    """Have Keras fetch the weights to where it keeps them."""
+def fetch(name: str) -> None:
+    """Have Keras fetch a backbone's weights to where it keeps them, if they aren't there."""
     import keras
 
-    build = getattr(keras.applications, backbone.made_by)
+    socket.setdefaulttimeout(PATIENCE)
+    with _quietly():
+        getattr(keras.applications, BACKBONES[name].made_by)(weights="imagenet", include_top=False)
+
+
+def _download(backbone: Backbone, path: Path) -> None:
     try:
-        with _bounded(), _quietly():
-            build(weights="imagenet", include_top=False)
-    except Exception as error:  # the network may fail in any way
+        apart(fetch, backbone.name)
+    except RuntimeError as error:
         raise UserError(
-            f"the ImageNet weights of {backbone.name} can't be downloaded ({reason(error)}): put "
+            f"the ImageNet weights of {backbone.name} can't be downloaded ({error}): put "
             f"{path.name} into {path.parent}, or give its path as model.weights"
         ) from error
     if not path.is_file():
@@ -198,16 +203,6 @@ def _download(backbone: Backbone, path: Path) -> None:
             f"the ImageNet weights of {backbone.name} are not at {path}, where this version of "
             "Keras should keep them; give the path of the file as model.weights"
         )
-
-
-@contextmanager
-def _bounded() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _keras_home() -> Path:

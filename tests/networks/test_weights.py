@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from os.path import basename, getsize
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from harness.config.backbones import BACKBONES
 from harness.config.model import Model
 from harness.errors import UserError
+from harness.networks import weights
+from harness.networks.apart import apart
 from harness.networks.build import digest, frozen_body
 
 NAME = "mobilenet_v3_small"
@@ -23,17 +26,17 @@ def base(name: str = NAME, **options: Any) -> Any:
     return getattr(keras.applications, BACKBONES[name].made_by)(weights=None, **options)
 
 
-def body(weights: Path, name: str = NAME) -> Any:
-    return frozen_body(Model(name=name, weights=str(weights)), SHAPE, 3)
+def body(file: Path, name: str = NAME) -> Any:
+    return frozen_body(Model(name=name, weights=str(file)), SHAPE, 3)
 
 
-def refusal(weights: Path, name: str = NAME) -> str:
-    model = Model(name=name, weights=str(weights))
+def refusal(file: Path, name: str = NAME) -> str:
+    model = Model(name=name, weights=str(file))
     with pytest.raises(UserError) as refused:
         digest(model)
         frozen_body(model, SHAPE, 3)
     line = str(refused.value)
-    assert str(weights) in line
+    assert str(file) in line
     assert "\n" not in line
     return line
 
@@ -46,11 +49,11 @@ def save_old(model: Any, path: Path) -> None:
         file.attrs["layer_names"] = [layer.name for layer in model.layers]
         for layer in model.layers:
             group = file.create_group(layer.name)
-            weights = [*layer.trainable_weights, *layer.non_trainable_weights]
-            names = [f"{number}:0" for number in range(len(weights))]
+            variables = [*layer.trainable_weights, *layer.non_trainable_weights]
+            names = [f"{number}:0" for number in range(len(variables))]
             group.attrs["weight_names"] = names
-            for name, weight in zip(names, weights, strict=True):
-                group[name] = weight.numpy()
+            for name, variable in zip(names, variables, strict=True):
+                group[name] = variable.numpy()
 
 
 @pytest.fixture(scope="module")
@@ -175,17 +178,14 @@ def test_another_kind_of_file_is_refused_with_the_kinds_there_are(
 def test_a_failed_download_says_what_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from keras.src.utils import file_utils
-
-    def fails(*_: Any, **__: Any) -> None:
-        raise OSError("Name or service\nnot known")
+    def fails(*_: Any) -> None:
+        raise RuntimeError("OSError: Name or service not known")
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr(file_utils, "get_file", fails)
+    monkeypatch.setattr(weights, "apart", fails)
     with pytest.raises(UserError) as refused:
         digest(Model(name=NAME))
     line = str(refused.value)
-    assert "\n" not in line
     for words in (
         f"the ImageNet weights of {NAME} can't be downloaded",
         "Name or service not known",
@@ -193,6 +193,33 @@ def test_a_failed_download_says_what_to_put_where(
         "or give its path as model.weights",
     ):
         assert words in line
+
+
+def test_weights_that_a_download_does_not_leave_in_their_place_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "apart", lambda *_: "")
+    with pytest.raises(UserError, match=f"are not at {tmp_path}.*give the path of the file"):
+        digest(Model(name=NAME))
+
+
+def test_a_call_in_another_process_gives_what_it_returns_and_says_why_it_failed() -> None:
+    assert apart(basename, "some/file") == "file"
+    with pytest.raises(RuntimeError, match=r"^FileNotFoundError: .*No such file"):
+        apart(getsize, "/no/such/file")
+
+
+def test_fetching_asks_keras_for_the_file_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+    from keras.src.utils import file_utils
+
+    asked = []
+    monkeypatch.setattr(file_utils, "get_file", lambda file, *_, **__: asked.append(file))
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_, **__: None)
+    monkeypatch.setattr("socket.setdefaulttimeout", lambda _: None)
+    weights.fetch(NAME)
+    assert asked == [BACKBONES[NAME].weights_file]
 
 
 def test_what_is_where_keras_keeps_it_is_not_downloaded(
