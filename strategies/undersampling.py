@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness import Range, Strategy
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 from strategies.distances import MOST_DISTANCES, announce, features
 from strategies.sampler_options import SamplerOptions
 
@@ -94,7 +94,7 @@ class Undersampling(Strategy):
             ) from None
         kept: np.ndarray = np.sort(np.asarray(sampler.sample_indices_, np.int64))
         if lost := set(np.unique(train.labels)) - set(np.unique(train.labels[kept])):
-            names = ", ".join(train.class_names[label] for label in sorted(lost))
+            names = first_few([train.class_names[label] for label in sorted(lost)])
             raise UserError(f"undersampling: {self.sampler} leaves no example of {names}")
         return kept
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli.notes import print_notes
 from harness.comparison.remarks import hardly_tested
 from harness.config.data import Data, ImageData
 from harness.data.audit import duplicates, identical
@@ -78,8 +79,7 @@ def show_preparation(document: dict[str, Any]) -> None:
     out.print(
         f"cache: {document['bytes'] / 2**20:,.1f} MiB in {document['directory']}", markup=False
     )
-    for note in document["notes"]:
-        out.print(f"note: {note}", markup=False)
+    print_notes(out, document["notes"])
 
 
 def show(document: dict[str, Any], name: str) -> None:
@@ -103,5 +103,4 @@ def show(document: dict[str, Any], name: str) -> None:
         table.add_row("groups", *(f"{groups[split]:,}" for split in groups), "")
     out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
     out.print(table)
-    for note in document["notes"]:
-        out.print(f"note: {note}", markup=False, soft_wrap=True)
+    print_notes(out, document["notes"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from harness.cli.notes import print_line, print_notes
 from harness.execution.task import Outcome, Task
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TrialsBar:
         self.reached[task.label] = self.epochs
         if outcome.state == "failed":
             line = f"failed: {task.label}: {outcome.reason}"
-            self.bar.console.print(line, markup=False, soft_wrap=True)
+            print_line(self.bar.console, line)
         self._show(task.label)
 
     def _show(self, label: str) -> None:
@@ -54,7 +55,7 @@ class Bars:
 
     def note(self, line: str) -> None:
         """Print a line about the data."""
-        self.err.print(f"note: {line}", markup=False, soft_wrap=True)
+        print_notes(self.err, [line])
 
     @contextmanager
     def search(self, tuning: "Tuning") -> Iterator["OnProgress"]:

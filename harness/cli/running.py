@@ -8,17 +8,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli.notes import print_notes
 from harness.cli.progress import bar_on
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.execution.single import run_one
+from harness.report.wording import wrapped
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
 from harness.trial.ahead import features_ahead
 from harness.trial.trial import Trial
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
-MOST_CLASSES = 12
+MOST_CLASSES, WIDTH = 12, 28
 
 
 def run_trial(
@@ -27,8 +29,7 @@ def run_trial(
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     trial = Trial(experiment, stack, seed, prepare(experiment, seed))
     err = Console(stderr=True)
-    for note in trial.splits.notes:
-        err.print(f"note: {note}", markup=False, soft_wrap=True)
+    print_notes(err, trial.splits.notes)
     features_ahead(experiment, [trial.splits])
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
@@ -41,8 +42,6 @@ def run_trial(
                 now=f"loss {epoch.train_loss:.3f} score {epoch.validation_score:.3f}",
             ),
         )
-    for remark in (each for each in result.remarks if each not in trial.splits.notes):
-        err.print(f"note: {remark}", markup=False, soft_wrap=True)
     document = {
         "run_id": result.run_id,
         "trial": result.trial,
@@ -57,6 +56,7 @@ def run_trial(
     }
     if show:
         _show(document, trial.splits.train.class_names)
+    print_notes(err, (each for each in result.remarks if each not in trial.splits.notes))
     return document
 
 
@@ -79,7 +79,7 @@ def _show(document: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
     if len(class_names) <= MOST_CLASSES:
         for true_name, name in zip(class_names, metric_names(class_names), strict=True):
             cells = (_cell(numbers, f"{prefix}/recall/{name}") for prefix in rules)
-            table.add_row(escape(f"recall {true_name}"[:28]), *cells)
+            table.add_row(escape("\n".join(wrapped(f"recall {true_name}", WIDTH))), *cells)
     out.print(table)
     out.print(
         f"cost: {numbers['cost/examples_seen']:,.0f} examples in {numbers['cost/steps']:,.0f} "

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli.notes import print_line
 from harness.cli.progress import Bars
 from harness.config.yaml_text import show as yaml_line
 from harness.scoring.metrics import HIGHER_IS_BETTER
@@ -26,11 +27,11 @@ def tune_one(
     err = Console(stderr=True)
     with Bars(err).search(tuning) as on_progress:
         tuned = tune(tuning, jobs, on_progress)
-    for reason in tuned.reasons:
-        err.print(f"failed: {reason}", markup=False, soft_wrap=True)
     document = tuned.document(command(tuned, options))
     if show:
         _show(tuned, document["command"])
+    for reason in tuned.reasons:
+        print_line(err, f"failed: {reason}")
     return document, tuned.best is None
 
 

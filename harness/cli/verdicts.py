@@ -9,6 +9,7 @@ from rich.table import Table
 
 from harness.comparison.compare import Compared
 from harness.comparison.ranking import Ranking
+from harness.errors import MOST_NAMED, first_few
 from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural, wrapped
@@ -205,8 +206,8 @@ def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
     if not names:
         return []
     lines = [
-        f"WARNING: too few test examples of {', '.join(names)} to say anything; no verdict may "
-        "hang on them"
+        f"WARNING: too few test examples of {first_few(names)} to say anything; no verdict may "
+        f"hang on them{'; --json has all as fragile_classes' if len(names) > MOST_NAMED else ''}"
     ]
     elsewhere = {
         row["strategy"]: _difference(row["elsewhere"], metric)
@@ -214,6 +215,6 @@ def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
         if row["elsewhere"]
     }
     if elsewhere:
-        shown = ", ".join(f"{name} {text}" for name, text in elsewhere.items())
+        shown = first_few([f"{name} {text}" for name, text in elsewhere.items()])
         lines.append(f"over the other classes: {shown}")
     return lines

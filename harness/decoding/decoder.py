@@ -1,23 +1,23 @@
 """From the content of an image file to its pixels: one rule for all that reads images."""
 
 import io
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL import __version__ as pillow_version
 
-from harness.decoding import png
+from harness.decoding import deep_png, png
 from harness.decoding.depth import Extent, Scale, levels
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-RULE = "first frame, upright, 8 bits, on white, bilinear with antialiasing"
+RULE = "first frame, upright, 8 bits of all, on white, bilinear with antialiasing"
 
 
 class Decoder(NamedTuple):
     """What decides the pixels of an image besides its content: uint8 `[height, width, channels]`.
 
-    An image of more than `max_pixels` is refused before it is decoded. Of grey images with more
-    than 8 bits, the ends of `scale` become black and white; without it, those of the type's own.
+    An image of more than `max_pixels` is refused before it is decoded. Of images with more than
+    8 bits, the ends of `scale` become black and white; without it, those of the type's own.
     """
 
     height: int
@@ -75,7 +75,12 @@ class Decoder(NamedTuple):
                 raise ValueError(
                     f"{image.width}x{image.height} pixels, more than max_pixels {self.max_pixels}"
                 )
-            upright, extent = _eight_bit(ImageOps.exif_transpose(image), self.scale)
+            values = deep_png.values(content, image)
+            upright, extent = (
+                _eight_bit(ImageOps.exif_transpose(image), self.scale)
+                if values is None
+                else _colour_in_eight_bit(values, self.scale)
+            )
             return self._flat(_opaque(upright)), extent
 
     def _flat(self, image: Image.Image) -> Image.Image:
@@ -93,6 +98,20 @@ def _eight_bit(image: Image.Image, scale: Scale | None) -> tuple[Image.Image, Ex
         raise ValueError("it holds values that are not finite")
     extent = Extent(float(values.min()), float(values.max()), full)
     return Image.fromarray(levels(values, scale or (0.0, full))), extent
+
+
+def _colour_in_eight_bit(values: Any, scale: Scale | None) -> tuple[Image.Image, Extent | None]:
+    """Return values of 16 bits `[height, width, 2, 3 or 4]` in 8 bits, and those of the colours.
+
+    Where they are 2 or 4, the last is alpha.
+    """
+    import numpy as np
+
+    n_colours, full = values.shape[2] - 1 + values.shape[2] % 2, 65535.0
+    colours, alpha = values[..., :n_colours], values[..., n_colours:]
+    extent = Extent(float(colours.min()), float(colours.max()), full)
+    shown = [levels(colours, scale or (0.0, full)), levels(alpha, (0.0, full))]
+    return Image.fromarray(np.concatenate(shown, axis=2)), extent
 
 
 def _opaque(image: Image.Image) -> Image.Image:

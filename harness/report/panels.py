@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from harness.report.content import Classes, Counts, LearningCurves, PrecisionRecall, Reliability
@@ -164,7 +164,7 @@ def _count_axis(axes: Axes, most: int, lopsided: bool, *, vertical: bool) -> Non
         limits(0.5, most * (1.6 if vertical else 4.0))
     else:
         limits(0, most * (1.08 if vertical else 1.25))
-        axes.locator_params(axis="y" if vertical else "x", nbins=4, integer=True)
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], integer=True))
         axis.set_major_formatter(lambda value, _: _short(int(value)))
     axis.set_label_text("examples, logarithmic" if lopsided else "examples")
 

@@ -10,7 +10,7 @@ from harness.data.split import Splits
 from harness.features.space import Space, Wanted
 from harness.features.views import wanted_views
 from harness.plan.plan import base_plan
-from harness.training.threads import use
+from harness.training.threads import threads_for, use
 
 
 def features_ahead(
@@ -26,10 +26,11 @@ def features_ahead(
         UserError: the network can't be had or take such images, or there is no room on disk.
 
     """
-    if not experiment.model.frozen:
+    together = tuple(all_splits) if experiment.model.frozen else ()
+    if not together:
         return 0
     wanted = list[Wanted]()
-    for splits in all_splits:
+    for splits in together:
         space = Space.of(experiment.model, splits.train)
         parts = [splits.train, splits.validation]
         parts += [splits.test.anew().open()] if with_test else []
@@ -37,7 +38,7 @@ def features_ahead(
         wanted += wanted_views(base_plan(splits.train, experiment), experiment.model.views)
     missing = len(space.missing(np.concatenate([each.keys for each in wanted])))
     if missing:
-        use(threads=1)
+        use(threads_for(experiment, space.shape))
         _compute(space, wanted, missing)
     return missing
 

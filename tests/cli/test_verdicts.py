@@ -102,6 +102,17 @@ def test_hardly_tested_classes_are_named_with_the_difference_over_the_others() -
     assert "WARNING" not in _legend(document(row("a")))
 
 
+def test_many_hardly_tested_classes_are_summed_up() -> None:
+    classes = [f"class {number}" for number in range(300)]
+    (line,) = [
+        line
+        for line in _legend(document(row("a"), fragile_classes=classes)).splitlines()
+        if line.startswith("WARNING")
+    ]
+    assert "class 4 and 295 more to say anything" in line
+    assert "--json has all as fragile_classes" in line
+
+
 def test_it_says_what_intervals_hold_for_and_how_often_was_looked() -> None:
     assert "hold for new images of this kind, all at once with 95 %" in _legend(document(row("a")))
     later = document(row("a"), family={"looks": [3, 5], "strategies": ["a", "b", "c"]})

@@ -9,7 +9,7 @@ import pytest
 from parsed import Element, parse
 from report_content import STRATEGIES, comparison, content, effect, line
 
-from harness.report import tables
+from harness.report import panels, tables
 from harness.report.content import Content
 from harness.report.page import render
 
@@ -249,6 +249,13 @@ def test_of_many_classes_thirds_are_drawn_and_the_rarest_are_listed() -> None:
     assert all("head" in svg.text and "tail" in svg.text for svg in drawn)
     listed = rows(root, "Percent, mean over seeds, with the 95 % interval of each class")
     assert {row[0] for row in listed} == {f"class {index}" for index in range(80, 100)}
+
+
+@pytest.mark.parametrize("rarest", [1, 100])
+def test_counts_of_many_classes_are_drawn_whether_they_differ_or_not(rarest: int) -> None:
+    even = np.linspace(100, rarest, 40).astype(np.int64)
+    drawn = panels.class_counts([f"class {index}" for index in range(40)], {"train": even})
+    assert "Class counts of train: 40 classes" in drawn[0]
 
 
 def test_every_class_has_recall_precision_and_f1_with_intervals_under_every_strategy() -> None:

@@ -18,7 +18,7 @@ from harness.data.images.store import Store
 from harness.data.images.workers import Workers
 from harness.decoding.decoder import Decoder
 from harness.decoding.depth import Extent, Scale
-from harness.errors import UserError
+from harness.errors import MOST_NAMED, UserError
 
 SPILL_BYTES = 256 << 20
 CACHE = "the image cache"
@@ -29,7 +29,8 @@ class Preparation:
     """What it took to have all images at hand, and where they are.
 
     `decoded` were decoded now, `reused` had been; `stored` are on disk, in `directory`, where they
-    take `bytes`; the rest is in memory or decoded when it is used.
+    take `bytes`; the rest is in memory or decoded when it is used. `skipped` says which images are
+    unreadable and why, a line each.
     """
 
     decoded: int
@@ -40,6 +41,7 @@ class Preparation:
     on_the_fly: int
     bytes: int
     directory: str | None
+    skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,6 @@ class Images:
     tell images apart by their files, `[N]`, for the pixels may have lost what sets them apart.
     """
 
-    root: Path
     names: Sequence[str]
     inputs: Inputs
     reasons: Sequence[str | None]
@@ -67,22 +68,19 @@ class Images:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user: a line for each image that was skipped, and on the cache."""
-        skipped = (f"skipped an unreadable image: {line}" for line in self._unreadable)
-        return (*skipped, *self.remarks)
-
-    @property
-    def _unreadable(self) -> list[str]:
-        together = zip(self.names, self.reasons, strict=True)
-        return [
-            f"{shown(str(self.root / name))}: {reason}"
-            for name, reason in together
-            if reason is not None
-        ]
+        """What to tell the user: a line for images that were skipped, and on the cache."""
+        bad = self.preparation.skipped
+        named = bad if self.preparation.directory is None else bad[:MOST_NAMED]
+        lines = [f"skipped an unreadable image: {line}" for line in named]
+        if more := len(bad) - len(named):
+            lines.append(
+                f"skipped {more:,} more unreadable images; harness data --prepare --json lists all"
+            )
+        return (*lines, *self.remarks)
 
     def refuse_too_many(self, fraction: float) -> None:
         """Raise UserError if more than this `fraction` of the images cannot be read."""
-        bad = self._unreadable
+        bad = self.preparation.skipped
         if len(bad) > fraction * len(self.names):
             raise UserError(
                 f"{len(bad)} of {len(self.names)} images cannot be read, more than "
@@ -120,12 +118,12 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     inputs, on_the_fly = _inputs(found, root, store, decoder, workers)
     if not on_the_fly:
         workers.close()
-    preparation = _preparation(found, store, decoder, on_the_fly)
+    preparation = _preparation(found, root, store, decoder, on_the_fly)
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
     identities = None if extent is None else _identities(found.known)
-    images = Images(root, names, inputs, reasons, preparation, remarks, extent, identities)
+    images = Images(names, inputs, reasons, preparation, remarks, extent, identities)
     images.refuse_too_many(section.max_bad_fraction)
     return images
 
@@ -181,8 +179,9 @@ def _inputs(
 
 
 def _preparation(
-    found: Ingest, store: Store | None, decoder: Decoder, on_the_fly: int
+    found: Ingest, root: Path, store: Store | None, decoder: Decoder, on_the_fly: int
 ) -> Preparation:
+    reasons = sorted(found.known.reasons.items())
     return Preparation(
         decoded=found.decoded,
         reused=len(found.names) - found.decoded,
@@ -192,6 +191,7 @@ def _preparation(
         on_the_fly=on_the_fly,
         bytes=found.n_rows * decoder.image_bytes,
         directory=None if store is None else str(store.directory),
+        skipped=tuple(f"{shown(str(root / found.names[at]))}: {why}" for at, why in reasons),
     )
 
 

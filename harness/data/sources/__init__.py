@@ -23,7 +23,7 @@ from harness.config.data import (
 from harness.config.section import ClassName
 from harness.data.classes import named_class
 from harness.data.examples import Examples
-from harness.data.names import alike, composed
+from harness.data.names import alike, composed, merged
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -113,8 +113,9 @@ def _composed(source: Source) -> Source:
     names = [composed(name) for name in source.train.class_names]
     if names == list(source.train.class_names):
         return source
-    merged = tuple(dict.fromkeys(names))
-    return _relabelled(source, [merged.index(name) for name in names], merged)
+    kept = tuple(dict.fromkeys(names))
+    relabelled = _relabelled(source, [kept.index(name) for name in names], kept)
+    return replace(relabelled, notes=(*source.notes, *merged(source.train.class_names)))
 
 
 def _only(source: Source, classes: Sequence[ClassName]) -> Source:
