@@ -233,6 +233,17 @@ def strategies(
 
 
 @app.command()
+def models(as_json: Json = False) -> None:
+    """List the networks: backbones with their size and features, and those of your own."""
+    from harness.cli.models import describe, show
+
+    if as_json:
+        _print_json(describe())
+    else:
+        show(describe())
+
+
+@app.command()
 def check_strategy(
     name: Annotated[str, typer.Argument(help="A strategy, a plugin's too.")],
     parameter: Parameters = None,

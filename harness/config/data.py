@@ -93,8 +93,8 @@ class ImageCache(Section):
 def _is_known(size: object) -> object:
     if size == "auto":
         raise ValueError(
-            "auto is the size of a backbone that model.name names, and this network has none of "
-            "its own; write [height, width]"
+            "auto is the size of a backbone that model.name names, or of a preset in a folder; of "
+            "this network none is known: write [height, width]"
         )
     return size
 

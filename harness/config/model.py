@@ -56,7 +56,10 @@ class Model(Section):
     @classmethod
     def _are_on_offer(cls, weights: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        if weights == PRETRAINED and name not in BACKBONES and not name.startswith(HUB):
+        if name.startswith(HUB):
+            if weights not in (PRETRAINED, NO_WEIGHTS):
+                raise ValueError("a preset has its own; leave it out, or write none")
+        elif weights == PRETRAINED and name not in BACKBONES:
             raise ValueError(f"there are none for {name}; give the path of a file, or none")
         return weights
 
@@ -71,6 +74,14 @@ class Model(Section):
                 "model.weights"
             )
         return train
+
+    @field_validator("top_layers")
+    @classmethod
+    def _are_trained(cls, top_layers: int | None, info: ValidationInfo) -> int | None:
+        train = info.data.get("train", "top")
+        if top_layers is not None and train != "top":
+            raise ValueError(f"leave it out, or set model.train to top, which is {train}")
+        return top_layers
 
     @property
     def frozen(self) -> bool:

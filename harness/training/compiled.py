@@ -12,6 +12,7 @@ import numpy as np
 from harness.config.experiment import Train
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
+from harness.errors import UserError
 from harness.networks.build import Network, digest, head_alone, network
 from harness.networks.heads import SCALES
 from harness.plan.head import AS_CONFIGURED, Head
@@ -22,6 +23,11 @@ from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
+NOTHING_TO_TREAT = (
+    "the strategy treats the last layer, but of a cosine head there is nothing to treat: cosines "
+    "have no bias, and the length of a class's weights does not count; take model.head linear or "
+    "mlp, and leave out a strategy's head=cosine"
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ class CompiledNetwork:
 
     def last_layer(self) -> LastLayer:
         """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
+        if self.recipe.head == "cosine":
+            raise UserError(NOTHING_TO_TREAT)
         return LastLayer(self._network.head[-1], self.recipe.model.name)
 
     def reset(
