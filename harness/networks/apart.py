@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 PROGRAM = """
 import contextlib, importlib, sys
-from harness.errors import reason
+from harness.errors import UserError, reason
 
 module, name, argument = sys.argv[1:]
 status = 0
 with contextlib.redirect_stdout(sys.stderr):
     try:
         result = getattr(importlib.import_module(module), name)(argument)
+    except UserError as error:
+        status, result = 1, error
     except Exception as error:
         status, result = 1, reason(error)
 print(result)

@@ -15,7 +15,7 @@ from harness.networks.apart import apart
 from harness.networks.backbone import Shape, check_images, in_colour
 from harness.networks.weights import digest_of_file
 
-MISSING = "KerasHub is not installed; run: pip install 'imbalance-harness[hub]'"
+INSTALL = "run: pip install 'imbalance-harness[hub]'"
 FOLDER = "a folder that save_to_preset made"
 CONFIG, NO_CONTENT = "config.json", "metadata.json"
 CONTENT = (".json", ".h5", ".safetensors")
@@ -36,7 +36,7 @@ def digest(name: str) -> str:
     try:
         reader = f"keras-hub {version('keras-hub')}"
     except PackageNotFoundError as error:
-        raise UserError(f"model.name {name!r}: {MISSING}") from error
+        raise UserError(f"model.name {name!r}: KerasHub is not installed; {INSTALL}") from error
     folder = preset_folder(name)
     if folder is not None:
         return f"{reader} {_digest_of_folder(name, folder)}"
@@ -184,5 +184,5 @@ def _keras_hub() -> Any:
     try:
         import keras_hub
     except ImportError as error:
-        raise UserError(f"KerasHub can't be imported ({reason(error)}); {MISSING}") from error
+        raise UserError(f"KerasHub can't be imported ({reason(error)}); {INSTALL}") from error
     return keras_hub
