@@ -1,5 +1,6 @@
 """The plan of a trial, on what its network sees: images, or features where it is frozen."""
 
+from harness.errors import UserError
 from harness.features.space import Space
 from harness.features.views import on_views
 from harness.plan.plan import Plan, base_plan
@@ -11,12 +12,18 @@ def planned(trial: Trial, space: Space | None) -> Plan:
     """Return the strategy's plan; in a `space` of features, what alters images draws from views.
 
     Raises:
-        UserError: the strategy's parameters don't fit the data, or it needs images that are not
-            there.
+        UserError: the strategy's parameters don't fit the data, or it or the augmentation needs
+            images that are not there.
         TrialFailed: the strategy's own code breaks down.
 
     """
     experiment, rng = trial.experiment, generator(trial.seed, "strategy")
+    shape = trial.splits.train.inputs.shape
+    if experiment.train.augmentation is not None and len(shape) != 4:
+        raise UserError(
+            "train.augmentation alters images [N, H, W, channels], but the inputs have the shape "
+            f"{list(shape)}; leave it out"
+        )
     if space is None:
         return trial.strategy.plan(base_plan(trial.splits.train, experiment), rng)
     base = base_plan(space.features(trial.splits.train), experiment)
