@@ -14,6 +14,7 @@ from harness.data import prepare
 from harness.execution.single import run_one
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
+from harness.trial.ahead import features_ahead
 from harness.trial.trial import Trial
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
@@ -28,6 +29,7 @@ def run_trial(
     err = Console(stderr=True)
     for note in trial.splits.notes:
         err.print(f"note: {note}", markup=False, soft_wrap=True)
+    features_ahead(experiment, [trial.splits])
     with bar_on(err) as bar:
         task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
         result = run_one(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.comparison.tuned import Searched
 
 WORTH_WORKERS = 1_000_000
+HEADS_FASTER = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,12 +147,14 @@ def _jobs(setup: Setup) -> int:
     """Return a worker a core if there is work for over a minute, for loading them takes as long.
 
     The work is judged by the examples that training visits, of which a core takes some 10,000 a
-    second in the small networks (see `benchmarks/README.md`).
+    second in the small networks (see `benchmarks/README.md`), and far more where it trains a head
+    alone.
     """
     trials = len(setup.candidates) * len(setup.seeds)
     train = prepare(setup.experiment, setup.seeds[0]).train
     work = trials * total_examples(setup.experiment.train, len(train))
-    return min(cores(), trials) if work > WORTH_WORKERS else 1
+    enough = WORTH_WORKERS * (HEADS_FASTER if setup.experiment.model.frozen else 1)
+    return min(cores(), trials) if work > enough else 1
 
 
 def _compare(

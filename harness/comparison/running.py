@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.execution.schedule import Schedule
 from harness.execution.task import Outcome, Task
 from harness.tracking.store import Store
+from harness.trial.ahead import features_ahead
 from harness.trial.trial import Trial
 
 ANOTHER = (
@@ -100,6 +101,8 @@ def run(
     )
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
+    ahead = [trials[task.label] for task in together if fingerprints[task.label] not in known]
+    features_ahead(setups[0].experiment, {trial.seed: trial.splits for trial in ahead}.values())
     outcomes: dict[str, Outcome] = {}
     with observer.trials(len(together), setups[0].most_epochs) as bar:
 

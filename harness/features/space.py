@@ -70,6 +70,19 @@ class Features:
 
 
 @dataclass(frozen=True, eq=False)
+class Wanted:
+    """Keys `[N]` of features, and what gives the inputs at positions for those that are missing."""
+
+    keys: Identities
+    gather: Gather
+
+    @classmethod
+    def of(cls, examples: Examples) -> "Wanted":
+        """Return what is wanted of examples as they are."""
+        return cls(examples.ids, examples.gather)
+
+
+@dataclass(frozen=True, eq=False)
 class Space:
     """The features that a frozen network gives for inputs of a shape `[H, W, channels]`."""
 
@@ -106,7 +119,7 @@ class Space:
             UserError: the network can't be had or take such images, or there is no room on disk.
 
         """
-        self.compute(examples.ids, examples.gather)
+        self.compute(Wanted.of(examples))
         pool, places = self.at_hand(examples.ids)
         return replace(examples, inputs=Features(pool, places, examples.inputs))
 
@@ -117,7 +130,10 @@ class Space:
             UserError: some were made as features, so that there are no images.
 
         """
-        return replace(examples, inputs=_images(examples.inputs))
+        images = images_of(examples.inputs)
+        if images is None:
+            raise UserError(NO_IMAGES)
+        return replace(examples, inputs=images)
 
     def at_hand(self, keys: Identities) -> tuple[Inputs, Integers]:
         """Return rows that were computed, and the places of those of `keys` among them.
@@ -130,16 +146,16 @@ class Space:
             return store.rows(), places
         return constant(store.rows()[used]), inverse.reshape(places.shape)
 
-    def compute(self, keys: Identities, gather: Gather, advance: Advance = _no_bar) -> None:
-        """Have the features of all keys `[N]` on disk; `advance` is told how many more are there.
+    def compute(self, wanted: "Wanted", advance: Advance = _no_bar) -> None:
+        """Have all features that are wanted on disk; `advance` is told how many more are there.
 
-        `gather` gives the inputs at positions, for what is missing. Whoever else computes features
-        of this network is waited for.
+        Whoever else computes features of this network is waited for.
 
         Raises:
             UserError: the network can't be had or take such inputs, or there is no room on disk.
 
         """
+        keys, gather = wanted.keys, wanted.gather
         missing = self.missing(keys)
         if not len(missing):
             return
@@ -157,6 +173,13 @@ class Space:
                 f"({error.strerror or error}): free some space, or set HARNESS_CACHE to another "
                 "folder"
             ) from error
+
+    def below(self, head: Any) -> Any:
+        """Return a Keras model from images in 0 .. 1 on that has a model of features on top."""
+        import keras
+
+        body = build.frozen_body(self.model, self.shape, self.n_classes)
+        return keras.Model(body.input, head(body.output))
 
     def _extractor(self, dtype: np.dtype[Any]) -> Any:
         digest = build.digest(self.model)
@@ -188,11 +211,15 @@ def _together(batches: Sequence[tuple[Integers, Array]]) -> tuple[Integers, Arra
     return np.concatenate(positions), np.concatenate(rows)
 
 
-def _images(inputs: Inputs) -> Inputs:
+def images_of(inputs: Inputs) -> Inputs | None:
+    """Return the images that features were computed from; None where some were made as such."""
     if isinstance(inputs, Features):
         return inputs.images
     if isinstance(inputs, Subset):
-        return Subset(_images(inputs.inputs), inputs.rows)
+        images = images_of(inputs.inputs)
+        return None if images is None else Subset(images, inputs.rows)
     if isinstance(inputs, Joined):
-        return Joined(tuple(map(_images, inputs.parts)))
-    raise UserError(NO_IMAGES)
+        parts = tuple(map(images_of, inputs.parts))
+        whole = tuple(part for part in parts if part is not None)
+        return Joined(whole) if len(whole) == len(parts) else None
+    return None

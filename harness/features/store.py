@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,9 @@ class Store:
         count = len(self)
         if not count:
             return np.full(len(keys), NOWHERE, np.int64)
-        known = np.fromfile(self.directory / KEYS, np.uint64, count)
-        order = np.argsort(known, kind="stable")
-        ranked = known[order]
+        path = self.directory / KEYS
+        status = path.stat()
+        order, ranked = _ranked(path, count, status.st_ino, status.st_mtime_ns)
         places = np.minimum(np.searchsorted(ranked, keys), count - 1)
         return np.where(ranked[places] == keys, order[places], NOWHERE)
 
@@ -96,6 +97,14 @@ class Writer:
         """Keep rows `[M, width]` under their keys `[M]`; raises OSError where there is no room."""
         _write(self.rows, np.ascontiguousarray(rows, np.float32))
         _write(self.keys, np.ascontiguousarray(keys))
+
+
+@lru_cache(maxsize=4)
+def _ranked(path: Path, count: int, inode: int, time: int) -> tuple[Integers, Identities]:
+    """Return the order of the first keys of a file, and the keys in it; once for each state."""
+    known = np.fromfile(path, np.uint64, count)
+    order = np.argsort(known, kind="stable")
+    return order, known[order]
 
 
 def _write(descriptor: int, array: Array) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.examples import Array, Examples, Floats, Identities, Integers
-from harness.features.space import Features, Space
+from harness.features.space import Features, Space, Wanted
 from harness.plan.plan import Phase, Plan
 from harness.plan.transforms import UNCHANGED, BatchTransform, Targets
 from harness.strategy.source import Module, digest_of_source
@@ -53,28 +53,26 @@ def on_views(plan: Plan, space: Space, count: int) -> Plan:
     `[N, 1 + views, F]`. A view follows from image, label and alteration alone, so that strategies,
     seeds and searches share it. A plan that alters no images is returned as it is.
     """
-    n_classes = plan.train.n_classes
-    draws = [Draw.of(phase, n_classes) for phase in plan.phases]
-    kinds = [kind for draw in draws for kind in (draw.plain, draw.changed) if kind]
+    draws = _draws(plan)
+    kinds = _kinds(draws)
     if not kinds:
         return plan
-    kinds = list(dict.fromkeys(kinds))
-    first = {(): 0} | {kind: 1 + count * number for number, kind in enumerate(kinds)}
     images = space.images(plan.train)
-    columns = [images.ids]
-    for kind in kinds:
-        seen = np.any([draw.needed(kind) for draw in draws], axis=0)[images.labels]
-        for number in range(count):
-            keys = np.where(seen, view_keys(images, kind, number), images.ids)
-            space.compute(keys[seen], _Altered(images, np.flatnonzero(seen), kind, keys[seen]))
-            columns.append(keys)
-    keys = np.column_stack(columns)
-    pool, places = space.at_hand(keys)
-    seen_inputs = Features(pool, places, images.inputs)
+    views = _views(images, draws, count)
+    for view in views:
+        space.compute(view.wanted)
+    pool, places = space.at_hand(np.column_stack([images.ids, *(view.keys for view in views)]))
+    inputs = Features(pool, places, images.inputs)
+    first = {(): 0} | {kind: 1 + count * number for number, kind in enumerate(kinds)}
     phases = tuple(
         _drawing(phase, draw, first, count) for phase, draw in zip(plan.phases, draws, strict=True)
     )
-    return replace(plan, train=replace(plan.train, inputs=seen_inputs), phases=phases)
+    return replace(plan, train=replace(plan.train, inputs=inputs), phases=phases)
+
+
+def wanted_views(plan: Plan, count: int) -> list[Wanted]:
+    """Return the views whose features `on_views` would compute for such a plan, one on images."""
+    return [view.wanted for view in _views(plan.train, _draws(plan), count)]
 
 
 def drawn_view(
@@ -110,6 +108,35 @@ def _drawing(phase: Phase, draw: Draw, first: Mapping[Alteration, int], count: i
     }
     kept = UNCHANGED if phase.batch_transform.of_images else phase.batch_transform
     return replace(phase, augmentation=BatchTransform(drawn_view, parameters), batch_transform=kept)
+
+
+def _draws(plan: Plan) -> list[Draw]:
+    return [Draw.of(phase, plan.train.n_classes) for phase in plan.phases]
+
+
+def _kinds(draws: Sequence[Draw]) -> list[Alteration]:
+    kinds = [kind for draw in draws for kind in (draw.plain, draw.changed) if kind]
+    return list(dict.fromkeys(kinds))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """One altered view of each image: its keys `[N]`, or those of the images where none is seen."""
+
+    keys: Identities
+    wanted: Wanted
+
+
+def _views(images: Examples, draws: Sequence[Draw], count: int) -> list[_View]:
+    """Return `count` views of each alteration, one alteration after the other."""
+    views = []
+    for kind in _kinds(draws):
+        seen = np.any([draw.needed(kind) for draw in draws], axis=0)[images.labels]
+        for number in range(count):
+            keys = np.where(seen, view_keys(images, kind, number), images.ids)
+            altered = _Altered(images, np.flatnonzero(seen), kind, keys[seen])
+            views.append(_View(keys, Wanted(keys[seen], altered)))
+    return views
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,13 @@ import numpy as np
 
 from harness.config.load import resolved
 from harness.data.classes import few_of_each
-from harness.data.examples import Array
+from harness.data.examples import Array, Inputs
+from harness.features.space import Space, images_of
 from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names, plain
+from harness.trial.remarks import space_of
 from harness.trial.result import TrialResult
 
 
@@ -57,6 +59,7 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
             "precision": "exact" if result.prior.exact else "approximate",
         },
         "plan": describe(result.plan),
+        "inputs": space_of(result.trial.experiment.model),
         "head_transform": result.head_transform,
         "validation_scores": [epoch.validation_score for epoch in result.epochs],
         "decision_offsets": {
@@ -114,12 +117,20 @@ def _draw_figures(folder: Path, result: TrialResult) -> None:
 
 
 def _write_made_examples(folder: Path, result: TrialResult) -> None:
-    """Write `made_examples.npz`: a few inputs of each class that the strategy added, if it did."""
+    """Write `made_examples.npz`: a few inputs of each class that the strategy added, if it did.
+
+    Of features, they are the images that they were computed from; what was made as features has
+    none to be shown.
+    """
     before, train = len(result.trial.splits.train), result.plan.train
+    inputs: Inputs | None = train.inputs
+    if result.trial.experiment.model.frozen:
+        inputs = images_of(train.inputs)
     shown = few_of_each(train.labels[before:], train.n_classes) + before
-    if len(shown):
-        inputs, labels = train.gather(shown), train.labels[shown]
-        np.savez_compressed(folder / "made_examples.npz", inputs=inputs, labels=labels)
+    if len(shown) and inputs is not None:
+        np.savez_compressed(
+            folder / "made_examples.npz", inputs=inputs[shown], labels=train.labels[shown]
+        )
 
 
 def _write_models(folder: Path, result: TrialResult) -> None:
@@ -135,4 +146,7 @@ def _write_models(folder: Path, result: TrialResult) -> None:
     network = compiled_network(recipe)
     for name, weights in (("last", result.weights.last), ("best", result.weights.best)):
         network.restore(weights)
-        network.giving_logits.save(folder / f"{name}.keras")
+        model = network.giving_logits
+        if settings.model.frozen:
+            model = Space.of(settings.model, result.trial.splits.train).below(model)
+        model.save(folder / f"{name}.keras")

@@ -2,6 +2,9 @@
 
 from math import log
 
+from harness.config.backbones import BACKBONES, HUB
+from harness.config.model import Model
+from harness.features.space import images_of
 from harness.plan.plan import Plan
 from harness.plan.prior import EffectivePrior, overshoots
 from harness.training.schedule import phases_without_epoch
@@ -29,6 +32,7 @@ def remarks(
     if double := overshoots(plan, prior, trial.splits.train.counts):
         lines.append(double)
     lines += _raw_weights(plan, trial.experiment.train.optimizer)
+    lines += _of_backbone(trial, plan)
     if not prior.exact:
         lines.append("the effective prior is approximate: theory gives none for this plan")
     test = trial.splits.test
@@ -39,6 +43,30 @@ def remarks(
                 f"{1 / count:.2g}"
             )
     return tuple(lines)
+
+
+def space_of(model: Model) -> str:
+    """Return what the plan's examples are, in words."""
+    return f"features of {model.name}" if model.frozen else "inputs"
+
+
+def _of_backbone(trial: Trial, plan: Plan) -> list[str]:
+    """Return lines on what a network that was trained elsewhere makes of the examples."""
+    model, lines = trial.experiment.model, list[str]()
+    pretrained = model.name in BACKBONES or model.name.startswith(HUB)
+    if pretrained and trial.splits.train.inputs.shape[-1] == 1:
+        lines.append(f"the images are gray: {model.name} sees their one channel three times")
+    if model.frozen and _mixes(plan):
+        lines.append(
+            f"the network is frozen: examples are mixed or interpolated as {space_of(model)}, not "
+            "as images"
+        )
+    return lines
+
+
+def _mixes(plan: Plan) -> bool:
+    mixed = any(phase.batch_transform.kept is not None for phase in plan.phases)
+    return mixed or images_of(plan.train.inputs) is None
 
 
 def _raw_weights(plan: Plan, optimizer: str) -> list[str]:

@@ -12,11 +12,13 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.config.yaml_text import dump
+from harness.data import prepare
 from harness.errors import TrialFailed
 from harness.execution.executors import Workers
 from harness.tracking.place import without_password
 from harness.tracking.store import Store
 from harness.training.threads import use
+from harness.trial.ahead import features_ahead
 from harness.tuning import slots
 from harness.tuning.pictures import draw
 from harness.tuning.recording import Recorder
@@ -95,6 +97,8 @@ def tune(
         store.reap()
         on_progress(*opened.so_far())
         if not opened.is_done():
+            splits = (prepare(tuning.experiment, seed) for seed in tuning.inner_seeds)
+            features_ahead(tuning.experiment, splits, with_test=False)
             try:
                 _work(tuning, opened, jobs, on_progress)
             except KeyboardInterrupt:
