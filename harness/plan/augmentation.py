@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from harness.config.augmentation import Augmentation
-from harness.data.examples import Array
+from harness.data.examples import Array, Examples
+from harness.errors import UserError
 from harness.plan.pixels import about_centre, blended, gray, moved, size_of
 from harness.plan.rand_augment import rand_augmented
 from harness.plan.transforms import UNCHANGED, BatchTransform, Targets
@@ -20,6 +21,16 @@ def augmentation(section: Augmentation | None) -> BatchTransform:
     if section is None:
         return UNCHANGED
     return BatchTransform(augmented, parameters_of(section), of_images=True)
+
+
+def check(section: Augmentation | None, examples: Examples) -> None:
+    """Raise UserError if there is something to alter and the examples are no images."""
+    shape = examples.inputs.shape
+    if section is not None and len(shape) != 4:
+        raise UserError(
+            "train.augmentation alters images [N, H, W, channels], but the inputs have the shape "
+            f"{list(shape)}; leave it out"
+        )
 
 
 def parameters_of(section: Augmentation) -> Mapping[str, Array]:

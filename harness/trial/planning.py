@@ -1,8 +1,8 @@
 """The plan of a trial, on what its network sees: images, or features where it is frozen."""
 
-from harness.errors import UserError
 from harness.features.space import Space
 from harness.features.views import on_views
+from harness.plan.augmentation import check
 from harness.plan.plan import Plan, base_plan
 from harness.seeds import generator
 from harness.trial.trial import Trial
@@ -18,12 +18,7 @@ def planned(trial: Trial, space: Space | None) -> Plan:
 
     """
     experiment, rng = trial.experiment, generator(trial.seed, "strategy")
-    shape = trial.splits.train.inputs.shape
-    if experiment.train.augmentation is not None and len(shape) != 4:
-        raise UserError(
-            "train.augmentation alters images [N, H, W, channels], but the inputs have the shape "
-            f"{list(shape)}; leave it out"
-        )
+    check(experiment.train.augmentation, trial.splits.train)
     if space is None:
         return trial.strategy.plan(base_plan(trial.splits.train, experiment), rng)
     base = base_plan(space.features(trial.splits.train), experiment)
