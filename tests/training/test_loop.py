@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_order import InOrder
 
 from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data import prepare
-from harness.data.examples import Array, Examples, Floats, Integers
+from harness.data.examples import Array, Examples, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
 from harness.networks.build import network as built
@@ -67,18 +68,6 @@ def trained_by(plan: Plan, splits: Splits, settings: Experiment, *callbacks: Cal
 
     visits = train(network, plan, settings.train, sizes, 0, [watch, *callbacks])
     return Trained(network, network.weights(), visits, epochs)
-
-
-@dataclass(frozen=True)
-class InOrder:
-    """Every example once a pass, in the order in which they are stored."""
-
-    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
-        while True:
-            yield np.arange(len(labels))
-
-    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
-        return np.bincount(labels, minlength=n_classes).astype(np.float64)
 
 
 def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
