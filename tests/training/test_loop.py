@@ -108,6 +108,8 @@ def logits_digest(name: str, settings: Experiment) -> str:
 
 SCRIPT = """
 import runpy, sys
+from pathlib import Path
+sys.path.append(str(Path(sys.argv[1]).parent))
 names = runpy.run_path(sys.argv[1])
 settings = names["Experiment"].model_validate_json(sys.argv[2])
 print(names["logits_digest"]("none", settings))
