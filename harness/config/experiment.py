@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.config.augmentation import Augmentation
 from harness.config.backbones import BACKBONES, preset_image_size
 from harness.config.data import Data, DigitsData
 from harness.config.model import Model
@@ -130,12 +131,36 @@ class Split(Section):
         return divmod(seed, self.folds or 1)
 
 
+class Drops(Section):
+    """At each of these shares of the epochs, in order, the rate is multiplied by `factor`."""
+
+    at: Annotated[list[Share], Field(min_length=1)]
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @field_validator("at")
+    @classmethod
+    def _ascends(cls, at: list[float]) -> list[float]:
+        if at != sorted(set(at)):
+            raise ValueError("write each share once, the smallest first")
+        return at
+
+
+class Dropping(Section):
+    """A learning rate that is constant but for some drops."""
+
+    step: Drops
+
+
 class Train(Section):
     """The training budget and how it is spent.
 
     With `epochs: auto`, training goes on until validation has not improved for `patience` epochs
     (10 if none is set), `max_epochs` at most; in a comparison, all strategies of a seed get as many
     as the one that needs most.
+
+    `augmentation` alters the images of every class, whatever the strategy, which may alter them
+    further. Of the schedules, `step` drops to a tenth after 60 % and 80 % of the epochs, unless
+    `{step: {at: [...], factor: ...}}` says otherwise.
 
     Without `examples`, an epoch visits as many examples as there are for training. With it, that
     many visits in all are divided among the epochs, which may then be a fraction of the data.
@@ -151,8 +176,9 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    schedule: Literal["constant", "cosine", "step"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] | Dropping = "constant"
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    augmentation: Augmentation | None = None
     patience: Positive | None = None
     budget: Literal["examples", "passes"] = "examples"
     examples: Positive | None = None

@@ -40,7 +40,7 @@ def explain(
     section, key = steps[:-1], dotted(steps)
     value = _value(raw, steps) if error["type"] in _WRONG_KIND else error["input"]
     if error["type"] in _UNKNOWN_KEY:
-        known = _resolved(root, _at(root, raw, section)).get("properties", {})
+        known = _keys(root, _at(root, raw, section))
         return steps, unknown(_kind_of_key(root, raw, section), str(steps[-1]), known)
     schema = _at(root, raw, steps)
     allowed = _describe(root, schema)
@@ -146,6 +146,12 @@ def _resolved(root: Schema, schema: Schema) -> Schema:
         found: Schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
         return found
     return schema
+
+
+def _keys(root: Schema, schema: Schema) -> list[str]:
+    """Return the keys of a section, or of any section that may stand there."""
+    members = (_resolved(root, member) for member in schema.get("anyOf", [schema]))
+    return [key for member in members for key in member.get("properties", {})]
 
 
 def _kind_of_key(root: Schema, raw: object, section: Steps) -> str:

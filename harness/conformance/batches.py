@@ -9,6 +9,7 @@ import numpy as np
 from harness.conformance.law import Broken
 from harness.conformance.subject import in_one_line
 from harness.data.examples import Array, Examples, Integers
+from harness.features.space import images_of
 from harness.plan.transforms import BatchFunction, BatchTransform
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
@@ -27,9 +28,13 @@ class Made:
         return np.asarray((np.eye(n_classes)[self.labels] * self.shares[..., None]).sum(axis=0))
 
 
-def scaled(examples: Examples, positions: Integers) -> Array:
-    """Return inputs as the loop gives them to a transform: images in 0 .. 1, float32."""
-    inputs = examples.gather(positions)
+def scaled(examples: Examples, positions: Integers, transform: BatchTransform) -> Array:
+    """Return inputs as a transform gets them: images in 0 .. 1, float32.
+
+    One of images gets images where the examples are features of some.
+    """
+    images = images_of(examples.inputs) if transform.of_images else None
+    inputs = (examples.inputs if images is None else images)[positions]
     return np.asarray(inputs / 255.0 if inputs.dtype == np.uint8 else inputs, np.float32)
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.config.experiment import Experiment
-from harness.data.examples import Array, Examples, Integers
+from harness.data.examples import Array, Examples, Integers, constant
+from harness.errors import UserError
+from harness.features.space import NO_IMAGES, Features, images_of
 from harness.plan.losses import Loss, cross_entropy
 from harness.plan.plan import ClassWeights, Plan, base_plan
 from harness.plan.samplers import Selected
@@ -17,15 +19,35 @@ SAME = HeadTransform("same", lambda kernel, bias: (kernel, bias))
 
 
 @dataclass(frozen=True)
-class Case:
-    """Synthetic training data: the examples of each class, and whether they are images.
+class StandIn:
+    """The features of a network that is frozen: random sums of pixels, `[N, 5]`."""
 
-    Images are uint8 `[N, 8, 8, 1]`, features float32 `[N, 5]`.
+    def features(self, examples: Examples) -> Examples:
+        """Return the features of images, which the images come back from."""
+        images = examples.gather(np.arange(len(examples))).reshape(len(examples), -1)
+        sums = np.random.default_rng(0).normal(0, 0.01, (images.shape[1], 5))
+        pool = constant((images @ sums).astype(np.float32))
+        return replace(examples, inputs=Features(pool, np.arange(len(pool)), examples.inputs))
+
+    def images(self, examples: Examples) -> Examples:
+        """Return the images of features."""
+        images = images_of(examples.inputs)
+        if images is None:
+            raise UserError(NO_IMAGES)
+        return replace(examples, inputs=images)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Synthetic training data: the examples of each class, and what their inputs are.
+
+    Images are uint8 `[N, 8, 8, 1]`, features float32 `[N, 5]`; those of a `space` are of images.
     """
 
     name: str
     counts: tuple[int, ...]
     images: bool = True
+    space: StandIn | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -37,7 +59,8 @@ class Case:
         rng = np.random.default_rng([len(self.name), *self.counts, draw])
         ordered = np.repeat(np.arange(len(self.counts)), self.counts)
         labels: Integers = rng.permutation(ordered).astype(np.int64)
-        return Examples(self._inputs(labels, rng), labels, self.class_names)
+        examples = Examples(self._inputs(labels, rng), labels, self.class_names)
+        return examples if self.space is None else self.space.features(examples)
 
     def base(self, draw: int = 0) -> Plan:
         """Return plain training on these examples."""
@@ -52,6 +75,7 @@ class Case:
             loss=Loss(cross_entropy, {"margin": np.linspace(0.0, 1.0, n_classes)}),
             class_weight=ClassWeights(np.linspace(1.0, 2.0, n_classes)),
             batch_transform=BatchTransform(unchanged, {"amount": np.ones(n_classes)}),
+            augmentation=BatchTransform(unchanged, {"amount": np.ones(1)}),
         )
         return replace(dressed, initial_bias=np.zeros(n_classes), head_transforms=(SAME,))
 
@@ -70,4 +94,5 @@ TEN = Case("ten classes", (120, 86, 62, 45, 32, 23, 16, 12, 8, 6))
 TWELVE = Case("twelve classes", (40, 33, 27, 22, 18, 15, 12, 10, 8, 7, 6, 5))
 LONELY = Case("a class with a single example", (60, 12, 1))
 FEATURES = Case("feature vectors", (80, 20), images=False)
-CASES = (TWO, TEN, TWELVE, LONELY, FEATURES)
+FROZEN = Case("features of a frozen network", (40, 12), space=StandIn())
+CASES = (TWO, TEN, TWELVE, LONELY, FEATURES, FROZEN)

@@ -90,7 +90,7 @@ def loss_values(plan: Plan, phase: Phase) -> list[float]:
 def transform_results(plan: Plan, phase: Phase) -> str:
     """Return a digest of what a phase's batch transform makes of the first examples."""
     first = np.arange(min(16, len(plan.train)))
-    inputs = scaled(plan.train, first)
+    inputs = scaled(plan.train, first, phase.batch_transform)
     try:
         made = transformed(phase.batch_transform, inputs, plan.train.labels[first], seed=1)
     except Broken:  # another law speaks of it

@@ -88,7 +88,7 @@ def _same_loss(base: Plan, plan: Plan, number: int) -> bool:
 
 def _same_batches(base: Plan, transform: BatchTransform) -> bool:
     first = np.arange(min(64, len(base.train)))
-    inputs, labels = scaled(base.train, first), base.train.labels[first]
+    inputs, labels = scaled(base.train, first, transform), base.train.labels[first]
     made = transformed(transform, inputs, labels, seed=1)
     one_hot = np.eye(base.train.n_classes)[labels]
     return np.array_equal(made.inputs, inputs) and np.allclose(made.mass(len(one_hot[0])), one_hot)

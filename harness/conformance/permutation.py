@@ -117,7 +117,8 @@ def _same_batches(one: tuple[Plan, Phase], other: tuple[Plan, Phase], order: Int
     """
     (before, first), (_, second) = one, other
     positions = np.arange(min(64, len(before.train)))
-    inputs, labels = scaled(before.train, positions), before.train.labels[positions]
+    inputs = scaled(before.train, positions, first.batch_transform)
+    labels = before.train.labels[positions]
     old = transformed(first.batch_transform, inputs, labels, seed=1)
     new = transformed(second.batch_transform, inputs, order[labels], seed=1)
     mass, moved = old.mass(len(order)), new.mass(len(order))[:, order]

@@ -8,11 +8,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from harness.conformance.cases import CASES
 from harness.conformance.law import Broken, Law
-from harness.conformance.subject import Refused, Subject, empty_cache
+from harness.conformance.subject import Refused, Subject, empty_cache, made
 from harness.errors import UserError
 
 CODE = {".py", ".pyc", ".so", ".pyd", ".dylib", ".dll"}
@@ -35,7 +33,7 @@ def _reads_nothing_else(subject: Subject) -> None:
         except UserError:  # another law speaks of it, and of whatever plan() raises
             continue
         with empty_cache(), _watched() as seen, suppress(Exception):
-            strategy.plan(base, np.random.default_rng(0))
+            made(strategy, base, seed=0)
         if seen:
             raise Broken(
                 f"plan() {seen[0]}: a strategy may look at base.train and at nothing else, for "

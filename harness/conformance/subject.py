@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.conformance.cases import CASES, Case
+from harness.conformance.cases import CASES, Case, StandIn
 from harness.errors import UserError, reason
+from harness.features.space import images_of
 from harness.plan.plan import Plan
 from harness.strategy.base import Strategy, build, known_points
+from harness.strategy.stack import on_images
 
 
 class Refused(UserError):
@@ -119,7 +121,14 @@ class Subject:
 def plan_of(strategy: Strategy, base: Plan, seed: int = 0) -> Plan:
     """Return a strategy's plan, made anew: what other plans left in the cache is out of reach."""
     with empty_cache():
-        return strategy.plan(base, np.random.default_rng(seed))
+        return made(strategy, base, seed)
+
+
+def made(strategy: Strategy, base: Plan, seed: int) -> Plan:
+    """Return a strategy's plan; of features, one that alters images sees the images."""
+    rng = np.random.default_rng(seed)
+    space = None if images_of(base.train.inputs) is None else StandIn()
+    return on_images(strategy, base, space, lambda seen: strategy.plan(seen, rng))
 
 
 def in_one_line(error: BaseException) -> str:

@@ -38,7 +38,7 @@ def _stays_a_batch(subject: Subject) -> str | None:
             np.flatnonzero(labels != rarest)[:32],
             np.flatnonzero(labels == rarest)[:32],
         ):
-            inputs = scaled(plan.train, positions)
+            inputs = scaled(plan.train, positions, phase.batch_transform)
             for seed in SEEDS:
                 made = transformed(phase.batch_transform, inputs, labels[positions], seed)
                 wrong = _complaint(made, inputs, plan.train.n_classes)
@@ -75,9 +75,10 @@ def _draws_from_its_seed(subject: Subject) -> str | None:
         remark, name = None, phase.batch_transform.name
         positions = np.arange(min(64, len(plan.train)))
         alike = np.full(64, int(plan.train.counts.argmin()))
-        example = scaled(plan.train, np.flatnonzero(plan.train.labels == alike[0])[:1])
+        rare = np.flatnonzero(plan.train.labels == alike[0])[:1]
+        example = scaled(plan.train, rare, phase.batch_transform)
         batches = (
-            (scaled(plan.train, positions), plan.train.labels[positions]),
+            (scaled(plan.train, positions, phase.batch_transform), plan.train.labels[positions]),
             (np.repeat(example, 64, axis=0), alike),
         )
         for inputs, labels in batches:
@@ -137,7 +138,8 @@ def _simulated(plan: Plan, phase: Phase, visited: Floats) -> tuple[Floats, Float
     for seed in range(BATCHES):
         positions = _drawn(plan.train.labels, visited, rng)
         labels = plan.train.labels[positions]
-        made = transformed(phase.batch_transform, scaled(plan.train, positions), labels, seed)
+        inputs = scaled(plan.train, positions, phase.batch_transform)
+        made = transformed(phase.batch_transform, inputs, labels, seed)
         whole = np.bincount(labels, minlength=len(visited)) / BATCH
         declared = phase.batch_transform.labelled(whole)
         drift = phase.batch_transform.labelled(visited) - declared

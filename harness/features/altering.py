@@ -41,4 +41,4 @@ def _compiled(functions: tuple[Any, ...]) -> Any:
             fn_output_signature=tf.float32,
         )
 
-    return tf.function(each, reduce_retracing=True)
+    return tf.function(each)

@@ -32,7 +32,7 @@ IN_MEMORY = 256 << 20
 SECONDS_BETWEEN_WRITES = 1.0
 NO_IMAGES = (
     "there are no images left to alter: a strategy before it in the stack made features; write the "
-    "one that alters images first"
+    "one that alters images first, or leave out train.augmentation"
 )
 Gather = Callable[[Integers], Array]
 Advance = Callable[[int], None]

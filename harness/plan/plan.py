@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.config.experiment import Experiment
 from harness.data.examples import Examples, Floats
+from harness.plan.augmentation import augmentation
 from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.losses import CROSS_ENTROPY, Loss
 from harness.plan.samplers import SHUFFLED, Sampler
@@ -142,10 +143,12 @@ def base_plan(train: Examples, experiment: Experiment) -> Plan:
     A backbone with weights is left alone until the head, which has none, was trained on it.
     """
     settings, model = experiment.train, experiment.model
-    phases: tuple[Phase, ...] = (Phase(),)
+    plain = Phase(augmentation=augmentation(settings.augmentation))
+    phases: tuple[Phase, ...] = (plain,)
     if not model.frozen and not model.from_scratch:
-        tuned = Phase(trainable=model.train, backbone_rate=model.backbone_rate)
-        phases = (Phase(trainable="head", share=HEAD_SHARE), replace(tuned, share=1 - HEAD_SHARE))
+        head = replace(plain, trainable="head", share=HEAD_SHARE)
+        tuned = replace(plain, trainable=model.train, share=1 - HEAD_SHARE)
+        phases = (head, replace(tuned, backbone_rate=model.backbone_rate))
     return Plan(train, phases, settings.batch_size, settings.learning_rate)
 
 

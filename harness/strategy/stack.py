@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +71,7 @@ class Stack:
         setters: dict[str, str] = {}
         plan = base
         for name, part in self.parts:
-            after = _on_images(name, part, plan, rng, space)
+            after = on_images(part, plan, space, partial(_planned, name, part, rng))
             changed = changed_fields(plan, after)
             setters = {
                 new: setter
@@ -94,19 +95,19 @@ class Stack:
         return plan
 
 
-def _on_images(
-    name: str, part: Strategy, base: Plan, rng: np.random.Generator, space: FeatureSpace | None
+def on_images(
+    part: Strategy, base: Plan, space: FeatureSpace | None, plan: Callable[[Plan], Plan]
 ) -> Plan:
     """Return a part's plan; one that alters images sees images, and gets their features back."""
     if space is None or not part.alters_images:
-        return _planned(name, part, base, rng)
+        return plan(base)
     images = space.images(base.train)
-    after = _planned(name, part, replace(base, train=images), rng)
+    after = plan(replace(base, train=images))
     same = after.train is images
     return replace(after, train=base.train if same else space.features(after.train))
 
 
-def _planned(name: str, part: Strategy, base: Plan, rng: np.random.Generator) -> Plan:
+def _planned(name: str, part: Strategy, rng: np.random.Generator, base: Plan) -> Plan:
     """Return a strategy's plan; a stranger's code may break down in any way."""
     from harness.plan.plan import Plan
 

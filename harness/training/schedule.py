@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.config.experiment import Train
+from harness.config.experiment import Drops, Train
 from harness.data.examples import Floats
 from harness.plan.plan import Phase, merged
+
+USUAL_DROPS = Drops(at=[0.6, 0.8], factor=0.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +69,16 @@ def learning_rates(train: Train, base: float, epoch: int, steps: int, course: ra
     """Return the rate of each step of an epoch, `[steps]`.
 
     The schedule goes over the epochs of its `course`: `cosine` falls to zero (Loshchilov & Hutter
-    2017), `step` divides by 10 after 60 % and 80 % of them; a warm-up rises linearly from zero
-    before either.
+    2017), `step` drops at shares of them; a warm-up rises linearly from zero before any.
     """
     epochs = epoch - course.start + (np.arange(steps) + 1) / steps
     spent = epochs / len(course)
-    factor = {
-        "constant": np.ones(steps),
-        "cosine": 0.5 * (1 + np.cos(np.pi * np.minimum(spent, 1.0))),
-        "step": np.where(spent > 0.8, 0.01, np.where(spent > 0.6, 0.1, 1.0)),
-    }[train.schedule]
+    factor: Floats = np.ones(steps)
+    if train.schedule == "cosine":
+        factor = 0.5 * (1 + np.cos(np.pi * np.minimum(spent, 1.0)))
+    elif train.schedule != "constant":
+        drops = USUAL_DROPS if train.schedule == "step" else train.schedule.step
+        factor = np.full(steps, drops.factor) ** np.searchsorted(drops.at, spent)
     if train.warmup_epochs > 0:
         factor = factor * np.minimum(epochs / train.warmup_epochs, 1.0)
     return base * factor

@@ -9,6 +9,7 @@ from harness.config.experiment import Experiment
 from harness.data.split import Splits
 from harness.features.space import Space, Wanted
 from harness.features.views import wanted_views
+from harness.plan.augmentation import check
 from harness.plan.plan import base_plan
 from harness.training.threads import threads_for, use
 
@@ -23,7 +24,8 @@ def features_ahead(
     of their own is opened for that, and none where they are computed without test.
 
     Raises:
-        UserError: the network can't be had or take such images, or there is no room on disk.
+        UserError: the network can't be had or take such images, there is no room on disk, or what
+            is to be augmented are no images.
 
     """
     together = tuple(all_splits) if experiment.model.frozen else ()
@@ -31,6 +33,7 @@ def features_ahead(
         return 0
     wanted = list[Wanted]()
     for splits in together:
+        check(experiment.train.augmentation, splits.train)
         space = Space.of(experiment.model, splits.train)
         parts = [splits.train, splits.validation]
         parts += [splits.test.anew().open()] if with_test else []

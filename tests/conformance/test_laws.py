@@ -10,10 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.cli.app import app
+from harness.conformance.cases import FROZEN
 from harness.conformance.laws import LAWS
 from harness.conformance.points import points
 from harness.conformance.prior import reflected
+from harness.conformance.subject import plan_of
 from harness.errors import UserError
+from harness.features.space import images_of
 from harness.plan.losses import Loss, cross_entropy
 from harness.strategy.registry import resolve
 from harness.testing import Broken, StrategyLaw, check_strategy, strategy_laws
@@ -80,6 +83,16 @@ def test_check_strategy_has_a_line_for_each_broken_law() -> None:
 def test_parameters_may_be_given_and_known_points_stand_in() -> None:
     check_strategy("focal_loss", {"gamma": 0.5})
     check_strategy("class_weight")
+
+
+@pytest.mark.parametrize("name", ["online_augmentation", "offline_augmentation", "smote", "mixup"])
+def test_a_case_has_the_features_of_images_which_those_see_that_alter_them(name: str) -> None:
+    base = FROZEN.base()
+    plan = plan_of(resolve(name, {}).parts[0][1], base)
+    assert plan.train.inputs.shape[1:] == base.train.inputs.shape[1:] == (5,)
+    images = images_of(plan.train.inputs)
+    assert (images is None) == (name == "smote")
+    assert images is None or images.shape == (len(plan.train), 8, 8, 1)
 
 
 def test_parameters_that_no_case_takes_are_refused() -> None:

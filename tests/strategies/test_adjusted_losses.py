@@ -92,10 +92,13 @@ def vector_scaling(labels: Integers, logits: Floats, gamma: float, tau: float) -
 
 
 def ldam(labels: Integers, logits: Floats, max_margin: float, scale: float) -> Floats:
-    """As in the authors' code: margins by n^(-1/4), scaled so that the largest is as given."""
+    """As in the authors' code: margins by n^(-1/4), scaled so that the largest is as given.
+
+    The logits are the outputs times the scale, for it is the plan's head that has it.
+    """
     margins = 1 / np.sqrt(np.sqrt(COUNTS))
     margins = margins * (max_margin / margins.max())
-    moved = logits.copy()
+    moved = logits / scale
     moved[np.arange(len(labels)), labels] -= margins[labels]
     return exact_cross_entropy(labels, scale * moved)
 

@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.plan.plan import Plan, base_plan
 from harness.plan.prior import effective_prior
 from harness.strategy.registry import resolve
+from harness.training.steps import transformed
 
 COUNTS = (400, 100, 4)
 SMOOTH: dict[str, Any] = {"resampling": "interpolated"}
@@ -28,9 +29,12 @@ def planned(shape: tuple[int, ...] = (9, 9, 1), **parameters: Any) -> Plan:
 
 
 def altered(plan: Plan, images: Array, labels: Integers, seed: int = 0) -> Array:
+    """Return the images as a compiled step makes them."""
     transform = plan.phases[0].batch_transform
-    known = {name: np.asarray(v, np.float32) for name, v in transform.parameters.items()}
-    outputs, targets = transform.function(images, labels, np.array([seed, 9], np.int32), known)
+    known = {name: np.asarray(v, np.float32) for name, v in transform.inputs.items()}
+    outputs, targets = transformed(
+        transform.function, images, labels, np.array([seed, 9], np.int32), known
+    )
     ((kept, share),) = targets
     assert np.array_equal(np.asarray(kept), labels)
     assert share == 1.0

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_order import InOrder
 
 from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data import prepare
-from harness.data.examples import Array, Examples, Floats, Integers
+from harness.data.examples import Array, Examples, Integers
 from harness.data.split import Splits
 from harness.errors import TrialFailed
 from harness.networks.build import network as built
@@ -69,18 +70,6 @@ def trained_by(plan: Plan, splits: Splits, settings: Experiment, *callbacks: Cal
     return Trained(network, network.weights(), visits, epochs)
 
 
-@dataclass(frozen=True)
-class InOrder:
-    """Every example once a pass, in the order in which they are stored."""
-
-    def passes(self, labels: Integers, rng: np.random.Generator) -> Iterator[Integers]:
-        while True:
-            yield np.arange(len(labels))
-
-    def class_counts(self, labels: Integers, n_classes: int) -> Floats:
-        return np.bincount(labels, minlength=n_classes).astype(np.float64)
-
-
 def test_class_weights_as_given_train_as_keras_own_fit_does() -> None:
     import keras
 
@@ -119,6 +108,8 @@ def logits_digest(name: str, settings: Experiment) -> str:
 
 SCRIPT = """
 import runpy, sys
+from pathlib import Path
+sys.path.append(str(Path(sys.argv[1]).parent))
 names = runpy.run_path(sys.argv[1])
 settings = names["Experiment"].model_validate_json(sys.argv[2])
 print(names["logits_digest"]("none", settings))
@@ -279,6 +270,25 @@ def test_weight_decay_is_keras_own_and_another_value_compiles_nothing_anew(
     assert len(networks_used) == 1
 
 
+def test_decay_does_what_l2_in_the_gradient_does_if_it_counts_for_the_momentum() -> None:
+    l2, rate, momentum = 0.02, 0.1, 0.9
+    decay = l2 / (1 - momentum)
+    settings = experiment(optimizer="sgd", epochs=15, learning_rate=rate, weight_decay=decay)
+    splits = prepare(settings, 0)
+    nothing = Loss(lambda labels, logits, _: 0.0 * cross_entropy(labels, logits, {}))
+    plan = replace(base_plan(splits.train, settings), phases=(Phase(loss=nothing),))
+    trained = trained_by(plan, splits, settings)
+    trained.network.reset(0)
+    shrunk = np.linalg.norm(trained.last[0]) / np.linalg.norm(trained.network.weights()[0])
+
+    theirs, velocity = 1.0, 0.0  # as SGD of PyTorch with its weight_decay
+    for _ in range(trained.visits.steps):
+        velocity = momentum * velocity + l2 * theirs
+        theirs -= rate * velocity
+    assert theirs < 0.2
+    assert np.log(shrunk) == pytest.approx(np.log(theirs), rel=0.1)
+
+
 def test_two_phases_that_ask_for_the_same_give_the_bits_of_one() -> None:
     rows = ClassWeights(np.linspace(0.5, 2.0, 40).reshape(4, 10))
     drawn = Drawn(np.full(10, 0.1))
@@ -348,3 +358,23 @@ def test_functions_that_each_plan_makes_anew_do_not_pile_up(
         network._compiled(phase, (8, 8, 1), ({}, {}, {}))
         assert network._compiled(first, (8, 8, 1), ({}, {}, {})) is kept  # what is in use stays
     assert len(network._steps) == MOST_STEPS
+
+
+AUGMENTATION = {"flip": "horizontal", "crop": 1, "zoom": 0.1, "randaugment": {"magnitude": 5}}
+
+
+def test_augmentation_gives_the_same_bits_again_and_others_than_none() -> None:
+    plain, augmented = experiment(), experiment(augmentation=AUGMENTATION)
+    first, again, none = (logits_digest("none", each) for each in (augmented, augmented, plain))
+    assert first == again != none
+    assert logits_digest("mixup", augmented) != logits_digest("mixup", plain)
+
+
+def test_another_strength_of_the_augmentation_compiles_nothing_anew() -> None:
+    networks = set()
+    for crop in (1, 2):
+        settings = experiment(augmentation={"crop": crop})
+        splits = prepare(settings, 0)
+        network = trained_by(base_plan(splits.train, settings), splits, settings).network
+        networks.add((network, len(network._steps)))
+    assert len(networks) == 1

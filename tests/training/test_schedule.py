@@ -31,6 +31,14 @@ def test_step_divides_by_ten_after_sixty_and_eighty_percent() -> None:
     assert rates[[0, 58, 61, 78, 81, 99]] == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
+def test_drops_may_be_written_down() -> None:
+    rates = whole(schedule={"step": {"at": [0.5, 0.9], "factor": 0.01}}, warmup_epochs=1.0)
+    assert rates[[9, 49, 50, 89]] == pytest.approx([0.1, 0.1, 0.001, 0.001])
+    assert rates[90:] == pytest.approx([1e-5] * 10)
+    usual = whole(schedule={"step": {"at": [0.6, 0.8]}})
+    assert np.array_equal(usual, whole(schedule="step"))
+
+
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
 def test_a_warm_up_rises_linearly_and_then_leaves_the_schedule_alone(schedule: str) -> None:
     warmed, plain = whole(schedule=schedule, warmup_epochs=2.0), whole(schedule=schedule)

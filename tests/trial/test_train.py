@@ -190,3 +190,22 @@ def test_a_network_that_ends_the_program_fails_the_trial(tmp_path: Path) -> None
     experiment = load("digits", [*QUICK, "model.name=net"], tmp_path / "leaving.py")
     with pytest.raises(TrialFailed, match="SystemExit"):
         train_trial(Trial.of("none", experiment))
+
+
+def test_validation_and_test_are_never_augmented() -> None:
+    still = "train.learning_rate=1e-30"
+    altered = "train.augmentation={flip: vertical, crop: 3, colour: 0.5}"
+    plain, augmented = (train_trial(trial("none", still, *more)) for more in ((), (altered,)))
+    assert plain.epochs[0].train_loss != augmented.epochs[0].train_loss
+    assert np.array_equal(plain.best.validation, augmented.best.validation)
+    assert np.array_equal(plain.best.test, augmented.best.test)
+
+
+def test_what_is_no_image_is_not_augmented_in_one_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "vectors.npz"
+    np.savez(path, x=rng.random((60, 5), np.float32), y=np.arange(60) % 2)
+    overrides = [f"data={{source: npz, path: {path}}}", "imbalance.kind=none"]
+    vectors = trial("none", *overrides, "train.augmentation={crop: 2}")
+    with pytest.raises(UserError, match=r"train.augmentation alters images .*\[\d+, 5\]; leave"):
+        train_trial(vectors)
