@@ -76,7 +76,7 @@ def both_ways(
 ) -> tuple[Any, Any]:
     def outcome() -> Any:
         try:
-            return Decoder(5, 6, channels, max_pixels).pixels(content)
+            return Decoder(5, 6, channels, max_pixels).decoded(content)
         except ValueError as error:
             return str(error)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.config.data import ImageCache, ImageData
 from harness.data import value_range
@@ -47,8 +48,9 @@ class Images:
     """Images in the order of their files, `inputs` uint8 `[N, H, W, C]`.
 
     `reasons` says of each why it can't be read, or None; the pixels of such a one mean nothing.
-    `extent` are the values of images with more than 8 bits, if there are any; `identities` then
-    tell images apart by their files, `[N]`, for the pixels may have lost what sets them apart.
+    `originals` are width, height and whether the file has gray alone, `[N, 3]`. `identities` tell
+    images apart, `[N]`: by their pixels, or by their files where `extent`, the values of images
+    with more than 8 bits, is known, for the pixels may have lost what sets them apart.
     """
 
     root: Path
@@ -56,9 +58,10 @@ class Images:
     inputs: Inputs
     reasons: Sequence[str | None]
     preparation: Preparation
+    originals: NDArray[np.int32]
+    identities: Identities
     remarks: tuple[str, ...] = ()
     extent: Extent | None = None
-    identities: Identities | None = None
 
     @property
     def readable(self) -> Integers:
@@ -124,14 +127,19 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
-    identities = None if extent is None else _identities(found.known)
-    images = Images(root, names, inputs, reasons, preparation, remarks, extent, identities)
+    identities = _identities(found.known, by_file=extent is not None)
+    originals = found.known.originals
+    images = Images(
+        root, names, inputs, reasons, preparation, originals, identities, remarks, extent
+    )
     images.refuse_too_many(section.max_bad_fraction)
     return images
 
 
-def _identities(known: Known) -> Identities:
-    """Return a number for each file that follows from its content, `[N]`."""
+def _identities(known: Known, by_file: bool) -> Identities:
+    """Return a number for each image that follows from its pixels, or else from its file, `[N]`."""
+    if not by_file:
+        return np.frombuffer(known.identities.tobytes(), np.uint64)
     digests = np.frombuffer(known.digests.tobytes(), np.uint64)
     return digests.reshape(len(known.digests), -1)[:, 0]
 
