@@ -279,22 +279,25 @@ def data(
     as_json: Json = False,
 ) -> None:
     """Show class counts a split, imbalance ratio, and how often a batch lacks a class."""
-    from harness.cli.inspection import describe, prepare_images, show, show_preparation
     from harness.config.load import load
-    from harness.data import prepare
 
     experiment = load(config, overrides or [])
     if ahead:
+        from harness.cli.preparing import prepare_images, show_preparation
+
         document = prepare_images(experiment.data)
+        if not as_json:
+            show_preparation(document)
     else:
+        from harness.cli.inspection import describe, show
+        from harness.data import prepare
+
         seeds = len(experiment.seeds())
         document = describe(prepare(experiment, seed), experiment.train.batch_size, seeds)
+        if not as_json:
+            show(document, experiment.name)
     if as_json:
         _print_json(document)
-    elif ahead:
-        show_preparation(document)
-    else:
-        show(document, experiment.name)
 
 
 @app.command()
