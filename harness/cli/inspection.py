@@ -17,6 +17,7 @@ def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
     """Return the data of a first seed as JSON-ready facts; so many seeds will be compared."""
     train = splits.train
     audit, same = duplicates(splits), identical(splits)
+    files = () if splits.originals is None else splits.originals.notes
     chances = chance_without(train.counts, min(batch_size, len(train)))
     return {
         "classes": list(train.class_names),
@@ -37,9 +38,10 @@ def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
             "validation": splits.validation.n_groups,
             "test": splits.test.n_groups,
         },
+        "originals": None if splits.originals is None else splits.originals.facts,
         "duplicates": asdict(audit),
         "identical": same.facts,
-        "notes": [*splits.notes, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
+        "notes": [*splits.notes, *files, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
     }
 
 

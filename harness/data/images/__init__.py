@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.config.data import ImageCache, ImageData
 from harness.data import value_range
@@ -17,6 +16,7 @@ from harness.data.images.lazy import OnTheFly
 from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
+from harness.data.originals import Originals
 from harness.decoding.decoder import Decoder
 from harness.decoding.depth import Extent, Scale
 from harness.errors import UserError
@@ -48,9 +48,9 @@ class Images:
     """Images in the order of their files, `inputs` uint8 `[N, H, W, C]`.
 
     `reasons` says of each why it can't be read, or None; the pixels of such a one mean nothing.
-    `originals` are width, height and whether the file has gray alone, `[N, 3]`. `identities` tell
-    images apart, `[N]`: by their pixels, or by their files where `extent`, the values of images
-    with more than 8 bits, is known, for the pixels may have lost what sets them apart.
+    `originals` are those of the readable files. `identities` tell images apart, `[N]`: by their
+    pixels, or by their files where `extent`, the values of images with more than 8 bits, is known,
+    for the pixels may have lost what sets them apart.
     """
 
     root: Path
@@ -58,7 +58,7 @@ class Images:
     inputs: Inputs
     reasons: Sequence[str | None]
     preparation: Preparation
-    originals: NDArray[np.int32]
+    originals: Originals
     identities: Identities
     remarks: tuple[str, ...] = ()
     extent: Extent | None = None
@@ -128,12 +128,17 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
     identities = _identities(found.known, by_file=extent is not None)
-    originals = found.known.originals
+    originals = _originals(found.known, reasons, decoder)
     images = Images(
         root, names, inputs, reasons, preparation, originals, identities, remarks, extent
     )
     images.refuse_too_many(section.max_bad_fraction)
     return images
+
+
+def _originals(known: Known, reasons: Sequence[str | None], decoder: Decoder) -> Originals:
+    widths, heights, gray = known.originals[[reason is None for reason in reasons]].T
+    return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape)
 
 
 def _identities(known: Known, by_file: bool) -> Identities:

@@ -57,6 +57,7 @@ def load(section: FolderData) -> Source:
         parts.get("test"),
         (*found.notes, *_ignored(ignored)),
         found.preparation,
+        found.originals,
     )
 
 

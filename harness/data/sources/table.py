@@ -53,6 +53,7 @@ def load(section: TableData) -> Source:
         parts.get("test"),
         found.notes,
         found.preparation,
+        found.originals,
     )
 
 
