@@ -68,3 +68,5 @@ def show(document: dict[str, Any], name: str) -> None:
     out.print(table)
     for note in document["notes"]:
         out.print(f"note: {note}", markup=False, soft_wrap=True)
+    if "page" in document:
+        out.print(document["page"], markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.data import HUGGING_FACE
 from harness.config.experiment import Experiment
 from harness.config.explain import Steps, dotted, explain
 from harness.config.model import NO_WEIGHTS, PRETRAINED
@@ -167,7 +168,7 @@ def _without_old_kinds(raw: Raw, changes: Sequence[Override]) -> Raw:
 def _changed(raw: Raw, change: Override) -> Raw:
     steps, value = change
     if len(steps) == 2 and steps[1] in PLACES.get(steps[0], ()):
-        value = _placed(value, Path.cwd())
+        value = _placed_in(raw.get(steps[0]), value, Path.cwd())
     elif len(steps) == 1:
         value = _anchored({steps[0]: value}, Path.cwd())[steps[0]]
     return _replaced(raw, steps, value, dotted(steps))
@@ -202,9 +203,18 @@ def _anchored(raw: Raw, folder: Path) -> Raw:
     for name, keys in PLACES.items():
         section = raw.get(name)
         if isinstance(section, Mapping):
-            places = {key: _placed(section[key], folder) for key in keys if key in section}
+            places = {
+                key: _placed_in(section, section[key], folder) for key in keys if key in section
+            }
             anchored[name] = {**section, **places}
     return anchored
+
+
+def _placed_in(section: object, path: object, folder: Path) -> object:
+    """Return a section's path as a whole one, but the name of a data set elsewhere as it is."""
+    placed = _placed(path, folder)
+    elsewhere = isinstance(section, Mapping) and section.get("source") == HUGGING_FACE
+    return path if elsewhere and not os.path.exists(str(placed)) else placed  # noqa: PTH110
 
 
 def _placed(path: object, folder: Path) -> object:

@@ -14,6 +14,7 @@ from harness.config.data import (
     Data,
     DigitsData,
     FolderData,
+    HuggingFaceData,
     IdxData,
     KerasData,
     NpyData,
@@ -38,6 +39,7 @@ _MODULES: dict[type[Data], str] = {
     NpyData: "npy",
     FolderData: "folder",
     TableData: "table",
+    HuggingFaceData: "huggingface",
 }
 
 
