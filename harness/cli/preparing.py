@@ -19,7 +19,8 @@ def prepare_images(section: Data) -> dict[str, Any]:
 
     if not isinstance(section, ImageData):
         raise UserError(
-            f"data.source {section.source!r} has no image files to prepare; folder and table have"
+            f"data.source {section.source!r} has no image files to prepare; folder, table and "
+            "huggingface have"
         )
     if section.cache.mode != "disk":
         raise UserError(

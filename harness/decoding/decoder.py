@@ -16,6 +16,7 @@ RULE = (
     f"{REDUCED} times as high and wide, upright, 8 bits, on white, bilinear with antialiasing"
 )
 GRAY_MODES = ("1", "L", "LA", "La", "F")
+PHOTOGRAPHS = ("JPEG", "MPO")
 SIDEWAYS = (5, 6, 7, 8)  # the values of EXIF's orientation that change height and width
 
 
@@ -106,17 +107,20 @@ class Decoder(NamedTuple):
                     f"{image.width}x{image.height} pixels, more than max_pixels {self.max_pixels}"
                 )
             original = _original(image)
-            self._reduce(image)
+            if image.format in PHOTOGRAPHS:
+                return self._photograph(image), original, None
             ImageOps.exif_transpose(image, in_place=True)
             shallow, extent = _eight_bit(image, self.scale)
             return self._flat(_opaque(shallow)), original, extent
 
-    def _reduce(self, image: Image.Image) -> None:
-        """Have a JPEG file decoded at a reduced scale, which spares most of the work."""
-        if image.format == "JPEG":
-            sideways = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
-            width, height = self.size[::-1] if sideways else self.size
-            image.draft(None, (REDUCED * width, REDUCED * height))
+    def _photograph(self, image: Image.Image) -> Image.Image:
+        """Return a JPEG file's image, decoded at a reduced scale, which spares most of the work."""
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+        width, height = self.size[::-1] if sideways else self.size
+        drafted = image.draft(None, (REDUCED * width, REDUCED * height))
+        box = drafted and drafted[1]  # without what fills the last blocks
+        small = self._flat(image).resize((width, height), Image.Resampling.BILINEAR, box)
+        return ImageOps.exif_transpose(small)
 
     def _flat(self, image: Image.Image) -> Image.Image:
         return image if image.mode == self.mode else image.convert(self.mode)

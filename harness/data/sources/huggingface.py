@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "datasets is not installed; run: pip install 'imbalance-harness[huggingface]'"
-NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 SECONDS = 5
 SAVED = ("dataset_dict.json", "state.json")
 
@@ -102,22 +102,20 @@ def _chosen(
     section: HuggingFaceData, found: Mapping[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the data of our splits, and a note on splits that are left out."""
-    wanted = section.splits
-    if wanted is None:
-        named = {split_named(name): name for name in found}
-        wanted = {split: named[split] for split in SPLITS if split in named}
-        if len(found) == 1:
-            wanted = {"train": next(iter(found))}
-    for name in wanted.values():
+    known = {split_named(name): name for name in found}
+    named = known if len(found) > 1 else {"train": next(iter(found))}
+    wanted = named if section.splits is None else dict[str | None, str](section.splits.items())
+    chosen = {split: wanted[split] for split in SPLITS if split in wanted}
+    for name in chosen.values():
         if name not in found:
             raise UserError(f"data.splits: {unknown('split', name, list(found))}")
-    if "train" not in wanted:
+    if "train" not in chosen:
         raise UserError(
-            f"{section.path} has the splits {', '.join(found)}; tell by data.splits which is train"
+            f"{section.path} has the splits {', '.join(found)}; say by data.splits which is train"
         )
-    chosen = {split: found[wanted[split]] for split in SPLITS if split in wanted}
-    rest = [name for name in found if name not in wanted.values()]
-    return chosen, (f"splits left out: {', '.join(rest)} (see data.splits)",) if rest else ()
+    rest = [name for name in found if name not in chosen.values()]
+    notes = (f"splits left out: {', '.join(rest)} (see data.splits)",) if rest else ()
+    return {split: found[name] for split, name in chosen.items()}, notes
 
 
 def _rows(section: HuggingFaceData, split: str, data: Any) -> "pd.DataFrame":
@@ -126,6 +124,8 @@ def _rows(section: HuggingFaceData, split: str, data: Any) -> "pd.DataFrame":
     from datasets import Image
 
     column = _column(section, data, "image", "Image")
+    if not isinstance(data.features[column], Image):
+        raise UserError(f"data.image_column {column} holds no images")
     data = data.cast_column(column, Image(decode=False))
     where = Path(section.path) / split
     folder = folder_of(f"{data._fingerprint} {column}")
@@ -133,26 +133,27 @@ def _rows(section: HuggingFaceData, split: str, data: Any) -> "pd.DataFrame":
         batches = data.select_columns([column]).with_format("arrow").iter(ROWS)
         stored = (image for batch in batches for image in batch[column].to_pylist())
         extract(stored, folder, f"{where} row {{}}: the {column}", links=True)
-    cells = {"label": _text(data, _column(section, data, "label", "ClassLabel"))}
+    cells = {"label": _text(section, data, "label", "ClassLabel")}
     if section.group_column is not None:
-        cells["group"] = _text(data, _column(section, data, "group", ""))
+        cells["group"] = _text(section, data, "group", "")
     numbers = range(1, len(data) + 1)
     paths = [f"{folder.name}/{file_name(row)}" for row in numbers]
-    rows = pd.DataFrame({"path": paths, "split": split, **cells}, index=numbers)
-    for role in cells:
-        refuse(where, rows, np.array([not cell for cell in cells[role]], bool), f"no {role}")
+    names = [f"{split} row {number}" for number in numbers]
+    rows = pd.DataFrame({"path": paths, "name": names, "split": split, **cells}, index=numbers)
+    for role, texts in cells.items():
+        refuse(where, rows, np.array([not text for text in texts], bool), f"the {role} is empty")
     return rows
 
 
 def _column(section: HuggingFaceData, data: Any, role: str, kind: str) -> str:
     """Return the name of the column for a role: the one that is asked for, or the only one."""
     name: str | None = getattr(section, f"{role}_column")
-    columns = list(data.features)
+    columns: list[str] = list(data.features)
     if name is not None:
         if name not in columns:
             raise UserError(f"data.{role}_column: {unknown('column', name, columns)}")
         return name
-    found = [each for each, what in data.features.items() if type(what).__name__ == kind]
+    found = [str(each) for each, what in data.features.items() if type(what).__name__ == kind]
     found = found or [each for each in columns if each == role]
     if len(found) != 1:
         raise UserError(
@@ -162,8 +163,13 @@ def _column(section: HuggingFaceData, data: Any, role: str, kind: str) -> str:
     return found[0]
 
 
-def _text(data: Any, column: str) -> list[str]:
-    """Return a column as text, nothing where it is missing; a class by its name."""
+def _text(section: HuggingFaceData, data: Any, role: str, kind: str) -> list[str]:
+    """Return a role's column as text, nothing where it is missing; a class by its name."""
+    from datasets import ClassLabel, Value
+
+    column = _column(section, data, role, kind)
+    if not isinstance(data.features[column], ClassLabel | Value):
+        raise UserError(f"data.{role}_column {column} holds no text, nor numbers or classes")
     names, values = getattr(data.features[column], "names", None), data[column][:]
     if names is None:
         return ["" if value is None else str(value).strip() for value in values]

@@ -138,7 +138,8 @@ def parts_of(
 ) -> dict[str, Examples]:
     """Return the examples of each split that has rows.
 
-    `rows` have `path`, `label`, `split` and perhaps `group`, in the order of the images found.
+    `rows` have `path`, `label`, `split`, perhaps `group`, and a `name` if the path is none, in the
+    order of the images found.
     Raises UserError for a class of which a split has no readable image.
     """
     index = {name: label for label, name in enumerate(class_names)}
@@ -147,7 +148,7 @@ def parts_of(
         np.array([index[label] for label in rows["label"].tolist()], np.int64),
         class_names,
         grouped(rows["group"].tolist()) if "group" in rows else None,
-        np.array(rows["path"].tolist(), np.dtypes.StringDType()),
+        np.array(rows.get("name", rows["path"]).tolist(), np.dtypes.StringDType()),
         found.identities,
     )
     here = {split: (rows["split"] == split).to_numpy() for split in SPLITS}
