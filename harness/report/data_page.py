@@ -1,5 +1,6 @@
 """The page about data: counts, examples, files, copies and groups; no test example is shown."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,11 @@ def write(
     Raises UserError where the file can't be written.
     """
     path = output or reports_folder() / f"{metric_names([experiment])[0]}-data.html"
+    if os.path.isdir(path):  # noqa: PTH112  (pathlib's may raise)
+        raise UserError(f"cannot write {path}: it is a directory; name a file in it")
+    page = render(experiment, splits, document)
     try:
-        replace_page(path, render(experiment, splits, document))
+        replace_page(path, page)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
     return path
