@@ -254,6 +254,16 @@ def test_data_has_counts_ratio_and_chances(shell: Shell) -> None:
     assert 0 <= chances["0"] < chances["9"] < 1
 
 
+def test_data_as_a_page_prints_where_it_is(shell: Shell, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, out, _ = shell("data", "--json", "--page", str(page))
+    assert code == 0
+    assert json.loads(out)["page"] == str(page)
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    code, out, _ = shell("data", "--page", str(page))
+    assert out.splitlines()[-1] == str(page)
+
+
 def test_data_shows_a_table_without_json(shell: Shell) -> None:
     code, out, _ = shell("data")
     assert code == 0

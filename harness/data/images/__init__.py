@@ -16,6 +16,7 @@ from harness.data.images.lazy import OnTheFly
 from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
+from harness.data.originals import Originals
 from harness.decoding.decoder import Decoder
 from harness.decoding.depth import Extent, Scale
 from harness.errors import MOST_NAMED, UserError
@@ -49,17 +50,19 @@ class Images:
     """Images in the order of their files, `inputs` uint8 `[N, H, W, C]`.
 
     `reasons` says of each why it can't be read, or None; the pixels of such a one mean nothing.
-    `extent` are the values of images with more than 8 bits, if there are any; `identities` then
-    tell images apart by their files, `[N]`, for the pixels may have lost what sets them apart.
+    `originals` are those of the readable files. `identities` tell images apart, `[N]`: by their
+    pixels, or by their files where `extent`, the values of images with more than 8 bits, is known,
+    for the pixels may have lost what sets them apart.
     """
 
     names: Sequence[str]
     inputs: Inputs
     reasons: Sequence[str | None]
     preparation: Preparation
+    originals: Originals
+    identities: Identities
     remarks: tuple[str, ...] = ()
     extent: Extent | None = None
-    identities: Identities | None = None
 
     @property
     def readable(self) -> Integers:
@@ -122,14 +125,22 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
-    identities = None if extent is None else _identities(found.known)
-    images = Images(names, inputs, reasons, preparation, remarks, extent, identities)
+    identities = _identities(found.known, by_file=extent is not None)
+    originals = _originals(found.known, reasons, decoder)
+    images = Images(names, inputs, reasons, preparation, originals, identities, remarks, extent)
     images.refuse_too_many(section.max_bad_fraction)
     return images
 
 
-def _identities(known: Known) -> Identities:
-    """Return a number for each file that follows from its content, `[N]`."""
+def _originals(known: Known, reasons: Sequence[str | None], decoder: Decoder) -> Originals:
+    widths, heights, gray = known.originals[[reason is None for reason in reasons]].T
+    return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape)
+
+
+def _identities(known: Known, by_file: bool) -> Identities:
+    """Return a number for each image that follows from its pixels, or else from its file, `[N]`."""
+    if not by_file:
+        return np.frombuffer(known.identities.tobytes(), np.uint64)
     digests = np.frombuffer(known.digests.tobytes(), np.uint64)
     return digests.reshape(len(known.digests), -1)[:, 0]
 

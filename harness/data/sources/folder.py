@@ -58,6 +58,7 @@ def load(section: FolderData) -> Source:
         parts.get("test"),
         (*found.notes, *_ignored(ignored), *merged(_folder_names(classes))),
         found.preparation,
+        found.originals,
     )
 
 
