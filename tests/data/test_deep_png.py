@@ -52,8 +52,9 @@ def noise(channels: int, top: int = 65536) -> NDArray[np.uint16]:
 
 
 def decoded(content: bytes, channels: int, scale: tuple[float, float] | None = None):
-    pixels, extent = Decoder(HEIGHT, WIDTH, channels, 10_000, scale).pixels(content)
-    return np.frombuffer(pixels, np.uint8).reshape(HEIGHT, WIDTH, channels), extent
+    found = Decoder(HEIGHT, WIDTH, channels, 10_000, scale).decoded(content)
+    shown = np.frombuffer(found.pixels, np.uint8).reshape(HEIGHT, WIDTH, channels)
+    return shown, found.extent
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
