@@ -115,7 +115,7 @@ def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
         ("data.clases=[1]", ["key in data (source: digits)", "did you mean 'classes'"]),
         ("imbalance.ration=3", ["(kind: long_tail)", "did you mean 'ratio'", "known:"]),
         ("data.source=digit", ["data.source 'digit'", "did you mean 'digits'", "folder"]),
-        ("data.source=3", ["data.source is 3", "digits or folder or idx"]),
+        ("data.source=3", ["data.source is 3", "digits or folder or huggingface"]),
         ("imbalance.kind=long-tail", ["imbalance.kind", "did you mean 'long_tail'"]),
         ("imbalance.kind=step", ["imbalance.ratio is missing", "a number at least 1"]),
         ("imbalance.ratio=0.5", ["imbalance.ratio is 0.5", "a number at least 1"]),
