@@ -23,7 +23,7 @@ OPTIONS = {
     "data -c /": "/ is a directory; give the YAML file in it",
     "data -c digts": "unknown experiment or file 'digts' & did you mean 'digits'?",
     "data -c ~no_such_user/x.yaml": "no such user's home & in full",
-    f"data -c {LONG}": "unknown experiment or file 'xxx & known: class_weight",
+    f"data -c {LONG}": "unknown experiment or file 'xxx & known: cifar10_long_tail",
     "data -c nowhere/x.yaml": "no file nowhere/x.yaml & shipped experiments",
     "compare --seeds 0": "--seeds & greater than or equal to 1",
     "compare --seeds 100000000000000000000": "--seeds & less than or equal to 10000",
