@@ -5,19 +5,10 @@ interleaved rounds, so that other load on the machine strikes all alike: go by t
 """
 
 import argparse
-import os
-import random
 import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
 import tempfile
-from contextlib import closing, suppress
-from hashlib import blake2b
 from pathlib import Path
 from statistics import median
-from time import sleep
 from typing import Any
 
 import numpy as np
@@ -28,13 +19,11 @@ from timing import interleaved
 
 from harness.config.data import FolderData, IdxData
 from harness.data.examples import Examples
-from harness.data.images.store import INDEX
 from harness.data.sources import Source, load
 from harness.training.feed import chunks, gathered
 
 BATCH = 128
 SIZE = [28, 28]
-KILLS = 5
 
 
 def write(folder: Path, count: int) -> None:
@@ -131,77 +120,17 @@ def speed(console: Console, folder: Path, cache: Path, count: int, rounds: int) 
     console.print(table)
 
 
-def kills(console: Console, folder: Path, cache: Path) -> None:
-    """Kill an ingest five times, and say whether its cache is that of an undisturbed one."""
-    whole, broken = cache / "whole", cache / "broken"
-    _prepare(folder, whole).wait()
-    rng, before = random.Random(0), 0
-    for _ in range(KILLS):
-        process = _prepare(folder, broken)
-        while process.poll() is None and _committed(broken) <= before:
-            sleep(0.01)
-        sleep(rng.random() / 3)
-        if process.poll() is not None:
-            sys.exit("too few images: the ingest ended before it could be killed; try --images")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        before = _committed(broken)
-    _prepare(folder, broken).wait()
-    same = "the same, byte for byte" if _content(whole) == _content(broken) else "NOT the same"
-    console.print(f"the cache of an ingest that was killed {KILLS} times: {same}")
-
-
-def _prepare(folder: Path, cache: Path) -> "subprocess.Popen[bytes]":
-    settings = [f"data.path={folder}", f"data.image_size={SIZE}", "data.channels=1"]
-    options = [word for setting in settings for word in ("--set", setting)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness", "data", "--prepare", "-c", "folder", *options],
-        env=os.environ | {"HARNESS_CACHE": str(cache)},
-        stdout=subprocess.DEVNULL,
-    )
-
-
-def _committed(cache: Path) -> int:
-    """Return how many images the index tells of."""
-    with suppress(sqlite3.Error):
-        return sum(len(_rows(path, "contents")) for path in cache.rglob(INDEX))
-    return 0
-
-
-def _content(cache: Path) -> dict[str, str]:
-    """Return the digest of each file, that of the index by what is in its tables."""
-    found = {}
-    for path in (path for path in cache.rglob("*") if path.is_file()):
-        tables = [_rows(path, name) for name in ("files", "contents")] if path.name == INDEX else []
-        content = repr(tables).encode() if tables else path.read_bytes()
-        found[path.name] = blake2b(content).hexdigest()
-    return found
-
-
-def _rows(path: Path, table: str) -> list[Any]:
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
-        return database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
-
-
 def main() -> None:
-    """Measure all, or only the parts that are named."""
-    parts = ("speed", "kills")
+    """Write the files and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--images", type=int, default=20_000, help="files to read (default 20000)")
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
     given = parser.parse_args()
-    if wrong := set(given.parts) - set(parts):
-        parser.error(f"no part {', '.join(sorted(wrong))}; there are {', '.join(parts)}")
-    chosen, console = given.parts or parts, Console(width=100)
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name) / "images", Path(name) / "cache"
         folder.mkdir()
         write(folder, given.images)
-        if "speed" in chosen:
-            speed(console, folder, cache / "speed", given.images, given.rounds)
-        if "kills" in chosen:
-            kills(console, folder, cache)
+        speed(Console(width=100), folder, cache, given.images, given.rounds)
 
 
 def _ratio(above: list[float], below: list[float]) -> str:

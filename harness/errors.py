@@ -3,7 +3,7 @@
 import errno
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,6 +11,7 @@ LONGEST_REASON = 500
 LONGEST_WORD = 300
 LONGEST_LINE = 1500
 MOST_KNOWN = 50
+MOST_NAMED = 5
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 NOWHERE = "No usable temporary directory"
 IN_COMPILED_CODE = "in user code:"
@@ -57,6 +58,13 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> str:
     hint = f"; did you mean {close[0]!r}?" if close else ""
     more = f", and {len(names) - MOST_KNOWN} more" if len(names) > MOST_KNOWN else ""
     return f"unknown {kind} {word!r}{hint} (known: {', '.join(names[:MOST_KNOWN])}{more})"
+
+
+def first_few(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return names as a list in a sentence: all, or the first and how many more there are."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 def one_line(text: str) -> str:

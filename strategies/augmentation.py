@@ -26,6 +26,7 @@ BLOCK = 512
 class OfflineAugmentation(Altering):
     """Smaller classes are filled up with altered copies of their own training images."""
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = (
         "Simard et al. (2003), Best Practices for CNNs; Keras' preprocessing layers"
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class BatchSizeScaling(Strategy):
     """The smallest batch that likely holds enough examples of the rarest class."""
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = (
         "the hypergeometric distribution; learning-rate rules: Goyal et al. (2017), Accurate, "
         "Large Minibatch SGD; Krizhevsky (2014), One Weird Trick"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class ClassWeight(Strategy):
     """Given weights, one for each class, multiply the losses."""
 
+    changes: ClassVar[str] = "class weights"
     reference: ClassVar[str] = (
         "Keras, Model.fit(class_weight=...); Elkan (2001), The Foundations of Cost-Sensitive "
         "Learning"
@@ -47,6 +48,7 @@ class ClassWeight(Strategy):
 class BalancedClassWeight(Strategy):
     """Weights inversely proportional to class counts, as scikit-learn computes them."""
 
+    changes: ClassVar[str] = "class weights"
     reference: ClassVar[str] = (
         "scikit-learn, compute_class_weight('balanced'); King & Zeng (2001), Logistic Regression "
         "in Rare Events Data"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class ThresholdMoving(Strategy):
     """Each class's threshold is tuned on validation for the experiment's metric."""
 
+    changes: ClassVar[str] = "the decision"
     reference: ClassVar[str] = (
         "Provost (2000), Machine Learning from Imbalanced Data Sets 101; Collell et al. (2018), "
         "A Simple Plug-in Bagging Ensemble Based on Threshold-Moving"
@@ -29,6 +30,7 @@ class ThresholdMoving(Strategy):
 class PriorCorrection(Strategy):
     """Logits are moved from the prior that training left in them to the target prior."""
 
+    changes: ClassVar[str] = "the decision"
     reference: ClassVar[str] = (
         "Saerens et al. (2002), Adjusting the Outputs of a Classifier to New a Priori "
         "Probabilities; Menon et al. (2021), post-hoc logit adjustment, eq. 9"

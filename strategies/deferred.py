@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class DeferredReweighting(Strategy):
     """Class weights only in the last part of training."""
 
+    changes: ClassVar[str] = "class weights"
     reference: ClassVar[str] = (
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
         "Loss, algorithm 1"

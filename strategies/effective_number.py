@@ -20,6 +20,7 @@ Beta = Annotated[float, Field(ge=0.0, lt=1.0), Choice(0.9, 0.99, 0.999, 0.9999)]
 class ClassBalancedWeight(Strategy):
     """Weights inversely proportional to the effective number of a class's examples."""
 
+    changes: ClassVar[str] = "class weights"
     reference: ClassVar[str] = (
         "Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples, eq. 4"
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class FocalLoss(Strategy):
     """Examples that are already classified well count for less."""
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = "Lin et al. (2017), Focal Loss for Dense Object Detection, eq. 5"
     neutral: ClassVar[Mapping[str, Any] | None] = {"gamma": 0.0, "alpha": "none"}
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class BiasInitialisation(Strategy):
     """The last layer's bias starts at the log of each class's share, so that it isn't learned."""
 
+    changes: ClassVar[str] = "the last layer"
     reference: ClassVar[str] = (
         "Lin et al. (2017), Focal Loss for Dense Object Detection, section 3.3; "
         "TensorFlow's tutorial on imbalanced data"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class LabelSmoothing(Strategy):
     """A small part of each label is spread evenly over all classes."""
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision, sec. 7"
     )

@@ -24,6 +24,7 @@ class Ldam(Strategy):
     that margins and outputs are trained in. By default the head is what `model.head` says.
     """
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Cao et al. (2019), Learning Imbalanced Datasets with Label-Distribution-Aware Margin "
         "Loss, eq. 13; there with head=cosine"

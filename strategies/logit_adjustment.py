@@ -20,6 +20,7 @@ Tau = Annotated[float, Field(ge=0.0), Range(0.0, 2.5)]
 class BalancedSoftmax(Strategy):
     """Each class's logit gets the log of its count while training."""
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Ren et al. (2020), Balanced Meta-Softmax for Long-Tailed Visual Recognition, eq. 4"
     )
@@ -32,6 +33,7 @@ class BalancedSoftmax(Strategy):
 class LogitAdjustment(Strategy):
     """Each class's logit gets tau times the log of its share while training."""
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Menon et al. (2021), Long-Tail Learning via Logit Adjustment, eq. 10"
     )
@@ -47,6 +49,7 @@ class LogitAdjustment(Strategy):
 class VectorScaling(Strategy):
     """Each class's logit is scaled and shifted by its share while training."""
 
+    changes: ClassVar[str] = "the loss"
     reference: ClassVar[str] = (
         "Kini et al. (2021), Label-Imbalanced and Group-Sensitive Classification under "
         "Overparameterization, eq. 3; defaults as for CIFAR-10-LT"

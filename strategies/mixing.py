@@ -20,6 +20,7 @@ Alpha = Annotated[float, Field(ge=0.0), Range(0.05, 2.0, log=True)]
 class Mixup(Strategy):
     """Each example is blended with another one of its batch, and so are their labels."""
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = "Zhang et al. (2018), mixup: Beyond Empirical Risk Minimization"
     neutral: ClassVar[Mapping[str, Any] | None] = {"alpha": 0.0}
 
@@ -45,6 +46,7 @@ class Mixup(Strategy):
 class Remix(Strategy):
     """Mixup whose label goes wholly to the rarer of two classes of very different counts."""
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = (
         "Chou et al. (2020), Remix: Rebalanced Mixup, eq. 8; kappa and tau as there"
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class OnlineAugmentation(Altering):
     """Images of the smaller classes are altered anew at every visit, inside the compiled step."""
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = (
         "Simard et al. (2003), Best Practices for CNNs; Keras' preprocessing layers"
     )

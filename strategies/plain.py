@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Plain(Strategy):
     """Plain training: nothing is done about the imbalance."""
 
+    changes: ClassVar[str] = "nothing"
     neutral: ClassVar[Mapping[str, Any] | None] = {}
 
     def plan(self, base: Plan, rng: np.random.Generator) -> Plan:

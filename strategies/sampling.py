@@ -21,6 +21,7 @@ STAGES = 5
 class Oversampling(Strategy):
     """Examples of the smaller classes are visited several times a pass."""
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = (
         "Buda et al. (2018), A Systematic Study of the Class Imbalance Problem in CNNs; "
         "imbalanced-learn, RandomOverSampler"
@@ -43,6 +44,7 @@ class Oversampling(Strategy):
 class BalancedSampling(Strategy):
     """Classes are drawn in proportion to a power of their counts."""
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = (
         "Kang et al. (2020), Decoupling Representation and Classifier for Long-Tailed "
         "Recognition, eqs. 1 and 2 (q = 1 - power), eq. 3 for progressive"

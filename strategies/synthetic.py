@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness import Range, Strategy
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 from strategies.distances import (
     MOST_DISTANCES,
     WORTH_TELLING,
@@ -35,6 +35,7 @@ class Smote(Strategy):
     examples, instead of by all numbers; more distances than `max_distances` are refused.
     """
 
+    changes: ClassVar[str] = "the examples"
     reference: ClassVar[str] = (
         "Chawla et al. (2002), SMOTE: Synthetic Minority Over-sampling Technique; Lemaitre et al. "
         "(2017), imbalanced-learn, over_sampling and combine"
@@ -203,7 +204,7 @@ class Smote(Strategy):
         cleaner = getattr(sampler, "enn_", None) or getattr(sampler, "tomek_", None)
         rows = np.arange(len(labels)) if cleaner is None else cleaner.sample_indices_
         if lost := set(np.unique(train.labels).tolist()) - set(np.unique(labels).tolist()):
-            names = ", ".join(train.class_names[label] for label in sorted(lost))
+            names = first_few([train.class_names[label] for label in sorted(lost)])
             raise UserError(f"smote: {self.sampler} leaves no example of {names}")
         new = rows >= count
         return inputs[new], labels[new].astype(np.int64), np.sort(rows[~new]).astype(np.int64)

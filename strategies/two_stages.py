@@ -22,6 +22,7 @@ Share = Annotated[float, Field(gt=0.0, lt=1.0), Range(0.5, 0.95)]
 class ClassifierRetraining(Strategy):
     """The last layer is trained once more, from scratch, on balanced classes (cRT)."""
 
+    changes: ClassVar[str] = "the last layer"
     reference: ClassVar[str] = f"{KANG}, section 4.1 (cRT)"
 
     share: Share = 0.8
@@ -34,6 +35,7 @@ class ClassifierRetraining(Strategy):
 class LearnableWeightScaling(Strategy):
     """A factor for each class's row of the last layer is learned on balanced classes (LWS)."""
 
+    changes: ClassVar[str] = "the last layer"
     reference: ClassVar[str] = f"{KANG}, section 4.3 (LWS)"
 
     share: Share = 0.8
@@ -46,6 +48,7 @@ class LearnableWeightScaling(Strategy):
 class TauNormalisation(Strategy):
     """After training, the last layer's weights are divided by their norms to the power tau."""
 
+    changes: ClassVar[str] = "the last layer"
     reference: ClassVar[str] = f"{KANG}, section 4.3, eq. 5"
     neutral: ClassVar[Mapping[str, Any] | None] = {"tau": 0.0}
 

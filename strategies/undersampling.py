@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from harness import Range, Strategy
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 from strategies.distances import MOST_DISTANCES, announce, features
 from strategies.sampler_options import SamplerOptions
 
@@ -25,6 +25,7 @@ class Undersampling(Strategy):
     fitted to training examples; more distances than `max_distances` are refused.
     """
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = "Lemaitre et al. (2017), imbalanced-learn, under_sampling"
 
     sampler: str = "RandomUnderSampler"
@@ -94,7 +95,7 @@ class Undersampling(Strategy):
             ) from None
         kept: np.ndarray = np.sort(np.asarray(sampler.sample_indices_, np.int64))
         if lost := set(np.unique(train.labels)) - set(np.unique(train.labels[kept])):
-            names = ", ".join(train.class_names[label] for label in sorted(lost))
+            names = first_few([train.class_names[label] for label in sorted(lost)])
             raise UserError(f"undersampling: {self.sampler} leaves no example of {names}")
         return kept
 
@@ -147,6 +148,7 @@ def _distances(kind: type[Any], train: Examples) -> int:
 class RotatingUndersampling(Strategy):
     """Each pass takes all of the smallest class and the next slice of every larger one."""
 
+    changes: ClassVar[str] = "which examples are visited"
     reference: ClassVar[str] = (
         "Liu, Wu & Zhou (2009), Exploratory Undersampling for Class-Imbalance Learning: the "
         "EasyEnsemble idea, in sequence and without replacement"

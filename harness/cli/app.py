@@ -158,7 +158,7 @@ def tune(
         str | None, typer.Option(help="Where the study lives; default: beside the record.")
     ] = None,
     study: Annotated[
-        str | None, typer.Option(help="The study's name; default: one that fits the conditions.")
+        str | None, typer.Option(help="The study's name; default: one for what is searched.")
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=1024, help="Trials at a time.")] = 1,
     parameter: Parameters = None,
@@ -233,6 +233,17 @@ def strategies(
 
 
 @app.command()
+def models(as_json: Json = False) -> None:
+    """List the networks: backbones with their size and features, and those of your own."""
+    from harness.cli.models import describe, show
+
+    if as_json:
+        _print_json(describe())
+    else:
+        show(describe())
+
+
+@app.command()
 def check_strategy(
     name: Annotated[str, typer.Argument(help="A strategy, a plugin's too.")],
     parameter: Parameters = None,
@@ -276,25 +287,41 @@ def data(
     ahead: Annotated[
         bool, typer.Option("--prepare", help="Only decode the images, ahead of the first trial.")
     ] = False,
+    page: Annotated[bool, typer.Option("--page", help="Write it all as one HTML page.")] = False,
+    file: Annotated[
+        Path | None, typer.Argument(help="The page's file; default: beside the record.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show class counts a split, imbalance ratio, and how often a batch lacks a class."""
-    from harness.cli.inspection import describe, prepare_images, show, show_preparation
     from harness.config.load import load
-    from harness.data import prepare
+    from harness.errors import UserError
 
+    if file is not None and not page:
+        raise UserError(f"{file} would be the file of a page: write --page {file}")
+    if page and ahead:
+        raise UserError("--prepare only decodes images; leave it out for --page")
     experiment = load(config, overrides or [])
     if ahead:
+        from harness.cli.preparing import prepare_images, show_preparation
+
         document = prepare_images(experiment.data)
+        if not as_json:
+            show_preparation(document)
     else:
-        seeds = len(experiment.seeds())
-        document = describe(prepare(experiment, seed), experiment.train.batch_size, seeds)
+        from harness.cli.inspection import describe, show
+        from harness.data import prepare
+
+        splits, seeds = prepare(experiment, seed), len(experiment.seeds())
+        document = describe(splits, experiment.train.batch_size, seeds)
+        if page:
+            from harness.report.data_page import write
+
+            document["page"] = str(write(experiment.name, splits, document, file))
+        if not as_json:
+            show(document, experiment.name)
     if as_json:
         _print_json(document)
-    elif ahead:
-        show_preparation(document)
-    else:
-        show(document, experiment.name)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.cli import verdicts
+from harness.cli.notes import print_notes
 from harness.cli.progress import Bars
 from harness.comparison.compare import Compared, compare_all
 from harness.comparison.setup import Effort, Setup
@@ -26,6 +27,7 @@ def run_comparisons(
             publish(compared.kept)
         if show:
             verdicts.show(compared)
+        print_notes(err, compared.remarks)
 
     done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared)
     if done.ranking:

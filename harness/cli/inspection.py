@@ -7,19 +7,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli.notes import print_notes
 from harness.comparison.remarks import hardly_tested
-from harness.config.data import Data, ImageData
 from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
-from harness.data.sources import load
 from harness.data.split import Splits
-from harness.errors import UserError
 
 
 def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
     """Return the data of a first seed as JSON-ready facts; so many seeds will be compared."""
     train = splits.train
     audit, same = duplicates(splits), identical(splits)
+    files = () if splits.originals is None else splits.originals.notes
     chances = chance_without(train.counts, min(batch_size, len(train)))
     return {
         "classes": list(train.class_names),
@@ -40,46 +39,11 @@ def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
             "validation": splits.validation.n_groups,
             "test": splits.test.n_groups,
         },
+        "originals": None if splits.originals is None else splits.originals.facts,
         "duplicates": asdict(audit),
         "identical": same.facts,
-        "notes": [*splits.notes, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
+        "notes": [*splits.notes, *files, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
     }
-
-
-def prepare_images(section: Data) -> dict[str, Any]:
-    """Decode the images of a source ahead of time; return what it took, JSON-ready.
-
-    Raises UserError for a source without image files, and where nothing is kept for later.
-    """
-    from harness.data.images import CACHE
-
-    if not isinstance(section, ImageData):
-        raise UserError(
-            f"data.source {section.source!r} has no image files to prepare; folder and table have"
-        )
-    if section.cache.mode != "disk":
-        raise UserError(
-            f"data.cache.mode {section.cache.mode!r} keeps nothing for later; --prepare needs disk"
-        )
-    source = load(section)
-    done = source.preparation
-    assert done is not None
-    if not done.stored and (done.in_memory or done.on_the_fly):
-        why = next(note for note in source.notes if note.startswith(CACHE))
-        raise UserError(f"nothing could be kept for later: {why}")
-    return asdict(done) | {"notes": list(source.notes)}
-
-
-def show_preparation(document: dict[str, Any]) -> None:
-    """Print what it took to prepare the images, and where they are."""
-    out = Console(soft_wrap=True)
-    counts = {name: f"{document[name]:,}" for name in ("decoded", "reused", "unreadable", "stored")}
-    out.print("images: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    out.print(
-        f"cache: {document['bytes'] / 2**20:,.1f} MiB in {document['directory']}", markup=False
-    )
-    for note in document["notes"]:
-        out.print(f"note: {note}", markup=False)
 
 
 def show(document: dict[str, Any], name: str) -> None:
@@ -88,7 +52,7 @@ def show(document: dict[str, Any], name: str) -> None:
     size = document["batch"]["size"]
     table = Table(box=None, pad_edge=False)
     table.add_column("class")
-    for head in ("train", "validation", "test", f"missing from a batch of {size}"):
+    for head in ("train", "validation", "test", f"chance that a batch of {size} has none"):
         table.add_column(head, justify="right")
     counts = document["counts"]
     for index, class_name in enumerate(document["classes"]):
@@ -101,7 +65,14 @@ def show(document: dict[str, Any], name: str) -> None:
     groups = document["groups"]
     if groups["train"] is not None:
         table.add_row("groups", *(f"{groups[split]:,}" for split in groups), "")
-    out.print(f"{name}: imbalance ratio {document['imbalance_ratio']:.4g}", markup=False)
+    ratio = f"{document['imbalance_ratio']:.4g}"
+    out.print(
+        f"{name}: imbalance ratio {ratio} (training examples of the largest class to those of the "
+        "smallest)\n\nexamples of each class:",
+        markup=False,
+        highlight=False,
+    )
     out.print(table)
-    for note in document["notes"]:
-        out.print(f"note: {note}", markup=False, soft_wrap=True)
+    print_notes(out, document["notes"])
+    if "page" in document:
+        out.print(document["page"], markup=False, soft_wrap=True)

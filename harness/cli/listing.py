@@ -9,10 +9,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.config.yaml_text import show as yaml_line
 from harness.strategy.base import Choice, PerClass, Range
 from harness.strategy.registry import Entry
 
 OWN = "imbalance-harness"
+GROUPS = (
+    "nothing",
+    "class weights",
+    "the loss",
+    "which examples are visited",
+    "the examples",
+    "the last layer",
+    "the decision",
+)
+"""What strategies change, in the order of the list; what else one states follows."""
+UNSTATED = "(not stated)"
 
 
 def describe(entry: Entry) -> dict[str, Any]:
@@ -23,6 +35,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "origin": entry.origin,
         "summary": inspect.cleandoc(entry.kind.__doc__ or "").split("\n")[0],
+        "changes": str(entry.kind.changes),
         "reference": entry.kind.reference,
         "parameters": [_parameter(name, field) for name, field in entry.kind.model_fields.items()],
     }
@@ -31,8 +44,8 @@ def describe(entry: Entry) -> dict[str, Any]:
 def show(entries: Sequence[Entry], in_full: bool) -> None:
     """Print a table, or one strategy with its parameters.
 
-    In the table, a strategy that isn't the project's own says where it is from; what can't be used
-    follows below, with the reason.
+    The table is grouped by what they change. In it, a strategy that isn't the project's own says
+    where it is from; what can't be used follows below, with the reason.
     """
     out = Console()
     every = [describe(entry) for entry in entries]
@@ -40,12 +53,15 @@ def show(entries: Sequence[Entry], in_full: bool) -> None:
         for facts in every:
             _show_one(out, facts)
         return
-    table = Table("strategy", "what it does", box=None, pad_edge=False)
-    for facts in every:
-        if "problem" not in facts:
-            table.add_row(Text(facts["name"]), _summary(facts))
-    out.print(table)
+    whole = [facts for facts in every if "problem" not in facts]
     broken = [facts for facts in every if "problem" in facts]
+    table = Table("what it changes", "what it does", box=None, pad_edge=False)
+    for group in _groups(whole):
+        table.add_row(Text(group or UNSTATED, style="bold"))
+        for facts in whole:
+            if facts["changes"] == group:
+                table.add_row(Text(f"  {facts['name']}"), _summary(facts))
+    out.print(table)
     if broken:
         out.print("\nThese can't be used:")
     for facts in broken:
@@ -53,6 +69,13 @@ def show(entries: Sequence[Entry], in_full: bool) -> None:
         line = f"{_near(facts['name'])}{where}: {facts['problem']}"
         out.print(line, markup=False, highlight=False)
     out.print("\nParameters of one: harness strategies NAME")
+
+
+def _groups(every: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what any of the strategies changes: known groups, others, then unstated."""
+    found = {facts["changes"] for facts in every}
+    others = sorted(found.difference(GROUPS, [""]))
+    return [group for group in (*GROUPS, *others, "") if group in found]
 
 
 def _summary(facts: dict[str, Any]) -> Text:
@@ -92,21 +115,23 @@ def _show_one(out: Console, facts: dict[str, Any]) -> None:
         return
     if facts["summary"]:
         out.print(facts["summary"], markup=False)
+    if facts["changes"]:
+        out.print(f"Changes: {facts['changes']}", markup=False, highlight=False)
     if facts["reference"]:
         out.print(f"Source: {facts['reference']}", markup=False, highlight=False)
     if not facts["parameters"]:
         out.print("No parameters.")
         return
-    table = Table("parameter", "default", "search", box=None, pad_edge=False)
+    table = Table("parameter", "default", "search range", box=None, pad_edge=False)
     for parameter in facts["parameters"]:
-        default = "required" if parameter["required"] else str(parameter["default"])
+        default = "required" if parameter["required"] else yaml_line(parameter["default"])
         table.add_row(parameter["name"], Text(default), Text(_search(parameter["search"])))
     out.print(table)
 
 
 def _search(search: Any) -> str:
     if search is None:
-        return "-"
+        return "not searched"
     if isinstance(search, list):
         return ", ".join(map(str, search))
     text = f"{search['low']:g} to {search['high']:g}" + (" (log)" if search["log"] else "")

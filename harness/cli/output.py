@@ -61,6 +61,7 @@ class _Steady(io.TextIOBase):
 @contextmanager
 def steady() -> Iterator[None]:
     """Let standard output and standard error take anything, from here and from libraries."""
+    _open_what_is_closed()
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = steadied = [_Steady(stream) for stream in streams]
     try:
@@ -69,6 +70,24 @@ def steady() -> Iterator[None]:
         for stream in steadied:
             stream.flush()
         sys.stdout, sys.stderr = streams
+
+
+def _open_what_is_closed() -> None:
+    """Have what a command was started without (`>&-`) lead nowhere.
+
+    Else the next file that is opened, a database for instance, would take the descriptor, and
+    whatever is printed.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere == descriptor:
+                os.set_inheritable(descriptor, True)
+            else:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
 class _Reserved:

@@ -8,17 +8,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.cli.progress import bar_on
+from harness.cli.notes import print_notes
+from harness.cli.progress import epochs_bar
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.execution.single import run_one
+from harness.report.wording import Metric, wrapped
 from harness.strategy.stack import Stack
 from harness.tracking.names import metric_names
 from harness.trial.ahead import features_ahead
 from harness.trial.trial import Trial
 
 SHOWN = ("balanced_accuracy", "f1_macro", "g_mean", "mcc", "roc_auc", "average_precision", "ece")
-MOST_CLASSES = 12
+MOST_CLASSES, WIDTH = 12, 28
+RECALL = Metric("balanced_accuracy")  # the mean of recalls, in their unit
+RULES = {rule: rule.replace("_", " ") for rule in ("argmax", "prior_corrected", "tuned_threshold")}
 
 
 def run_trial(
@@ -27,22 +31,10 @@ def run_trial(
     """Run or look up one trial, with progress on standard error; return the JSON document."""
     trial = Trial(experiment, stack, seed, prepare(experiment, seed))
     err = Console(stderr=True)
-    for note in trial.splits.notes:
-        err.print(f"note: {note}", markup=False, soft_wrap=True)
+    print_notes(err, trial.splits.notes)
     features_ahead(experiment, [trial.splits])
-    with bar_on(err) as bar:
-        task = bar.add_task(stack.name[:24], total=experiment.train.most_epochs, now="compiling")
-        result = run_one(
-            trial,
-            fresh,
-            lambda epoch: bar.update(
-                task,
-                advance=1,
-                now=f"loss {epoch.train_loss:.3f} score {epoch.validation_score:.3f}",
-            ),
-        )
-    for remark in (each for each in result.remarks if each not in trial.splits.notes):
-        err.print(f"note: {remark}", markup=False, soft_wrap=True)
+    with epochs_bar(err, experiment.train) as on_epoch:
+        result = run_one(trial, fresh, on_epoch)
     document = {
         "run_id": result.run_id,
         "trial": result.trial,
@@ -57,6 +49,7 @@ def run_trial(
     }
     if show:
         _show(document, trial.splits.train.class_names)
+    print_notes(err, (each for each in result.remarks if each not in trial.splits.notes))
     return document
 
 
@@ -68,26 +61,38 @@ def _show(document: Mapping[str, Any], class_names: tuple[str, ...]) -> None:
         f"{document['strategy']} on {document['experiment']}, seed {document['seed']} ({state})",
         markup=False,
     )
-    rules = {"test": "own rule"} | {
-        f"test_{rule}": rule.replace("_", " ")
-        for rule in ("argmax", "prior_corrected", "tuned_threshold")
+    others = {
+        f"test_{rule}": words
+        for rule, words in RULES.items()
         if f"test_{rule}/balanced_accuracy" in numbers
     }
-    table = Table("test set", *rules.values(), box=None, pad_edge=False)
+    (own,) = (rule for rule in RULES if f"test_{rule}" not in others)
+    table = Table("on the test set", "own rule", *others.values(), box=None, pad_edge=False)
     for name in SHOWN:
-        table.add_row(name, *(_cell(numbers, f"{prefix}/{name}") for prefix in rules))
+        metric = Metric(name)
+        cells = (_cell(numbers, f"{prefix}/{name}", metric) for prefix in ("test", *others))
+        table.add_row(metric.heading, *cells)
     if len(class_names) <= MOST_CLASSES:
         for true_name, name in zip(class_names, metric_names(class_names), strict=True):
-            cells = (_cell(numbers, f"{prefix}/recall/{name}") for prefix in rules)
-            table.add_row(escape(f"recall {true_name}"[:28]), *cells)
+            cells = (
+                _cell(numbers, f"{prefix}/recall/{name}", RECALL) for prefix in ("test", *others)
+            )
+            table.add_row(escape("\n".join(wrapped(f"recall of {true_name} (%)", WIDTH))), *cells)
     out.print(table)
     out.print(
-        f"cost: {numbers['cost/examples_seen']:,.0f} examples in {numbers['cost/steps']:,.0f} "
-        f"steps, {numbers['cost/train_seconds']:.1f} s; best epoch "
-        f"{numbers['cost/best_epoch']:.0f} of {numbers['cost/epochs']:.0f}"
+        f"own rule: {RULES[own]}; prior corrected: moved to evaluation.target_prior; tuned "
+        "threshold: moved to where validation is best",
+        highlight=False,
+    )
+    cost = {name.removeprefix("cost/"): value for name, value in numbers.items()}
+    out.print(
+        f"trained on {cost['examples_seen']:,.0f} examples in {cost['steps']:,.0f} steps, "
+        f"{cost['train_seconds']:.1f} s, and {cost['compile_seconds']:.1f} s to compile; epoch "
+        f"{cost['best_epoch']:.0f} of {cost['epochs']:.0f} was best on validation",
+        highlight=False,
     )
     out.print(f"run {document['run_id']}; browse it with: harness ui", highlight=False)
 
 
-def _cell(numbers: Mapping[str, float], name: str) -> str:
-    return f"{numbers[name]:.3f}" if name in numbers else "-"
+def _cell(numbers: Mapping[str, float], name: str, metric: Metric) -> str:
+    return metric.score(numbers[name]) if name in numbers else "-"

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.cli.notes import print_line
 from harness.cli.progress import Bars
 from harness.config.yaml_text import show as yaml_line
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.report.wording import Metric, plural
 from harness.tuning.setup import Tuning
 from harness.tuning.tune import Tuned, tune
 
@@ -24,13 +25,13 @@ def tune_one(
     `options` are those of the command that hold for a single trial as well.
     """
     err = Console(stderr=True)
-    with Bars(err).search(tuning) as on_progress:
-        tuned = tune(tuning, jobs, on_progress)
-    for reason in tuned.reasons:
-        err.print(f"failed: {reason}", markup=False, soft_wrap=True)
+    with Bars(err).search(tuning, jobs) as watcher:
+        tuned = tune(tuning, jobs, watcher)
     document = tuned.document(command(tuned, options))
     if show:
         _show(tuned, document["command"])
+    for reason in tuned.reasons:
+        print_line(err, f"failed: {reason}")
     return document, tuned.best is None
 
 
@@ -55,15 +56,16 @@ def _show(tuned: Tuned, line: str) -> None:
     out = Console()
     tuning = tuned.tuning
     counts = f"{tuned.complete} complete, {tuned.pruned} ended early, {tuned.failed} failed"
+    number = plural(tuned.complete + tuned.pruned + tuned.failed, "trial")
     out.print(
-        f"{tuning.candidate.name} on {tuning.experiment.name}: trials {counts}",
+        f"{tuning.candidate.name} on {tuning.experiment.name}: {number} ({counts})",
         markup=False,
         highlight=False,
     )
     if tuned.best is None or tuned.value is None:
         out.print("no trial has a score", highlight=False)
         return
-    metric = tuning.experiment.evaluation.metric
+    metric = Metric(tuning.experiment.evaluation.metric)
     out.print(_scores(tuned, tuned.value, metric), highlight=False)
     table = Table("parameter", "best", box=None, pad_edge=False)
     for key, value in _flat(tuned):
@@ -77,15 +79,16 @@ def _show(tuned: Tuned, line: str) -> None:
     out.print(f"study {tuning.study}; browse it with: harness ui", highlight=False, markup=False)
 
 
-def _scores(tuned: Tuned, value: float, metric: str) -> str:
-    seeds = len(tuned.tuning.inner_seeds)
-    best = f"best {metric} on validation, mean over {seeds} inner seeds: {value:.4f}"
+def _scores(tuned: Tuned, value: float, metric: Metric) -> str:
+    seeds = plural(len(tuned.tuning.inner_seeds), "inner seed")
+    best = f"{metric.heading} on validation, mean over {seeds}: {metric.score(value)} at best"
     if tuned.default is None:
         return best
-    gain = value - tuned.default
-    better = gain if HIGHER_IS_BETTER[metric] else -gain
-    change = f"a gain of {better:.4f}" if better else "no better point was found"
-    return f"{best}\nfirst known point: {tuned.default:.4f}; {change}"
+    gain = metric.difference(metric.sign * (value - tuned.default), signed=False)
+    points = " points" if metric.share else ""
+    change = f"a gain of {gain}{points}" if value != tuned.default else "no better one was found"
+    first = f"first known point (the defaults, if complete): {metric.score(tuned.default)}"
+    return f"{best}\n{first}; {change}"
 
 
 def _flat(tuned: Tuned) -> Iterator[tuple[str, str]]:
@@ -93,6 +96,6 @@ def _flat(tuned: Tuned) -> Iterator[tuple[str, str]]:
     for key, value in {**tuned.best.parameters, **tuned.best.settings}.items():
         if isinstance(value, dict):
             for name, inner in value.items():
-                yield f"{key} {name}"[:40], yaml_line(inner)
+                yield f"{key} {name}", yaml_line(inner)
         else:
             yield key, yaml_line(value)

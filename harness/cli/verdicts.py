@@ -9,13 +9,15 @@ from rich.table import Table
 
 from harness.comparison.compare import Compared
 from harness.comparison.ranking import Ranking
+from harness.errors import MOST_NAMED, first_few
 from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
 from harness.report.wording import Metric, plural, wrapped
 
 LEDGER = (
-    "bought: test score, tuned minus untuned; optimism: the search's best validation score minus "
-    "that of the same parameters on fresh seeds; trials, examples, s: what the search took"
+    "untuned, tuned: test {score}; bought: tuned minus untuned{points}; optimism: the search's "
+    "best validation score minus that of the same parameters on fresh seeds{points}; trials, "
+    "examples, s: what the search took, and in how many seconds"
 )
 NAME_COLUMNS, WIDE = 23, 100
 MOST_SIZES = 3
@@ -34,7 +36,10 @@ def show(compared: Compared) -> None:
         if tuning := document.get("tuning"):
             out.print()
             out.print(_ledger(tuning, Metric(document["metric"])))
-            out.print(LEDGER, markup=False, highlight=False)
+            metric = Metric(document["metric"])
+            points = ", in points" if metric.share else ""
+            line = LEDGER.format(score=metric.heading, points=points)
+            out.print(line, markup=False, highlight=False)
     if failed := document["failed"]:
         for each in failed:
             line = f"failed: {each['strategy']}, seed {each['seed']}: {each['reason']}"
@@ -146,25 +151,27 @@ def _legend(document: Mapping[str, Any]) -> str:
     metric = Metric(document["metric"])
     rows = document["strategies"][1:]
     lines = [
-        f"test {metric.heading}, mean over {plural(len(document['seeds']), 'seed')}, each "
-        "strategy's own decision rule; corrected: the difference when strategy and baseline both "
-        "correct for the prior"
-        + ("; ~: the prior is approximate" if _approximate(document) else ""),
+        f"mean: test {metric.heading} over {plural(len(document['seeds']), 'seed')}, by each "
+        f"strategy's own decision rule; difference: from {document['baseline']}"
+        f"{', in points' if metric.share else ''}; corrected: the same when both correct for the "
+        "prior" + ("; ~: the prior is approximate" if _approximate(document) else ""),
         _sureness(document),
     ]
-    margin = metric.difference(document["margin"], signed=False)
+    margin = _size(document["margin"], metric)
     if found := _sizes({row["strategy"]: row["detectable"] for row in rows}, metric):
         lines.append(
-            f"a true difference is found in 4 of 5 cases from {found} on; one below {margin} does "
-            "not matter to you"
+            f"so many seeds find a true difference in 4 of 5 cases from {found} on; less than "
+            f"{margin} does not matter (evaluation.margin)"
         )
     open_rows = {r["strategy"]: r["seeds_needed"] for r in rows if r["verdict"] == "undecided"}
     if open_rows and found:
         counts = {seeds for seeds in open_rows.values() if seeds is not None}
         lines.append(
-            f"undecided: to find {margin}, {plural(max(counts), 'seed')} would be needed"
+            f"undecided: to find a difference of {margin}, {plural(max(counts), 'seed')} would be "
+            "needed"
             if counts and None not in open_rows.values()
-            else f"undecided: no number of seeds finds {margin}; more test examples are needed"
+            else f"undecided: no number of seeds finds a difference of {margin}; more test "
+            "examples are needed"
         )
     lines += _hardly_tested(document, metric)
     if document.get("budgets_differ"):
@@ -184,19 +191,24 @@ def _sureness(document: Mapping[str, Any]) -> str:
     judged, looks = len(family["strategies"]), len(family["looks"])
     if judged > len(document["strategies"]) - 1:
         text += f", {judged} strategies that were ever judged here"
-    return f"{text}, look {looks}" if looks > 1 else text
+    return f"{text}, look {looks} (each with more seeds)" if looks > 1 else text
 
 
 def _sizes(found: Mapping[str, float | None], metric: Metric) -> str:
     """Each strategy's own size, or the one that all have; of many the least and the most."""
     known = {name: size for name, size in found.items() if size}
     ends = [min(known, key=known.__getitem__), max(known, key=known.__getitem__)] if known else []
-    sizes = {name: metric.difference(size, signed=False) for name, size in known.items()}
+    sizes = {name: _size(size, metric) for name, size in known.items()}
     if len(set(sizes.values())) <= 1:
         return next(iter(sizes.values()), "")
     if len(sizes) > MOST_SIZES:
         return " to ".join(f"{sizes[name]} ({name})" for name in ends)
     return ", ".join(f"{size} ({name})" for name, size in sizes.items())
+
+
+def _size(value: float, metric: Metric) -> str:
+    """Return how large a difference is, with its unit."""
+    return f"{metric.difference(value, signed=False)}{' points' if metric.share else ''}"
 
 
 def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
@@ -205,8 +217,8 @@ def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
     if not names:
         return []
     lines = [
-        f"WARNING: too few test examples of {', '.join(names)} to say anything; no verdict may "
-        "hang on them"
+        f"WARNING: too few test examples of {first_few(names)} to say anything; no verdict may "
+        f"hang on them{'; --json has all as fragile_classes' if len(names) > MOST_NAMED else ''}"
     ]
     elsewhere = {
         row["strategy"]: _difference(row["elsewhere"], metric)
@@ -214,6 +226,7 @@ def _hardly_tested(document: Mapping[str, Any], metric: Metric) -> list[str]:
         if row["elsewhere"]
     }
     if elsewhere:
-        shown = ", ".join(f"{name} {text}" for name, text in elsewhere.items())
-        lines.append(f"over the other classes: {shown}")
+        shown = first_few([f"{name} {text}" for name, text in elsewhere.items()])
+        points = ", in points" if metric.share else ""
+        lines.append(f"difference over the other classes{points}: {shown}")
     return lines

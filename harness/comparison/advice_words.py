@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from harness.comparison.advice import Advice
 from harness.comparison.summary import Comparison, Line
-from harness.comparison.units import written
+from harness.comparison.units import label, written
 from harness.comparison.verdict import FEWEST_SEEDS
 
 MOST_SEEDS = 100
@@ -25,6 +25,7 @@ def _choice(comparison: Comparison) -> str:
     if advice.strategy is None:
         return ""
     score, instead = (written(comparison.metric, value) for value in (advice.score, advice.instead))
+    score += f" {label(comparison.metric)}"
     plain = "train plainly" if comparison.baseline == "none" else f"keep {comparison.baseline}"
     if advice.rule is not None:
         text = f"{plain} and {_moving(advice)}: {score} instead of {instead}"

@@ -37,11 +37,13 @@ HEADS_FASTER = 20
 class Compared:
     """A comparison that has been run: the JSON document of `harness compare`, and what was kept.
 
-    Nothing is kept where no trial of the baseline has finished.
+    Nothing is kept where no trial of the baseline has finished. `remarks` are on trials and
+    curves; what is remarked of the data was noted before.
     """
 
     document: Mapping[str, Any]
     kept: Kept | None
+    remarks: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -180,8 +182,6 @@ def _compare(
         return Compared(document, None)
     document["notes"] += epochs_found(ran.setup)
     document["notes"] += hardly_tested(splits, len(main.seeds))
-    for remark in of_trials(trials):
-        observer.note(remark)
     evaluation = main.experiment.evaluation
     comparison = summarise(
         trials,
@@ -194,15 +194,14 @@ def _compare(
     document |= results(comparison)
     rising = still_learning(comparison, main.experiment.train)
     document["notes"] += rising
-    for remark in rising:
-        observer.note(remark)
     if searched:
         from harness.comparison.tuned import ledger
 
         document["tuning"] = ledger(searched, comparison, trials, untuned[0].by_strategy)
     document["report"] = str(page_of(main.experiment.name, identity.digest))
     kept = keep(store, run_id, identity, document, comparison, trials, splits.train)
-    return Compared(document, kept)
+    new = (remark for remark in of_trials(trials) if remark not in splits.notes)
+    return Compared(document, kept, (*new, *rising))
 
 
 def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:

@@ -9,7 +9,8 @@ from harness.comparison.held_out import HeldOut, Logits, outside
 from harness.comparison.records import RecordedTrial
 from harness.comparison.weighting import weighted
 from harness.data.classes import rarest
-from harness.scoring.metrics import LABEL_BASED, one
+from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.metrics import one
 
 Trials = Mapping[int, RecordedTrial]
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from harness.comparison.contestant import Contestant, Trials, positive_class
 from harness.comparison.records import Predictions
 from harness.scoring.decision import RULES, fit
-from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
+from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.metrics import HIGHER_IS_BETTER, one
 
 TUNED = "tuned_threshold"
 

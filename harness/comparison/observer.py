@@ -2,13 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from harness.execution.task import Outcome, Task
 
 if TYPE_CHECKING:
     from harness.tuning.setup import Tuning
-    from harness.tuning.work import OnProgress
+    from harness.tuning.work import Watcher
+
+
+@dataclass(frozen=True)
+class Work:
+    """Trials that are wanted, of which some are recorded already.
+
+    Of the rest, `jobs` run at a time with so many `threads` each. `epochs` is what each takes, or
+    at most takes where that is not exact.
+    """
+
+    trials: int
+    recorded: int
+    epochs: int
+    is_exact: bool
+    jobs: int
+    threads: int
 
 
 class TrialsBar(Protocol):
@@ -27,11 +44,11 @@ class Observer(Protocol):
     def note(self, line: str) -> None:
         """Show a line about the data."""
 
-    def search(self, tuning: "Tuning") -> AbstractContextManager["OnProgress"]:
+    def search(self, tuning: "Tuning", jobs: int) -> AbstractContextManager["Watcher"]:
         """Show a bar while a strategy's parameters are searched; yield what moves it."""
 
-    def trials(self, count: int, epochs: int) -> AbstractContextManager[TrialsBar]:
-        """Show a bar while so many trials of so many epochs run; yield it."""
+    def trials(self, work: Work) -> AbstractContextManager[TrialsBar]:
+        """Show a bar while trials run; yield it."""
 
 
 class Silent:
@@ -41,12 +58,14 @@ class Silent:
         """Drop the line."""
 
     @contextmanager
-    def search(self, tuning: "Tuning") -> Iterator["OnProgress"]:
+    def search(self, tuning: "Tuning", jobs: int) -> Iterator["Watcher"]:
         """Yield what does nothing."""
-        yield lambda ended, best: None
+        from harness.tuning.work import Unwatched
+
+        yield Unwatched()
 
     @contextmanager
-    def trials(self, count: int, epochs: int) -> Iterator["Silent"]:
+    def trials(self, work: Work) -> Iterator["Silent"]:
         """Yield itself, a bar that shows nothing."""
         yield self
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness.comparison.held_out import HeldOut, Logits
 from harness.errors import DamagedRecord
 from harness.scoring.decision import RULES, FittedRule, fit
-from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED
+from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.metrics import HIGHER_IS_BETTER
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.trial.stored import read_file, read_plan, read_predictions
 

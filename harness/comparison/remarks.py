@@ -8,11 +8,10 @@ from harness.comparison.contestant import Trials
 from harness.comparison.folds import folds_that_help
 from harness.comparison.held_out import FEWEST_UNITS
 from harness.comparison.summary import Comparison
-from harness.comparison.units import written
+from harness.comparison.units import gained
 from harness.config.experiment import Train
 from harness.data.split import Splits
-
-NAMED = 10
+from harness.errors import MOST_NAMED, first_few
 
 
 def hardly_tested(splits: Splits, seeds: int) -> list[str]:
@@ -26,12 +25,13 @@ def hardly_tested(splits: Splits, seeds: int) -> list[str]:
     few = np.flatnonzero(tested < FEWEST_UNITS).tolist()
     if not few:
         return []
-    names = [f"{splits.train.class_names[index]} ({tested[index]})" for index in few[:NAMED]]
-    if len(few) > NAMED:
-        names.append(f"{len(few) - NAMED} more")
+    names = [f"{splits.train.class_names[index]} ({tested[index]})" for index in few]
+    units = "examples" if splits.test.n_groups is None else "groups"
+    everything = " (harness data shows all)" if len(few) > MOST_NAMED else ""
     line = (
-        f"fewer than {FEWEST_UNITS} test {'examples' if splits.test.n_groups is None else 'groups'}"
-        f" say nothing of a class: {', '.join(names)}; no verdict may hang on them"
+        f"{len(few):,} {'class has' if len(few) == 1 else 'classes have'} fewer than "
+        f"{FEWEST_UNITS} test {units}, which say nothing of a class: {first_few(names)}"
+        f"{everything}; no verdict may hang on them"
     )
     folds = folds_that_help(splits.units, few) if splits.test_is_cut else None
     return [f"{line}; --set split.folds={folds} tests every example" if folds else line]
@@ -48,9 +48,10 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
     more = f"train.{key}={2 * train.most_epochs}"
     if train.examples is not None:
         more += f" --set train.examples={2 * train.examples}"
+    names = first_few([line.strategy for line in rising])
     return [
-        f"{', '.join(line.strategy for line in rising)} {verb} still learning when the budget ends "
-        f"(its last fifth brought up to +{written(train.select_by, most)} on validation), so the "
+        f"{names} {verb} still learning when the budget ends "
+        f"(its last fifth brought up to {gained(train.select_by, most)} on validation), so the "
         f"verdicts may change: train longer, with --set {more}"
     ]
 
@@ -69,4 +70,4 @@ def of_trials(trials: Mapping[str, Trials]) -> list[str]:
 
 
 def _with_names(line: str, names: Sequence[str], all_of_them: int) -> str:
-    return line if len(names) == all_of_them else f"{', '.join(names)}: {line}"
+    return line if len(names) == all_of_them else f"{first_few(names)}: {line}"

@@ -26,7 +26,8 @@ from harness.comparison.held_out import (
 )
 from harness.comparison.weighting import Float64s, indicator, weighted
 from harness.errors import unknown
-from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED
+from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.metrics import HIGHER_IS_BETTER
 
 DRAWS = 500
 CHUNK_CELLS = 4_000_000

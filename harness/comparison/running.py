@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison.observer import Observer
+from harness.comparison.observer import Observer, Work
 from harness.comparison.records import RecordedTrial, recorded_trials
 from harness.comparison.setup import Setup
 from harness.data import prepare
@@ -101,23 +101,30 @@ def run(
     )
     tasks = [setup.tasks(parent) for setup in setups]
     together = [task for each in tasks for task in each]
-    ahead = [trials[task.label] for task in together if fingerprints[task.label] not in known]
-    features_ahead(setups[0].experiment, {trial.seed: trial.splits for trial in ahead}.values())
+    missing = [task for task in together if fingerprints[task.label] not in known]
+    splits = {task.seed: trials[task.label].splits for task in missing}
+    features_ahead(setups[0].experiment, splits.values())
     outcomes: dict[str, Outcome] = {}
-    with observer.trials(len(together), setups[0].most_epochs) as bar:
+    threads = trials[together[0].label].threads
+    work = Work(
+        trials=len(together),
+        recorded=len(together) - len(missing),
+        epochs=setups[0].most_epochs,
+        is_exact=setups[0].experiment.train.epochs != "auto",
+        jobs=min(schedule.jobs, max(1, len(missing))),
+        threads=threads,
+    )
+    with observer.trials(work) as bar:
 
         def on_outcome(task: Task, outcome: Outcome) -> None:
             outcomes[task.label] = outcome
             bar.on_outcome(task, outcome)
 
         schedule.on_epoch = bar.on_epoch
-        missing = []
         for task in together:
             if found := known.get(fingerprints[task.label]):
                 on_outcome(task, Outcome("done", found.run.run_id, cached=True))
-            else:
-                missing.append(task)
-        schedule.run(missing, trials[together[0].label].threads, on_outcome)
+        schedule.run(missing, threads, on_outcome)
     store.reap()  # what workers left that were killed
     recorded = recorded_trials(store, fingerprints.values(), metric, known)
     for record in recorded.values():

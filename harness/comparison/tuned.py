@@ -117,8 +117,8 @@ def _study(setup: Setup, effort: Effort, candidate: Candidate) -> Tuning | None:
 
 
 def _run(study: Tuning, jobs: int, observer: Observer) -> Tuned:
-    with observer.search(study) as on_progress:
-        return tune(study, jobs, on_progress)
+    with observer.search(study, jobs) as watcher:
+        return tune(study, jobs, watcher)
 
 
 def _is_complete(candidate: Candidate) -> bool:

@@ -7,14 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.held_out import CLASS_MEANS, Logits
-from harness.scoring.metrics import (
-    ECE_BINS,
-    LABEL_BASED,
-    confidence_bins,
-    from_counts,
-    losses,
-    softmax,
-)
+from harness.scoring.label_metrics import LABEL_BASED, from_counts
+from harness.scoring.metrics import ECE_BINS, confidence_bins, losses, softmax
 from harness.scoring.ranking import RANKINGS, ranked_classes
 
 Integers = NDArray[np.integer[Any]]

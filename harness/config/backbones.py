@@ -5,6 +5,7 @@ with neither last layer nor pooling, and the files of weights that Keras keeps i
 """
 
 import csv
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -29,6 +30,32 @@ class Backbone:
     parameters: int
     pixels: Pixels
     weights_file: str
+
+
+def preset_folder(name: str) -> Path | None:
+    """Return the folder that the name of a network of KerasHub's is: one with a / but no ://."""
+    preset = name.removeprefix(HUB)
+    is_folder = name.startswith(HUB) and "/" in preset and "://" not in preset
+    return Path(preset) if is_folder else None
+
+
+def preset_image_size(name: str) -> list[int] | None:
+    """Return the height and width that the files in a preset's folder give, if they do.
+
+    What they say of preprocessing comes before the size that the network was made for.
+    """
+    folder = preset_folder(name)
+    if folder is None:
+        return None
+    keys = {"image_converter.json": "image_size", "config.json": "image_shape"}
+    for file, key in keys.items():
+        try:
+            size = json.loads((folder / file).read_text("utf-8"))["config"][key][:2]
+        except (OSError, ValueError, TypeError, LookupError):
+            continue
+        if len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size):
+            return list(size)
+    return None
 
 
 def _read() -> dict[str, Backbone]:

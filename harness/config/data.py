@@ -93,8 +93,8 @@ class ImageCache(Section):
 def _is_known(size: object) -> object:
     if size == "auto":
         raise ValueError(
-            "auto is the size of a backbone that model.name names, and this network has none of "
-            "its own; write [height, width]"
+            "auto is the size of a backbone that model.name names, or of a preset in a folder; of "
+            "this network none is known: write [height, width]"
         )
     return size
 
@@ -164,7 +164,26 @@ class TableData(ImageData):
     group_column: Text | Literal[False] | None = None
 
 
+HUGGING_FACE = "huggingface"
+
+
+class HuggingFaceData(ImageData):
+    """Images of a data set of Hugging Face: `path` is a folder, or a name on the hub.
+
+    `config` is one of the data set's own, `splits` tell which of its splits is which of ours; by
+    default they go by their names. `image_column` and `label_column` need a name only where several
+    columns hold images or classes.
+    """
+
+    source: Literal["huggingface"]
+    config: Text | None = None
+    splits: dict[Literal["train", "validation", "test"], Text] | None = None
+    image_column: Text | None = None
+    label_column: Text | None = None
+    group_column: Text | None = None
+
+
 Data = Annotated[
-    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData | TableData,
+    DigitsData | IdxData | KerasData | NpzData | NpyData | FolderData | TableData | HuggingFaceData,
     Field(discriminator="source"),
 ]

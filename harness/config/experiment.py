@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from harness.config.augmentation import Augmentation
-from harness.config.backbones import BACKBONES
+from harness.config.backbones import BACKBONES, preset_image_size
 from harness.config.data import Data, DigitsData
 from harness.config.model import Model
 from harness.config.section import ClassName, Positive, Section, Share, Text
@@ -288,10 +288,10 @@ class Experiment(Section):
         data, model = (raw.get(key) if isinstance(raw, dict) else None for key in ("data", "model"))
         if not isinstance(data, dict) or data.get("image_size") != "auto":
             return raw
-        backbone = BACKBONES.get(str(model.get("name")) if isinstance(model, dict) else "")
-        if backbone is None:
-            return raw
-        return {**raw, "data": {**data, "image_size": [backbone.image_size] * 2}}
+        name = str(model.get("name")) if isinstance(model, dict) else ""
+        backbone = BACKBONES.get(name)
+        size = [backbone.image_size] * 2 if backbone else preset_image_size(name)
+        return raw if size is None else {**raw, "data": {**data, "image_size": size}}
 
     def seeds(self, repeats: int | None = None) -> tuple[int, ...]:
         """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.config.backbones import HUB, preset_folder
+from harness.config.data import HUGGING_FACE
 from harness.config.experiment import Experiment
 from harness.config.explain import Steps, dotted, explain
 from harness.config.model import NO_WEIGHTS, PRETRAINED
@@ -166,8 +168,8 @@ def _without_old_kinds(raw: Raw, changes: Sequence[Override]) -> Raw:
 
 def _changed(raw: Raw, change: Override) -> Raw:
     steps, value = change
-    if len(steps) == 2 and steps[1] in PLACES.get(steps[0], ()):
-        value = _placed(value, Path.cwd())
+    if len(steps) == 2:
+        value = _whole(raw.get(steps[0]), steps[0], steps[1], value, Path.cwd())
     elif len(steps) == 1:
         value = _anchored({steps[0]: value}, Path.cwd())[steps[0]]
     return _replaced(raw, steps, value, dotted(steps))
@@ -198,13 +200,29 @@ def _is_changed(steps: Steps, changes: Sequence[Override]) -> bool:
 
 def _anchored(raw: Raw, folder: Path) -> Raw:
     """Return the keys with every path as a whole one, counted from a folder."""
-    anchored = dict(raw)
-    for name, keys in PLACES.items():
-        section = raw.get(name)
-        if isinstance(section, Mapping):
-            places = {key: _placed(section[key], folder) for key in keys if key in section}
-            anchored[name] = {**section, **places}
-    return anchored
+    return {
+        name: {key: _whole(section, name, key, value, folder) for key, value in section.items()}
+        if isinstance(section, Mapping)
+        else section
+        for name, section in raw.items()
+    }
+
+
+def _whole(section: object, name: str, key: str, value: object, folder: Path) -> object:
+    """Return a value with a path in it as a whole one, which counts from a folder."""
+    if key in PLACES.get(name, ()):
+        return _placed_in(section, value, folder)
+    preset = preset_folder(value) if isinstance(value, str) else None
+    if (name, key) == ("model", "name") and preset is not None:
+        return f"{HUB}{_placed(str(preset), folder)}"
+    return value
+
+
+def _placed_in(section: object, path: object, folder: Path) -> object:
+    """Return a section's path as a whole one, but the name of a data set elsewhere as it is."""
+    placed = _placed(path, folder)
+    elsewhere = isinstance(section, Mapping) and section.get("source") == HUGGING_FACE
+    return path if elsewhere and not os.path.exists(str(placed)) else placed  # noqa: PTH110
 
 
 def _placed(path: object, folder: Path) -> object:

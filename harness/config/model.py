@@ -11,6 +11,8 @@ from harness.config.section import Positive, Section, Text
 
 PRETRAINED = "imagenet"
 NO_WEIGHTS = "none"
+WITHOUT_WEIGHTS = ("small_cnn", "lenet5", "resnet32", "mlp")
+"""The built-in networks, which are random at first; a function's may bring weights of its own."""
 
 
 class Model(Section):
@@ -54,7 +56,10 @@ class Model(Section):
     @classmethod
     def _are_on_offer(cls, weights: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        if weights == PRETRAINED and name not in BACKBONES and not name.startswith(HUB):
+        if name.startswith(HUB):
+            if weights not in (PRETRAINED, NO_WEIGHTS):
+                raise ValueError("a preset has its own; leave it out, or write none")
+        elif weights == PRETRAINED and name not in BACKBONES:
             raise ValueError(f"there are none for {name}; give the path of a file, or none")
         return weights
 
@@ -62,12 +67,21 @@ class Model(Section):
     @classmethod
     def _has_something_to_keep(cls, train: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        if train != "all" and info.data.get("weights") == NO_WEIGHTS and ":" not in name:
+        random = name in WITHOUT_WEIGHTS or name in BACKBONES or name.startswith(HUB)
+        if train != "all" and info.data.get("weights") == NO_WEIGHTS and random:
             raise ValueError(
                 f"of {name} without weights all is to be trained; leave it out, or give "
                 "model.weights"
             )
         return train
+
+    @field_validator("top_layers")
+    @classmethod
+    def _are_trained(cls, top_layers: int | None, info: ValidationInfo) -> int | None:
+        train = info.data.get("train", "top")
+        if top_layers is not None and train != "top":
+            raise ValueError(f"leave it out, or set model.train to top, which is {train}")
+        return top_layers
 
     @property
     def frozen(self) -> bool:

@@ -36,7 +36,8 @@ def _split(deciding: str, seed: int) -> Splits:
     source = _loaded(experiment.data.model_dump_json())
     source = treated(source, experiment.data.duplicates, experiment.imbalance)
     try:
-        return replace(split(source, experiment, seed), source=source.digest)
+        splits = split(source, experiment, seed)
+        return replace(splits, source=source.digest, originals=source.originals)
     except UserError as error:
         dropped = [note for note in source.notes if note.startswith(DROPPED)]
         if not dropped:

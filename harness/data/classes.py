@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data.examples import Floats, Integers
 from harness.data.names import composed
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 
 _INDEX = re.compile(r"index ([0-9]{1,9})")
 
@@ -53,7 +53,7 @@ def per_class(where: str, numbers: Mapping[Any, float], class_names: Sequence[st
     missing = [name for name, value in zip(class_names, values, strict=True) if np.isnan(value)]
     if missing:
         raise UserError(
-            f"{where}: every class must get a number, but {', '.join(missing)} got none"
+            f"{where}: every class must get a number, but {first_few(missing)} got none"
         )
     return values
 

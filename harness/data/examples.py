@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.decoding.files import identity
+
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Identities = NDArray[np.uint64]
@@ -208,8 +210,7 @@ def _view(inputs: Inputs, positions: Integers) -> Subset:
 
 def identities(inputs: Array) -> Identities:
     """Return a number for each input that follows from its content alone, `[N]`."""
-    digests = (hashlib.blake2b(each, digest_size=8).digest() for each in inputs)
-    return np.frombuffer(b"".join(digests), np.uint64)
+    return np.frombuffer(b"".join(identity(each.data) for each in inputs), np.uint64)
 
 
 def _blocks(inputs: Inputs) -> Iterator[Integers]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from harness.config.data import Data, FolderData
+from harness.config.data import Data, FolderData, HuggingFaceData
 from harness.data.examples import Examples, Groups
 from harness.data.names import composed
 from harness.errors import UserError
@@ -38,11 +38,11 @@ def grouped_by(pattern: str, paths: Sequence[str]) -> Groups:
 
 def without_groups(data: Data) -> str:
     """Return the setting with which a source's examples have no groups."""
-    return (
-        "leaving out data.group_pattern"
-        if isinstance(data, FolderData)
-        else "data.group_column: false"
-    )
+    if isinstance(data, FolderData):
+        return "leaving out data.group_pattern"
+    if isinstance(data, HuggingFaceData):
+        return "leaving out data.group_column"
+    return "data.group_column: false"
 
 
 def refuse_straddling(parts: Mapping[str, Examples | None], way_out: str) -> None:

@@ -13,6 +13,7 @@ from harness.data.examples import Examples, Identities, Integers, Marks
 from harness.data.frozen import contents, frozen
 from harness.data.groups import refuse_straddling, without_groups
 from harness.data.imbalance import imbalance, imbalance_test, relabel
+from harness.data.originals import Originals
 from harness.data.sources import Source
 from harness.errors import UserError
 from harness.seeds import generator
@@ -96,7 +97,8 @@ class Splits:
 
     `contents` tells whether what is in memory of them is as it was when they were split, `source`
     is the fingerprint of all the data that they come from. `test_is_cut` where the test set was cut
-    from all examples, so that it could have been another.
+    from all examples, so that it could have been another. `originals` are the image files of all
+    three, of a source that reads such.
     """
 
     train: Examples
@@ -107,6 +109,7 @@ class Splits:
     contents: str = ""
     source: str = ""
     test_is_cut: bool = False
+    originals: Originals | None = None
 
     @property
     def intact(self) -> bool:

@@ -6,19 +6,19 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.decoding.decoder import Decoder
+from harness.decoding.decoder import Decoder, Original
 from harness.decoding.depth import Extent
 
 ATTEMPTS = 3
-DIGEST_BYTES = 16
+DIGEST_BYTES, IDENTITY_BYTES = 16, 8
 # A `File` without name: quick to send.
-Examined = tuple[int, int, bytes, str | None, bytes, Extent | None]
+Examined = tuple[int, int, bytes, str | None, bytes, Extent | None, Original | None, bytes]
 
 
 class File(NamedTuple):
     """What a file held: its size and `stamp` then, the content's digest, and its pixels.
 
-    `extent` are its values where they have more than 8 bits.
+    `extent` are its values where they have more than 8 bits, `identity` is that of its pixels.
 
     `reason` says why there are no pixels. If the file could not even be read, its size is -1: that
     may be otherwise the next time, while a whole file that is no image stays none.
@@ -31,11 +31,18 @@ class File(NamedTuple):
     reason: str | None
     pixels: bytes
     extent: Extent | None
+    original: Original | None
+    identity: bytes
 
 
 def examine(decoder: Decoder, root: str, names: Sequence[str]) -> list[Examined]:
     """Read files and decode them; whatever is wrong with one becomes its reason."""
     return [_examined(decoder, located(root, name)) for name in names]
+
+
+def identity(values: bytes | memoryview) -> bytes:
+    """Return 8 bytes that follow from an input's values alone, and tell it from other inputs."""
+    return hashlib.blake2b(values, digest_size=IDENTITY_BYTES).digest()
 
 
 def located(root: str, name: str) -> str:
@@ -52,14 +59,20 @@ def _examined(decoder: Decoder, path: str) -> Examined:
     try:
         content, size, time = _content_of(path)
     except OSError as error:
-        return -1, -1, bytes(DIGEST_BYTES), error.strerror or str(error), b"", None
+        return _unread(bytes(DIGEST_BYTES), error.strerror or str(error))
     digest = hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()
     try:
-        return size, time, digest, None, *decoder.pixels(content)
+        image = decoder.decoded(content)
     except ValueError as error:
-        return size, time, digest, str(error), b"", None
+        return size, time, digest, str(error), b"", None, None, bytes(IDENTITY_BYTES)
     except MemoryError:
-        return -1, -1, digest, "not enough memory to decode it", b"", None
+        return _unread(digest, "not enough memory to decode it")
+    own = identity(image.pixels)
+    return size, time, digest, None, image.pixels, image.extent, image.original, own
+
+
+def _unread(digest: bytes, reason: str) -> Examined:
+    return -1, -1, digest, reason, b"", None, None, bytes(IDENTITY_BYTES)
 
 
 def _content_of(path: str) -> tuple[bytes, int, int]:

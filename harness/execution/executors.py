@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import reason
-from harness.execution.task import OnEpoch, Outcome, Task, perform
+from harness.execution.task import Outcome, Task, perform
 from harness.processes.workers import end_with_parent
 from harness.training.threads import use
 
@@ -42,7 +42,7 @@ class Workers(ProcessPoolExecutor):
     this process, and end when it does, however it ends.
     """
 
-    def __init__(self, jobs: int, threads: int, on_epoch: OnEpoch) -> None:
+    def __init__(self, jobs: int, threads: int, on_epoch: Callable[[Any, int], None]) -> None:
         self._queue: Any = _spawn.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, args=(on_epoch,), daemon=True)
         self._listener.start()
@@ -64,9 +64,14 @@ class Workers(ProcessPoolExecutor):
             self._queue.put(None)
             self._listener.join()
 
-    def _listen(self, on_epoch: OnEpoch) -> None:
+    def _listen(self, on_epoch: Callable[[Any, int], None]) -> None:
         while (epoch := self._queue.get()) is not None:
             on_epoch(*epoch)
+
+
+def tell(done: Any, epoch: int) -> None:
+    """Tell the process that waits for this worker what has ended how many epochs."""
+    _epochs.put((done, epoch))
 
 
 def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:
@@ -75,7 +80,7 @@ def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:
     Ctrl-C doesn't reach a worker, so one that is raised here is the strategy's or the network's.
     """
     try:
-        return perform(task, fresh, wait, lambda done, epoch: _epochs.put((done, epoch)))
+        return perform(task, fresh, wait, tell)
     except KeyboardInterrupt as error:
         return Outcome("failed", reason=reason(error))
 

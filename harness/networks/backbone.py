@@ -19,23 +19,17 @@ def body(backbone: Backbone, input_shape: Shape) -> Any:
     import keras
 
     check(backbone, input_shape)
-    inputs = pixels = keras.Input(input_shape)
-    if input_shape[-1] == 1:
-        pixels = keras.layers.Concatenate()([pixels, pixels, pixels])
+    inputs = keras.Input(input_shape)
     made_by = getattr(keras.applications, backbone.made_by)
     base = made_by(
         weights=None, include_top=False, pooling="avg", input_shape=(*input_shape[:2], 3)
     )
-    return keras.Model(inputs, base(_scaled(pixels, backbone.pixels)))
+    return keras.Model(inputs, base(rescaled(in_colour(inputs), backbone.pixels)))
 
 
 def check(backbone: Backbone, input_shape: Shape) -> None:
     """Raise UserError if a backbone can't take inputs of a shape `[H, W, channels]`."""
-    if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
-        raise UserError(
-            f"model.name {backbone.name!r} takes images in gray or colour, but the inputs have the "
-            f"shape {list(input_shape)}; take mlp, or another network"
-        )
+    check_images(backbone.name, input_shape)
     if min(input_shape[:2]) < backbone.smallest:
         height, width = input_shape[:2]
         least = backbone.smallest
@@ -46,7 +40,25 @@ def check(backbone: Backbone, input_shape: Shape) -> None:
         )
 
 
-def _scaled(inputs: Any, pixels: Pixels) -> Any:
+def check_images(name: str, input_shape: Shape) -> None:
+    """Raise UserError if inputs of a shape are no images of one channel or three."""
+    if len(input_shape) != 3 or input_shape[-1] not in (1, 3):
+        raise UserError(
+            f"model.name {name!r} takes images in gray or colour, but the inputs have the shape "
+            f"{list(input_shape)}; take mlp, or another network"
+        )
+
+
+def in_colour(images: Any) -> Any:
+    """Return images with three channels, a single one three times."""
+    import keras
+
+    if images.shape[-1] == 3:
+        return images
+    return keras.layers.Concatenate()([images, images, images])
+
+
+def rescaled(inputs: Any, pixels: Pixels) -> Any:
     """Return images of 0 to 1 in the values that the weights were trained with."""
     from keras import layers, ops
 

@@ -54,6 +54,8 @@ def digest(model: Model) -> str:
             had, or there is no such network.
 
     """
+    if model.name.startswith(HUB):
+        return f"{hub.digest(model.name)} {model.weights}"
     code = _code(model)
     if code is None:
         _check_name(model.name)

@@ -4,18 +4,25 @@ import hashlib
 import os
 import socket
 import tempfile
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.config.backbones import BACKBONES, HUB, Backbone
 from harness.config.model import NO_WEIGHTS, PRETRAINED, Model
 from harness.errors import UserError, reason
+from harness.networks.apart import apart
 from harness.networks.layers import in_order
 
-SUFFIXES = (".h5", ".keras")
+KERAS = ".keras"
+SUFFIXES = (".h5", KERAS)
+EXAMPLE = "Example error message"
 PATIENCE = 60.0
 """Seconds that a server may be silent before a download is given up."""
 
@@ -33,10 +40,15 @@ def digest(model: Model) -> str:
     if model.weights == PRETRAINED and not path.is_file():
         _download(BACKBONES[model.name], path)
     try:
-        status = path.stat()
-        return _digest_of(path, status.st_size, status.st_mtime_ns)
+        return digest_of_file(path)
     except OSError as error:
         raise UserError(f"model.weights {str(path)!r}: {error.strerror}") from error
+
+
+def digest_of_file(path: Path) -> str:
+    """Return a fingerprint of a file's content; raises OSError where it can't be read."""
+    status = path.stat()
+    return _digest_of(path, status.st_size, status.st_mtime_ns)
 
 
 def file_of(model: Model) -> Path | None:
@@ -64,16 +76,55 @@ def load(body: Any, model: Model) -> None:
     path = file_of(model)
     if path is None:
         return
+    _check_whole(model, path)
     of = body.layers[-1] if model.name in BACKBONES else body
     try:
-        if path.suffix == ".keras":
-            _take_over(of, path)
-        else:
-            _load_h5(of, path)
+        with _quietly():
+            _load_all(of, path)
     except Exception as error:  # what h5py and Keras raise has no common base
+        why = reason(error).partition(EXAMPLE)[0].strip()  # which has whole arrays in it
         raise UserError(
-            f"model.weights {model.weights!r} do not fit model.name {model.name!r}: {reason(error)}"
+            f"model.weights {str(path)!r} do not fit model.name {model.name!r} ({why}); give those "
+            "of this network, saved without a last layer"
         ) from error
+
+
+def _check_whole(model: Model, path: Path) -> None:
+    """Raise UserError if a file is cut short, or of another kind than its name says."""
+    import h5py
+
+    try:
+        (zipfile.ZipFile if path.suffix == KERAS else h5py.File)(path).close()
+    except (OSError, zipfile.BadZipFile) as error:
+        mend = "give a file that Keras saved"
+        if model.weights == PRETRAINED:
+            mend = "remove it, and it is downloaded again"
+        raise UserError(
+            f"model.weights {str(path)!r} can't be read: it is cut short, or no {path.suffix} file "
+            f"({reason(error)}); {mend}"
+        ) from error
+
+
+def _load_all(body: Any, path: Path) -> None:
+    """Load a file, and raise ValueError for weights that it has not, or not as numbers."""
+    for weight in body.weights:
+        if "float" in weight.dtype:
+            weight.assign(np.full(weight.shape, np.nan))
+    (_take_over if path.suffix == KERAS else _load_h5)(body, path)
+    missing = [each.path for each in body.weights if np.isnan(each.numpy()).any()]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(body.weights)} weights are not there, or no numbers: "
+            f"{missing[0]} is the first"
+        )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Drop what Keras warns of: layers that it can't find are looked for here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _load_h5(body: Any, path: Path) -> None:
@@ -130,17 +181,21 @@ def _take_over(body: Any, path: Path) -> None:
         weight.assign(value)
 
 
-def _download(backbone: Backbone, path: Path) -> None:
-    """Have Keras fetch the weights to where it keeps them."""
+def fetch(name: str) -> None:
+    """Have Keras fetch a backbone's weights to where it keeps them, if they aren't there."""
     import keras
 
-    build = getattr(keras.applications, backbone.made_by)
+    socket.setdefaulttimeout(PATIENCE)
+    with _quietly():
+        getattr(keras.applications, BACKBONES[name].made_by)(weights="imagenet", include_top=False)
+
+
+def _download(backbone: Backbone, path: Path) -> None:
     try:
-        with _bounded():
-            build(weights="imagenet", include_top=False)
-    except Exception as error:  # the network may fail in any way
+        apart(fetch, backbone.name)
+    except RuntimeError as error:
         raise UserError(
-            f"the ImageNet weights of {backbone.name} can't be downloaded ({reason(error)}): put "
+            f"the ImageNet weights of {backbone.name} can't be downloaded ({error}): put "
             f"{path.name} into {path.parent}, or give its path as model.weights"
         ) from error
     if not path.is_file():
@@ -148,16 +203,6 @@ def _download(backbone: Backbone, path: Path) -> None:
             f"the ImageNet weights of {backbone.name} are not at {path}, where this version of "
             "Keras should keep them; give the path of the file as model.weights"
         )
-
-
-@contextmanager
-def _bounded() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _keras_home() -> Path:

@@ -29,7 +29,7 @@ from harness.report.wording import (
 )
 
 HERE = Path(__file__).parent
-LONGEST_CELL = 50
+LONGEST_CELL = 100
 MEASURES = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
 
 
@@ -72,8 +72,8 @@ def render(content: Content) -> str:
         curves=curves,
         budgets=remarks.budgets(content.comparison),
         duplicates=remarks.duplicates(content.duplicates),
-        samples=_strips(content.samples, content.class_names),
-        made={name: _strips(made, content.class_names) for name, made in content.made.items()},
+        samples=strips(content.samples, content.class_names),
+        made={name: strips(made, content.class_names) for name, made in content.made.items()},
         hidden_classes=max(0, len(content.class_names) - MOST_CLASSES),
     )
 
@@ -104,7 +104,7 @@ def _drawings(content: Content) -> dict[str, Drawing]:
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
             panels.class_counts(content.class_names, content.counts),
-            record_tables.class_counts(content),
+            record_tables.class_counts(content.document),
         ),
     }
 
@@ -182,7 +182,7 @@ def _learning(table: LearningCurves | None) -> dict[str, Drawing]:
     return {"learning": Drawing(caption, panels.learning(table), tables.learning(table))}
 
 
-def _strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
+def strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
     """Return a strip a class, of the first ones; inputs that are no images can't be shown."""
     if samples.inputs.ndim != 4 or samples.inputs.dtype != np.uint8:
         return []

@@ -7,16 +7,28 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from harness.report.content import Classes, Counts, LearningCurves, PrecisionRecall, Reliability
 from harness.report.svg import BAND, INK, MUTED, PAPER, Margins, canvas, to_svg
-from harness.report.wording import Metric, columns, cut, number, percent, plural
+from harness.report.wording import (
+    Metric,
+    clean,
+    columns,
+    cut,
+    isolated,
+    number,
+    percent,
+    plural,
+    wrapped,
+)
 
 WIDTH = 300
 LABELLED = 20
+LABEL, LABEL_LINES, LINE = 20, 3, 17
 LOPSIDED = 20
+HEAD = 38
 CURVE = Margins(44, 12, 50, 44)
 SHARE_TICKS = ([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
 
@@ -24,7 +36,7 @@ SHARE_TICKS = ([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
 def shares(table: Classes, measure: str, words: str) -> tuple[Markup, ...]:
     """Return one panel a strategy: a dot a class with its interval, and the baseline's hollow."""
     positions, share = np.arange(len(table.rows)), table.shares[measure]
-    counts = [f"{cut(row, 12)} ({_short(n)})" for row, n in _zip(table.rows, table.train_counts)]
+    counts = [_label(row, f" ({_short(n)})") for row, n in _zip(table.rows, table.train_counts)]
     panels = []
     for index, strategy in enumerate(table.strategies):
         values, base = share.mean[index], share.mean[0]
@@ -129,7 +141,7 @@ def class_counts(class_names: Sequence[str], splits: Mapping[str, Counts]) -> tu
             axes.set_xlim(0.5, len(order) + 0.5)
             axes.set_xticks([1, len(order)], ["1", str(len(order))])
         else:
-            figure, axes = _rows([cut(name, 14) for name in class_names], title, bottom=44)
+            figure, axes = _rows([_label(name) for name in class_names], title, bottom=44)
             _bars(axes, counts, lopsided=lopsided)
         label = f"Class counts of {split}: " + _counted(class_names, counts)
         panels.append(to_svg(figure, f"counts-{index}", label, class_names))
@@ -164,21 +176,31 @@ def _count_axis(axes: Axes, most: int, lopsided: bool, *, vertical: bool) -> Non
         limits(0.5, most * (1.6 if vertical else 4.0))
     else:
         limits(0, most * (1.08 if vertical else 1.25))
-        axes.locator_params(axis="y" if vertical else "x", nbins=4, integer=True)
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10], integer=True))
         axis.set_major_formatter(lambda value, _: _short(int(value)))
     axis.set_label_text("examples, logarithmic" if lopsided else "examples")
 
 
 def _rows(names: Sequence[str], title: str, bottom: float) -> tuple[Figure, Axes]:
-    """Axes with one labelled row a name, the first on top."""
-    left = 14 + 6.9 * max(columns(name) for name in names)
-    figure, axes = canvas(WIDTH, 22 * len(names) + 34 + bottom, Margins(left, 14, 34, bottom))
+    """Axes with one labelled row a name, the first on top; a name may take several lines."""
+    lines = [name.split("\n") for name in names]
+    left = 14 + 6.9 * max(columns(line) for name in lines for line in name)
+    row = 22 + LINE * (max(map(len, lines)) - 1)
+    figure, axes = canvas(WIDTH, row * len(names) + 34 + bottom, Margins(left, 14, 34, bottom))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     _head(figure, title)
     return figure, axes
+
+
+def _label(name: str, note: str = "") -> str:
+    """Return a name and a short note in as many lines as there is room for, else cut."""
+    lines = wrapped(f"{clean(name)}{note}", LABEL)
+    if len(lines) <= LABEL_LINES:
+        return "\n".join(map(isolated, lines))
+    return f"{cut(name, LABEL - len(note))}{note}"
 
 
 def _square(title: str, across: str, upwards: str) -> tuple[Figure, Axes]:
@@ -193,7 +215,9 @@ def _square(title: str, across: str, upwards: str) -> tuple[Figure, Axes]:
 
 def _head(figure: Figure, title: str) -> None:
     height = figure.get_size_inches()[1] * 72
-    figure.text(4 / WIDTH, 1 - 15 / height, cut(title, 38), weight="bold", va="center")
+    shown = cut(title)
+    size = 12 * min(1.0, HEAD / columns(shown)) if shown else 12
+    figure.text(4 / WIDTH, 1 - 15 / height, shown, weight="bold", va="center", fontsize=size)
 
 
 def _below_head(figure: Figure, text: str) -> None:

@@ -1,23 +1,27 @@
 """The tables about the data and the record: what there was, what failed, what ran."""
 
+from collections.abc import Mapping
 from dataclasses import astuple
+from typing import Any
 
 from harness.config.yaml_text import show
+from harness.data.audit import Duplicates
 from harness.report.content import Content
 from harness.report.tables import Table
 
 
-def class_counts(content: Content) -> Table:
+def class_counts(document: Mapping[str, Any]) -> Table:
     """Return the examples of every class in every split."""
-    columns = [[f"{count:,}" for count in counts] for counts in content.counts.values()]
-    rows = tuple(zip(content.class_names, *columns, strict=True))
-    return Table("Examples of every class", ("Class", *content.counts), rows)
+    splits = document["counts"]
+    columns = [[f"{count:,}" for count in counts] for counts in splits.values()]
+    rows = tuple(zip(document["classes"], *columns, strict=True))
+    return Table("Examples of every class", ("Class", *splits), rows)
 
 
-def duplicates(content: Content) -> Table:
+def duplicates(document: Mapping[str, Any]) -> Table:
     """Return how many exact copies two splits share."""
     pairs = ("train and validation", "train and test", "validation and test")
-    counts = (f"{count:,}" for count in astuple(content.duplicates))
+    counts = (f"{count:,}" for count in astuple(Duplicates(**document["duplicates"])))
     rows = tuple(zip(pairs, counts, strict=True))
     return Table("Exact copies between splits", ("Splits", "Copies"), rows)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.comparison.effect import Effect
 from harness.comparison.summary import Comparison, Line
+from harness.errors import first_few
 from harness.report.content import (
     Classes,
     Content,
@@ -63,7 +64,7 @@ def verdicts(comparison: Comparison) -> Table:
         rows[line.strategy] = _verdict(line, metric, len(comparison.seeds))
     points = "; differences in points" if metric.share else ""
     warning = (
-        f". Hardly tested, so that no verdict may hang on it: {', '.join(map(clean, fragile))}"
+        f". Hardly tested, so that no verdict may hang on it: {first_few([*map(clean, fragile)])}"
         if (fragile := comparison.fragile_classes)
         else ""
     )
@@ -93,7 +94,7 @@ def _verdict(line: Line, metric: Metric, n_seeds: int) -> tuple[str, ...]:
     if verdict.word == "better" and line.learning != "unclear":
         word += f" ({line.learning.replace('_', ' ')})"
     if verdict.fragile:
-        word += f" (hangs on {', '.join(line.fragile_classes)})"
+        word += f" (hangs on {first_few(line.fragile_classes)})"
     if line.rise.goes_on:
         word += " (while still learning)"
     if effect.seeds < n_seeds:

@@ -6,21 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.comparison.units import SHARES
+from harness.comparison.units import SHARES, label
 from harness.scoring.metrics import HIGHER_IS_BETTER
 
 LONGEST_NAME = 50
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
-WORDS = {
-    "f1_macro": "macro F1",
-    "f1_weighted": "weighted F1",
-    "g_mean": "G-mean",
-    "mcc": "Matthews correlation",
-    "roc_auc": "ROC AUC",
-    "brier": "Brier score",
-    "ece": "expected calibration error",
-}
 RULE_NAMES = {
     "argmax": "argmax",
     "prior_corrected": "prior-corrected",
@@ -37,7 +28,7 @@ class Metric:
 
     @property
     def label(self) -> str:
-        return WORDS.get(self.name, self.name.replace("_", " "))
+        return label(self.name)
 
     @property
     def share(self) -> bool:
@@ -145,15 +136,16 @@ def cut(text: str, width: int = LONGEST_NAME) -> str:
 
 
 def wrapped(name: str, width: int) -> list[str]:
-    """Return a name in lines of so many columns, broken after `+`, else `_`, else anywhere."""
+    """Return a name in lines of so many columns, broken after `+`, `_` or space, else anywhere."""
     lines = [""]
     for part in re.findall(r"[^+]+\+?|\+", clean(name)):
-        pieces = [part] if columns(part) <= width else re.findall(r"[^_]+_*|_+", part)
-        for piece in pieces:
-            if columns(lines[-1] + piece) > width and lines[-1]:
-                lines.append("")
-            lines[-1] += piece
-    return [line[at : at + width] for line in lines for at in range(0, max(len(line), 1), width)]
+        words = [part] if columns(part) <= width else re.findall(r"[^_ ]+[_ ]*|[_ ]+", part)
+        for word in words:
+            for piece in [word] if columns(word) <= width else word:
+                if columns(lines[-1] + piece) > width and lines[-1]:
+                    lines.append("")
+                lines[-1] += piece
+    return [line.rstrip() for line in lines]
 
 
 def isolated(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import unknown
+from harness.scoring.label_metrics import LABEL_BASED, from_counts, ratio
 from harness.scoring.ranking import RANKINGS, rankings
 
 Integers = NDArray[np.integer[Any]]
@@ -27,7 +28,6 @@ HIGHER_IS_BETTER: dict[str, bool] = {
     "brier": False,
     "ece": False,
 }
-LABEL_BASED = ("balanced_accuracy", "f1_macro", "f1_weighted", "g_mean", "mcc")
 ECE_BINS = 15
 
 
@@ -72,9 +72,9 @@ def score(
         | rankings(labels, probabilities, positive)
         | {metric: _of_each(metric, labels, probabilities) for metric in ("log_loss", "brier")}
         | {"ece": _expected_calibration_error(reliability(labels, probabilities))},
-        recall=_ratio(hits, support),
-        precision=_ratio(hits, predicted),
-        f1=_ratio(2 * hits, support + predicted),
+        recall=ratio(hits, support),
+        precision=ratio(hits, predicted),
+        f1=ratio(2 * hits, support + predicted),
         confusion=confusion,
     )
 
@@ -97,25 +97,6 @@ def one(metric: str, labels: Integers, logits: Floats, positive: int) -> float:
 def from_confusion(metric: str, confusion: Integers) -> Float64s:
     """Return a label-based metric of confusion matrices `[..., C, C]` (rows: truth) as `[...]`."""
     return from_counts(metric, *_counts(confusion))
-
-
-def from_counts(metric: str, hits: Integers, support: Integers, predicted: Integers) -> Float64s:
-    """Return a label-based metric from how often, `[..., C]`, a class is right, true, predicted."""
-    right, true, claimed = (
-        counts.astype(np.float64) for counts in np.broadcast_arrays(hits, support, predicted)
-    )
-    if metric == "mcc":
-        return _mcc(right, true, claimed)
-    if metric == "balanced_accuracy":
-        return _mean(_ratio(right, true), true > 0)
-    if metric == "f1_macro":
-        return _mean(_ratio(2 * right, true + claimed), true + claimed > 0)
-    if metric == "f1_weighted":
-        weighted = _ratio(2 * right, true + claimed) * true
-        return _ratio(weighted.sum(axis=-1), true.sum(axis=-1))
-    if metric == "g_mean":
-        return _geometric_mean(_ratio(right, true), true + claimed > 0)
-    raise ValueError(f"{metric!r} does not follow from a confusion matrix")
 
 
 def softmax(logits: Floats) -> Float64s:
@@ -154,8 +135,8 @@ def reliability(labels: Integers, probabilities: Floats) -> Reliability:
     count = np.bincount(bins, minlength=ECE_BINS)
     return Reliability(
         count,
-        _ratio(np.bincount(bins, confidence, ECE_BINS), count),
-        _ratio(np.bincount(bins, right, ECE_BINS), count),
+        ratio(np.bincount(bins, confidence, ECE_BINS), count),
+        ratio(np.bincount(bins, right, ECE_BINS), count),
     )
 
 
@@ -186,28 +167,3 @@ def _of_each(metric: str, labels: Integers, probabilities: Float64s) -> float:
 def _expected_calibration_error(bins: Reliability) -> float:
     gaps = np.abs(bins.accuracy - bins.confidence)
     return float((gaps * bins.count).sum() / bins.count.sum())
-
-
-def _mcc(hits: Float64s, support: Float64s, predicted: Float64s) -> Float64s:
-    total = support.sum(axis=-1)
-    covariance = hits.sum(axis=-1) * total - (support * predicted).sum(axis=-1)
-    spread = (total**2 - (support**2).sum(axis=-1)) * (total**2 - (predicted**2).sum(axis=-1))
-    return _ratio(covariance, np.sqrt(spread))
-
-
-def _geometric_mean(values: Float64s, counted: Array) -> Float64s:
-    """A class that is only ever predicted counts as never found, as imbalanced-learn has it."""
-    with np.errstate(divide="ignore"):
-        logs = np.where(counted, np.log(values), 0.0)
-    mean: Float64s = np.exp(_ratio(logs.sum(axis=-1), counted.sum(axis=-1)))
-    return mean
-
-
-def _mean(values: Float64s, counted: Array) -> Float64s:
-    return _ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
-
-
-def _ratio(part: Array, whole: Array) -> Float64s:
-    """Return part / whole, and 0 where the whole is 0."""
-    ratio: Float64s = np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
-    return ratio

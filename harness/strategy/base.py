@@ -52,15 +52,16 @@ class PerClass:
 class Strategy(BaseModel, ABC):
     """One way to treat imbalance: its parameters are its fields.
 
-    The first line of a subclass's docstring is its summary; `reference` names the paper or the
-    documentation that it follows. A field's search range stands in its annotation:
-    `gamma: Annotated[float, Range(0.0, 5.0)] = 2.0`. `neutral` are parameters at which it changes
-    nothing, if there are any. One that `alters_images` is always given images; any other gets the
-    features of images where a network is frozen.
+    The first line of a subclass's docstring is its summary; `changes` is what it is listed under,
+    as in "the loss"; `reference` names the paper or the documentation that it follows. A field's
+    search range stands in its annotation: `gamma: Annotated[float, Range(0.0, 5.0)] = 2.0`.
+    `neutral` are parameters at which it changes nothing, if there are any. One that `alters_images`
+    is always given images; any other gets the features of images where a network is frozen.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    changes: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     neutral: ClassVar[Mapping[str, Any] | None] = None
     alters_images: ClassVar[bool] = False

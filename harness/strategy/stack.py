@@ -51,6 +51,12 @@ class Stack:
             for key, value in part.model_dump(mode="json").items()
         }
 
+    def rebuilt(self) -> Stack:
+        """Return the same stack of strategies that are made anew from their parameters."""
+        return Stack(
+            tuple((name, build(name, type(part), dict(part))) for name, part in self.parts)
+        )
+
     def plan(self, base: Plan, rng: np.random.Generator, space: FeatureSpace | None = None) -> Plan:
         """Apply each part in turn; in a `space` of features, those that alter images get images.
 

@@ -1,8 +1,10 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from harness.config.experiment import Train
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
+from harness.errors import UserError
 from harness.networks.build import Network, digest, head_alone, network
 from harness.networks.heads import SCALES
 from harness.plan.head import AS_CONFIGURED, Head
@@ -20,6 +23,11 @@ from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
+NOTHING_TO_TREAT = (
+    "the strategy treats the last layer, but of a cosine head there is nothing to treat: cosines "
+    "have no bias, and the length of a class's weights does not count; take model.head linear or "
+    "mlp, and leave out a strategy's head=cosine"
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,14 @@ class CompiledNetwork:
     A phase that trains the head's scale has it in a variable of its own, which is folded into the
     head when weights are read and when the phase ends. Of the compiled functions the last in use
     are kept: a strategy that makes a new loss function in each plan would fill the memory.
+
+    `compile_seconds` is what building and compiling has taken so far: what a process does once, and
+    the trial that happens to come first does not owe.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.compile_seconds = 0.0
         self._network = self._fresh()
         self.model = self._network.model
         self._unit = tf.Variable(1.0, name="scale_of_logits")
@@ -78,7 +90,9 @@ class CompiledNetwork:
         self._steps: dict[tuple[Any, ...], Any] = {}
         inputs = tf.TensorSpec([None, *recipe.input_shape], recipe.dtype)
         self._predict = tf.function(self._logits, input_signature=[inputs])
+        self._can_predict = False
         self._assign = tf.function(_assigning(self.model.variables))
+        self._assign([np.array(variable.numpy()) for variable in self.model.variables])
 
     def check(self, plan: Plan) -> None:
         """Raise UserError if the plan treats the last layer and the network's can't be treated."""
@@ -87,6 +101,8 @@ class CompiledNetwork:
 
     def last_layer(self) -> LastLayer:
         """Return the last layer's kernel and bias; raises UserError if it is no dense layer."""
+        if self.recipe.head == "cosine":
+            raise UserError(NOTHING_TO_TREAT)
         return LastLayer(self._network.head[-1], self.recipe.model.name)
 
     def reset(
@@ -106,11 +122,11 @@ class CompiledNetwork:
         unit = SCALES.get(self.recipe.head, 1.0) if scale is None else scale
         self._unit.assign(unit)
         if seed != self._initial_seed:
-            keras.utils.set_random_seed(seed)
-            self._initial = [
-                np.array(variable.numpy()) for variable in self._fresh().model.variables
-            ]
-            self._initial_seed = seed
+            with self._compiling():
+                keras.utils.set_random_seed(seed)
+                fresh = self._fresh().model
+                self._initial = [np.array(variable.numpy()) for variable in fresh.variables]
+                self._initial_seed = seed
         self.restore(self._initial)
         if initial_bias is not None:
             kernel, _ = self.last_layer().read()
@@ -120,7 +136,6 @@ class CompiledNetwork:
     def begin(self, phase: Phase) -> None:
         """Begin a phase anew: forget all moments and step counts, renew the head if asked."""
         self.restore(self.weights())
-        self._backbone_rate.assign(phase.backbone_rate)
         if phase.head == "fresh":
             head = self._network.head_variables
             for variable, value in zip(head, self._initial_head, strict=True):
@@ -141,6 +156,8 @@ class CompiledNetwork:
         Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
         seeds of the phase's batch transform int32 `[S, 2]`.
         """
+        if phase.backbone_rate != 1.0:
+            self._backbone_rate.assign(phase.backbone_rate)
         given = (phase.loss.parameters, phase.batch_transform.inputs, phase.augmentation.inputs)
         parameters = tuple(constants(each) for each in given)
         losses: Array = self._compiled(phase, batches[0].shape[2:], parameters)(
@@ -154,6 +171,10 @@ class CompiledNetwork:
 
     def predict(self, examples: Examples) -> Array:
         """Return all logits, float32 `[N, C]`."""
+        if not self._can_predict:
+            with self._compiling():
+                self._predict(examples.gather(np.arange(1)))
+                self._can_predict = True
         starts = range(0, len(examples), PREDICT_BATCH)
         blocks = [np.arange(s, min(s + PREDICT_BATCH, len(examples))) for s in starts]
         logits: Array = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
@@ -183,6 +204,15 @@ class CompiledNetwork:
         """Put back what `weights` returned."""
         self._assign(weights)
         self._scale.assign(np.ones(self.recipe.n_classes, np.float32))
+
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """Count the time that the context lasts."""
+        started = perf_counter()
+        try:
+            yield
+        finally:
+            self.compile_seconds += perf_counter() - started
 
     def _fresh(self) -> Network:
         recipe = self.recipe
@@ -230,7 +260,9 @@ class CompiledNetwork:
         if name not in self._optimizers:
             optimizer = _optimizer(self.recipe, self._decay)
             optimizer.build(variables)
-            self._optimizers[name] = optimizer, tf.function(_zeroing(optimizer.variables))
+            forget = tf.function(_zeroing(optimizer.variables))
+            forget()
+            self._optimizers[name] = optimizer, forget
         return self._optimizers[name][0]
 
     def _compiled(
@@ -250,11 +282,20 @@ class CompiledNetwork:
             shape,
             shapes,
         )
-        steps = self._steps.pop(key, None) or self._compile(phase, shape, parameters)
+        steps = self._steps.pop(key, None)
+        if steps is None:
+            with self._compiling():
+                steps = self._compile(phase, shape, parameters)
+                steps(*self._no_batches(shape), *parameters)  # apart from what steps take
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
         return steps
+
+    def _no_batches(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
+        inputs = tf.zeros([0, 1, *shape], self.recipe.dtype)
+        labels, seeds = tf.zeros([0, 1], tf.int32), tf.zeros([0, 2], tf.int32)
+        return inputs, labels, tf.ones([self.recipe.n_classes]), tf.zeros([0]), seeds
 
     def _compile(
         self, phase: Phase, shape: tuple[int, ...], parameters: tuple[Mapping[str, Any], ...]

@@ -11,7 +11,7 @@ from harness.features.space import Space, Wanted
 from harness.features.views import wanted_views
 from harness.plan.augmentation import check
 from harness.plan.plan import base_plan
-from harness.training.threads import use
+from harness.training.threads import threads_for, use
 
 
 def features_ahead(
@@ -28,10 +28,11 @@ def features_ahead(
             is to be augmented are no images.
 
     """
-    if not experiment.model.frozen:
+    together = tuple(all_splits) if experiment.model.frozen else ()
+    if not together:
         return 0
     wanted = list[Wanted]()
-    for splits in all_splits:
+    for splits in together:
         check(experiment.train.augmentation, splits.train)
         space = Space.of(experiment.model, splits.train)
         parts = [splits.train, splits.validation]
@@ -40,7 +41,7 @@ def features_ahead(
         wanted += wanted_views(base_plan(splits.train, experiment), experiment.model.views)
     missing = len(space.missing(np.concatenate([each.keys for each in wanted])))
     if missing:
-        use(threads=1)
+        use(threads_for(experiment, space.shape))
         _compute(space, wanted, missing)
     return missing
 

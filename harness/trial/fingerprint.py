@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.config.backbones import preset_folder
 from harness.config.experiment import Experiment
 from harness.strategy.local_code import digest_of_loaded
 from harness.strategy.source import Module, Source, digest_of_source
@@ -37,6 +38,8 @@ def conditions(experiment: Experiment, network: str, threads: int, source: str) 
     for place in PLACES:
         settings["data"].pop(place, None)
     settings["model"].pop("weights")  # the network's digest has their content
+    if preset_folder(experiment.model.name):
+        settings["model"].pop("name")  # and that of a preset's folder
     settings["train"]["threads"] = threads
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
     return _digest_of(

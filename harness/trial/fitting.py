@@ -15,6 +15,7 @@ from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import train
 from harness.training.visits import Visits
 from harness.trial.budget import settled
+from harness.trial.cost import Cost
 from harness.trial.epoch import Epoch, OnBegin, OnEpoch
 from harness.trial.finishing import finish
 from harness.trial.planning import planned
@@ -50,7 +51,8 @@ class Fitted:
     head_transform: str | None
     weights: Weights
     visits: Visits
-    seconds: float
+    cost: Cost
+    compile_seconds: float
     remarks: tuple[str, ...]
 
 
@@ -104,7 +106,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     validation = Validation(network, plan, looked_at, target, settings.select_by)
     if on_begin:
         on_begin()
-    started = perf_counter()
+    started, compiled = perf_counter(), network.compile_seconds
     settings = settled(trial, validation)
     selection = Selection(validation, settings.patience, on_epoch)
     budget = epoch_examples(settings, len(splits.train))
@@ -115,6 +117,8 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     network.restore(finished.best)
     logits = validation.logits()
     prior = effective_prior(plan, chosen.phase)
+    score = validation.score(logits, chosen.phase, evaluation.metric)
+    seconds, compiling = perf_counter() - started, network.compile_seconds - compiled
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(
         trial=trial,
@@ -127,10 +131,11 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
         target=target,
         epochs=tuple(selection.epochs),
         best_epoch=chosen.epoch.number,
-        score=validation.score(logits, chosen.phase, evaluation.metric),
+        score=score,
         head_transform=finished.head_transform,
         weights=Weights(finished.best, finished.last),
         visits=visits,
-        seconds=perf_counter() - started,
+        cost=Cost(float(visits.examples_seen), float(visits.steps), seconds - compiling),
+        compile_seconds=compiling,
         remarks=remarks(trial, plan, prior, settings.most_epochs, skipped),
     )

@@ -1,13 +1,19 @@
 """What a reader of a trial's result should know, a line each."""
 
+from collections.abc import Sequence
 from math import log
+
+import numpy as np
 
 from harness.config.backbones import BACKBONES, HUB
 from harness.config.model import Model
+from harness.data.examples import Integers
+from harness.errors import MOST_NAMED, first_few
 from harness.features.space import images_of
 from harness.plan.plan import Plan
 from harness.plan.prior import EffectivePrior, overshoots
 from harness.training.schedule import phases_without_epoch
+from harness.trial.made_anew import made_anew
 from harness.trial.trial import Trial
 
 FEW_TESTED = 10
@@ -31,18 +37,30 @@ def remarks(
         )
     if double := overshoots(plan, prior, trial.splits.train.counts):
         lines.append(double)
+    lines += made_anew(trial, plan)
     lines += _raw_weights(plan, trial.experiment.train.optimizer)
     lines += _of_backbone(trial, plan)
     if not prior.exact:
         lines.append("the effective prior is approximate: theory gives none for this plan")
-    test = trial.splits.test
-    for name, count in zip(test.class_names, test.counts.tolist(), strict=True):
-        if count <= FEW_TESTED:
-            lines.append(
-                f"class {name!r} has {count} test examples: its recall moves in steps of "
-                f"{1 / count:.2g}"
-            )
-    return tuple(lines)
+    return (*lines, *_coarse_recall(trial.splits.test.class_names, trial.splits.test.counts))
+
+
+def _coarse_recall(names: Sequence[str], tested: Integers) -> list[str]:
+    """Return a line on the classes whose recall can take only few values, the fewest first."""
+    few = [int(index) for index in np.argsort(tested, kind="stable") if tested[index] <= FEW_TESTED]
+    if not few:
+        return []
+    if len(few) == 1:
+        count = int(tested[few[0]])
+        examples = f"{count} test example{'s' * (count != 1)}"
+        steps = f"its recall moves in steps of {1 / count:.2g}"
+        return [f"class {names[few[0]]!r} has {examples}: {steps}"]
+    named = first_few([f"{names[index]!r} ({tested[index]})" for index in few])
+    everything = "; per_class.csv has all" if len(few) > MOST_NAMED else ""
+    return [
+        f"{len(few):,} classes have {FEW_TESTED} test examples or fewer, so their recall moves in "
+        f"steps of {1 / FEW_TESTED:.2g} or more: {named}{everything}"
+    ]
 
 
 def space_of(model: Model) -> str:

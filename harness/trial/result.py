@@ -54,7 +54,8 @@ class TrialResult:
     has by `evaluation.metric`; `phase` is the one that the best epoch is in. `rules` are fitted on
     validation; `test` has the scores under each, `validation` and `last_test` (the last epoch's
     network) those under the plan's own. `prior` is the class distribution that the logits reflect;
-    `remarks` are what a reader should know, a line each.
+    `compile_seconds` come on top of the cost where it is its process's first of a kind; `remarks`
+    are what a reader should know, a line each.
     """
 
     trial: Trial
@@ -75,6 +76,7 @@ class TrialResult:
     last_test: Scores
     visits: Visits
     cost: Cost
+    compile_seconds: float
     remarks: tuple[str, ...]
 
     @property
@@ -109,6 +111,7 @@ class TrialResult:
             "cost/examples_seen": self.cost.examples_seen,
             "cost/steps": self.cost.steps,
             "cost/train_seconds": self.cost.seconds,
+            "cost/compile_seconds": self.compile_seconds,
             "cost/epochs": float(len(self.epochs)),
             "cost/best_epoch": float(self.best_epoch + 1),
         }

@@ -4,14 +4,13 @@ from harness.data.examples import Array, Examples, Integers
 from harness.plan.plan import Phase
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
-from harness.trial.cost import Cost
 from harness.trial.fitting import Fitted
 from harness.trial.result import Logits, Tested, TrialResult
 
 
 def tested(fitted: Fitted) -> TrialResult:
     """Open the test set, and score the best epoch's network and the last one's on it."""
-    trial, plan, visits = fitted.trial, fitted.plan, fitted.visits
+    trial, plan = fitted.trial, fitted.plan
     splits, last_phase = trial.splits, plan.phases[-1]
     labels, test = splits.validation.labels, splits.test.open()
     inputs = test if fitted.space is None else fitted.space.features(test)
@@ -43,8 +42,9 @@ def tested(fitted: Fitted) -> TrialResult:
         validation=scores(labels, best.validation, rules[plan.decision]),
         test={name: scores(test.labels, best.test, rule) for name, rule in rules.items()},
         last_test=scores(test.labels, last.test, rule(plan.decision, last_phase)),
-        visits=visits,
-        cost=Cost(float(visits.examples_seen), float(visits.steps), fitted.seconds),
+        visits=fitted.visits,
+        cost=fitted.cost,
+        compile_seconds=fitted.compile_seconds,
         remarks=fitted.remarks,
     )
 

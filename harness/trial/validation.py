@@ -11,6 +11,7 @@ from harness.data.examples import Array, Examples, Floats, Integers
 from harness.plan.plan import Phase, Plan
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
+from harness.scoring.label_metrics import LABEL_BASED
 from harness.training.compiled import CompiledNetwork
 
 
@@ -41,7 +42,7 @@ class Validation:
         labels, prior = self.examples.labels, self._prior(phase)
         rule = decision.fit(self.plan.decision, logits, labels, prior, self.target, self.metric)
         for_labels, for_probabilities = rule.apply(logits)
-        chosen = for_labels if metric in metrics.LABEL_BASED else for_probabilities
+        chosen = for_labels if metric in LABEL_BASED else for_probabilities
         return metrics.one(metric, labels, chosen, self._positive)
 
     def rank(self, score: float) -> float:

@@ -1,5 +1,6 @@
 """What a point is worth: the validation scores of its finished networks, over the inner seeds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isnan
 from statistics import fmean
@@ -42,9 +43,13 @@ class _Report:
 
 @dataclass
 class Objective:
-    """Trains the point that a trial has drawn with every inner seed, whose splits are kept."""
+    """Trains the point that a trial has drawn with every inner seed, whose splits are kept.
+
+    `on_epoch` is told which network has ended how many epochs.
+    """
 
     tuning: Tuning
+    on_epoch: Callable[[str, int], None] = lambda label, epoch: None
     _splits: dict[int, Splits] = field(default_factory=dict)
 
     def __call__(self, trial: OptunaTrial) -> float:
@@ -66,6 +71,7 @@ class Objective:
         report = _Report()
 
         def on_epoch(epoch: Epoch) -> None:
+            self.on_epoch(f"{trial.number}, {len(report.curves)}", epoch.number + 1)
             report.curves[-1].append(epoch.validation_score)
             report.examples[-1] = epoch.examples_seen
             if by_epoch and len(report.curves) == 1 and is_looked_at(epoch.number, epochs):

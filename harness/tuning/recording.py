@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
@@ -12,6 +13,7 @@ from harness.tuning.setup import Tuning
 from harness.tuning.slots import ERROR, KNOWN, REPORT, SLOT
 
 NUMBER = "tuning_trial"
+ENDED = ("FINISHED", "FAILED")
 
 
 class Recorder:
@@ -25,7 +27,33 @@ class Recorder:
         self.run_id = self._above()
 
     def record(self, trial: FrozenTrial) -> None:
-        """Record a trial that has ended."""
+        """Record a trial that has ended, unless another process has recorded it."""
+        with self._recording():
+            if not self._recorded(f" and tags.{NUMBER} = '{trial.number}'"):
+                self._record(trial)
+
+    def record_missing(self, trials: Iterable[FrozenTrial]) -> None:
+        """Record what other processes ended, but could not record or recorded elsewhere."""
+        with self._recording():
+            known = self._recorded()
+            for trial in trials:
+                if str(trial.number) not in known:
+                    self._record(trial)
+
+    def conclude(self, numbers: dict[str, float], folder: Path, note: str) -> None:
+        """Record what a study found."""
+        self._store.close(self.run_id, numbers, folder, note)
+
+    def _recording(self) -> AbstractContextManager[bool]:
+        """Let processes record in turn: what is half recorded then was left by a dead one."""
+        return self._store.claim(f"recording-{self.run_id}")
+
+    def _recorded(self, condition: str = "") -> set[str | None]:
+        """Return the numbers of the trials that are recorded to the end."""
+        below = self._store.runs(f"tags.`mlflow.parentRunId` = '{self.run_id}'{condition}")
+        return {run.tags.get(NUMBER) for run in below if run.status in ENDED}
+
+    def _record(self, trial: FrozenTrial) -> None:
         tuning = self._tuning
         report = trial.user_attrs.get(REPORT, {})
         tags = {
@@ -57,19 +85,6 @@ class Recorder:
         note = "ended early: hopeless beside others" if trial.state is TrialState.PRUNED else ""
         with tempfile.TemporaryDirectory() as empty:
             self._store.close(run_id, numbers, Path(empty), note)
-
-    def record_missing(self, trials: Iterable[FrozenTrial]) -> None:
-        """Record what other processes ended, but could not record or recorded elsewhere."""
-        with self._store.claim(f"recording-{self.run_id}"):
-            below = self._store.runs(f"tags.`mlflow.parentRunId` = '{self.run_id}'")
-            known = {run.tags.get(NUMBER) for run in below if run.status != "RUNNING"}
-            for trial in trials:
-                if str(trial.number) not in known:
-                    self.record(trial)
-
-    def conclude(self, numbers: dict[str, float], folder: Path, note: str) -> None:
-        """Record what a study found."""
-        self._store.close(self.run_id, numbers, folder, note)
 
     def _above(self) -> str:
         """Return the run of the study, which is made if missing."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -78,28 +78,37 @@ def tuning(
     threads = threads_for(apart, splits.train.inputs.shape[1:])
     fixed = apart.model_copy(update={"train": apart.train.model_copy(update={"threads": threads})})
     base = base_plan(splits.train, fixed)
-    made = space(candidate, base, fixed, settings(fixed, also))
-    first = made.known[0] if made.known else made.corner()
-    stack = made.point(first).candidate(candidate).stack()
+    searched = space(candidate, base, fixed, settings(fixed, also))
+    first = searched.known[0] if searched.known else searched.corner()
+    stack = searched.point(first).candidate(candidate).stack()
     stack.plan(base, generator(FIRST_INNER_SEED, "strategy"))
     trial = Trial(fixed, stack, FIRST_INNER_SEED, splits)
     aim = f"{trial.fingerprint} {fixed.evaluation.metric}"
-    digest = blake2b(aim.encode(), digest_size=16).hexdigest()
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", experiment.name)
-    name = study or f"{plain}-{candidate.name}-{digest[:8]}"
-    if not NAMES.fullmatch(name):
-        raise UserError(f"--study {name!r}: write at most 200 letters, digits, spaces or _ . + : -")
-    return Tuning(
+    made = Tuning(
         experiment=fixed,
         candidate=candidate,
-        space=made,
+        space=searched,
         trials=trials,
         inner_seeds=tuple(range(FIRST_INNER_SEED, FIRST_INNER_SEED + inner_seeds)),
         storage=storage or default_url(),
-        study=name,
-        conditions=digest,
+        study=study or "",
+        conditions=blake2b(aim.encode(), digest_size=16).hexdigest(),
         threads=threads,
     )
+    named = made if study else replace(made, study=_name(made))
+    if not NAMES.fullmatch(named.study):
+        raise UserError(
+            f"--study {named.study!r}: write at most 200 letters, digits, spaces or _ . + : -"
+        )
+    return named
+
+
+def _name(made: Tuning) -> str:
+    """Return a study's name by all that it remembers, so that another search is another study."""
+    facts = json.dumps(made.facts, sort_keys=True)
+    digest = blake2b(facts.encode(), digest_size=4).hexdigest()
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", made.experiment.name)
+    return f"{plain}-{made.candidate.name}-{digest}"
 
 
 def fixed_test(experiment: Experiment) -> Experiment:

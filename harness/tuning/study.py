@@ -86,7 +86,7 @@ def _agree(study: Study, tuning: Tuning) -> None:
     if differing:
         raise UserError(
             f"study {tuning.study!r} exists and differs in {', '.join(differing)}; "
-            "give this one a name of its own by --study"
+            "give this one another name, or leave --study out, which names it by what it searches"
         )
 
 

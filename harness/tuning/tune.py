@@ -1,7 +1,6 @@
 """Tuning as a whole: as many processes as wanted work at a study; what it found is recorded."""
 
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.yaml_text import dump
 from harness.data import prepare
 from harness.errors import TrialFailed
-from harness.execution.executors import Workers
+from harness.execution.executors import Workers, tell
 from harness.tracking.place import without_password
 from harness.tracking.store import Store
 from harness.training.threads import use
@@ -26,7 +25,7 @@ from harness.tuning.setup import Tuning
 from harness.tuning.space import Point
 from harness.tuning.storage import shown
 from harness.tuning.study import OpenStudy
-from harness.tuning.work import SECONDS_BETWEEN_LOOKS, OnProgress, work
+from harness.tuning.work import SECONDS_BETWEEN_LOOKS, Unwatched, Watcher, work
 
 MOST_KILLED = 20
 
@@ -78,29 +77,27 @@ class Tuned:
         }
 
 
-def tune(
-    tuning: Tuning, jobs: int = 1, on_progress: OnProgress = lambda ended, best: None
-) -> Tuned:
+def tune(tuning: Tuning, jobs: int = 1, watcher: Watcher | None = None) -> Tuned:
     """Work at a study, here or in so many processes, until all its trials have ended.
 
-    `on_progress` is told now and then how many trials have ended, and the best score so far. After
-    Ctrl-C or a kill the same call goes on from what has ended.
+    After Ctrl-C or a kill the same call goes on from what has ended.
 
     Raises:
         UserError: the storage can't be opened, or holds another study under this name.
         TrialFailed: the storage or the workers broke down for good.
 
     """
+    watcher = watcher or Unwatched()
     try:
         opened = OpenStudy.of(tuning)
         store = Store.open(tuning.experiment.name)
         store.reap()
-        on_progress(*opened.so_far())
+        watcher.on_progress(*opened.so_far())
         if not opened.is_done():
             splits = (prepare(tuning.experiment, seed) for seed in tuning.inner_seeds)
             features_ahead(tuning.experiment, splits, with_test=False)
             try:
-                _work(tuning, opened, jobs, on_progress)
+                _work(tuning, opened, jobs, watcher)
             except KeyboardInterrupt:
                 store.reap(mine=True)
                 raise
@@ -110,19 +107,19 @@ def tune(
         raise TrialFailed(f"the storage {shown(tuning.storage)} broke down: {reason}") from error
 
 
-def _work(tuning: Tuning, opened: OpenStudy, jobs: int, on_progress: OnProgress) -> None:
+def _work(tuning: Tuning, opened: OpenStudy, jobs: int, watcher: Watcher) -> None:
     try:
         if jobs == 1:
             use(tuning.threads)
-            work(tuning, on_progress)
+            work(tuning, watcher)
         else:
-            _in_workers(tuning, jobs, lambda: on_progress(*opened.so_far()))
+            _in_workers(tuning, opened, jobs, watcher)
     except BaseException:
         slots.give_back_the_lost(opened.study)
         raise
 
 
-def _in_workers(tuning: Tuning, jobs: int, look: Callable[[], None]) -> None:
+def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, watcher: Watcher) -> None:
     """Let workers share the study; in place of one that is killed another begins.
 
     Each is a pool of its own, as a pool takes all its workers down with one that is killed.
@@ -131,15 +128,15 @@ def _in_workers(tuning: Tuning, jobs: int, look: Callable[[], None]) -> None:
     killed = 0
 
     def begin() -> None:
-        worker = Workers(1, tuning.threads, lambda *epoch: None)
-        crew[worker.submit(work, tuning)] = worker
+        worker = Workers(1, tuning.threads, watcher.on_epoch)
+        crew[worker.submit(_in_worker, tuning)] = worker
 
     try:
         for _ in range(jobs):
             begin()
         while crew:
             ended, _ = wait(crew, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
-            look()
+            watcher.on_progress(*opened.so_far())
             for future in ended:
                 try:
                     future.result()
@@ -155,6 +152,17 @@ def _in_workers(tuning: Tuning, jobs: int, look: Callable[[], None]) -> None:
     finally:
         for worker in crew.values():
             worker.kill()
+
+
+class _Telling(Unwatched):
+    """Tells the process that waits for this worker of its epochs."""
+
+    def on_epoch(self, label: str, epoch: int) -> None:
+        tell(label, epoch)
+
+
+def _in_worker(tuning: Tuning) -> None:
+    work(tuning, _Telling())
 
 
 def _found(opened: OpenStudy, trials: list[FrozenTrial], run_id: str) -> Tuned:

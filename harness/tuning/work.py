@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import optuna
 from optuna import TrialPruned
@@ -20,22 +21,41 @@ from harness.tuning.sampler import sampler
 from harness.tuning.setup import Tuning
 from harness.tuning.study import OpenStudy
 
-OnProgress = Callable[[int, float | None], None]
 Score = Callable[[optuna.Trial], float]
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def work(tuning: Tuning, on_progress: OnProgress | None = None) -> None:
+class Watcher(Protocol):
+    """Is told how a search gets on."""
+
+    def on_epoch(self, label: str, epoch: int) -> None:
+        """Take note that a network under way, called so, has ended so many epochs."""
+
+    def on_progress(self, ended: int, best: float | None) -> None:
+        """Take note of how many trials have ended, and of the best score so far."""
+
+
+class Unwatched:
+    """Takes note of nothing."""
+
+    def on_epoch(self, label: str, epoch: int) -> None:
+        """Do nothing."""
+
+    def on_progress(self, ended: int, best: float | None) -> None:
+        """Do nothing."""
+
+
+def work(tuning: Tuning, watcher: Watcher | None = None) -> None:
     """Work at a study in this process until all its trials have ended; tell what has ended."""
     from harness.tuning.objective import Objective
 
     opened = OpenStudy.of(tuning)
     store = Store.open(tuning.experiment.name)
     recorder = Recorder(tuning, store)
-    for trial in perform(opened, store, Objective(tuning)):
+    watcher = watcher or Unwatched()
+    for trial in perform(opened, store, Objective(tuning, watcher.on_epoch)):
         recorder.record(trial)
-        if on_progress is not None:
-            on_progress(*opened.so_far())
+        watcher.on_progress(*opened.so_far())
 
 
 def perform(opened: OpenStudy, store: Store, score: Score) -> Iterator[FrozenTrial]:

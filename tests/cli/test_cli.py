@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,8 +166,10 @@ def test_a_note_is_not_broken_into_lines(shell: Shell) -> None:
 def test_run_shows_a_table_without_json(shell: Shell) -> None:
     code, out, _ = shell("run", "none", *QUICK)
     assert code == 0
-    assert "balanced_accuracy" in out
-    assert "prior corrected" in out
+    assert "balanced accuracy (%)" in out
+    assert "recall of 9 (%)" in out
+    assert "prior corrected: moved to evaluation.target_prior" in out
+    assert re.search(r"[\d,]+ examples in \d+ steps, [\d.]+ s, and [\d.]+ s to compile", out)
 
 
 @pytest.mark.parametrize(
@@ -251,10 +254,22 @@ def test_data_has_counts_ratio_and_chances(shell: Shell) -> None:
     assert 0 <= chances["0"] < chances["9"] < 1
 
 
+def test_data_as_a_page_prints_where_it_is(shell: Shell, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, out, _ = shell("data", "--json", "--page", str(page))
+    assert code == 0
+    assert json.loads(out)["page"] == str(page)
+    assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
+    code, out, _ = shell("data", "--page", str(page))
+    assert out.splitlines()[-1] == str(page)
+
+
 def test_data_shows_a_table_without_json(shell: Shell) -> None:
     code, out, _ = shell("data")
     assert code == 0
     assert "imbalance ratio" in out
+    assert "examples of each class:" in out
+    assert "chance that a batch of 64 has none" in out
 
 
 @pytest.mark.parametrize("command", ["run", "strategies", "data", "ui"])

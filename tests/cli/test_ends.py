@@ -7,12 +7,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from commands import begin, end
+
+from harness import load_trials
+from harness.__main__ import main
 
 pytestmark = pytest.mark.usefixtures("record")
 
@@ -52,13 +56,42 @@ def test_run_is_ended_by_sigterm_with_a_line_and_its_run_is_marked(record: Path)
         assert connection.execute("SELECT status FROM runs").fetchall() == [("FAILED",)]
 
 
-def test_a_pipe_that_is_closed_early_is_no_error() -> None:
-    command = [sys.executable, "-m", "harness", "strategies"]
+@pytest.fixture
+def closed_pipe() -> Iterator[int]:
     read, write = os.pipe()
     os.close(read)
-    process = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    yield write
     os.close(write)
+
+
+@pytest.mark.parametrize("words", [("strategies",), ("data", "--json")])
+def test_a_pipe_that_is_closed_early_is_no_error(words: tuple[str, ...], closed_pipe: int) -> None:
+    command = [sys.executable, "-m", "harness", *words]
+    process = subprocess.run(command, stdout=closed_pipe, stderr=subprocess.PIPE, check=False)
     assert (process.returncode, process.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "none"), ("compare", "none", "focal_loss", "--seeds", "1", "--json")]
+)
+def test_nor_keeps_it_work_from_being_done(
+    words: tuple[str, ...], closed_pipe: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = ("--set", "train.epochs=1", "--set", "model.name=mlp")
+    monkeypatch.setattr(sys, "argv", ["harness", *words, *quick])
+    monkeypatch.setattr(sys, "stdout", os.fdopen(os.dup(closed_pipe), "w"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert len(load_trials("digits")) == (1 if words[0] == "run" else 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [("strategies", 0), ("data --json", 0), ("no-such-command", 2)]
+)
+def test_a_command_needs_no_standard_streams(words: str, status: int) -> None:
+    shell = f"exec {sys.executable} -m harness {words} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", shell], check=False).returncode == status
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

@@ -1,11 +1,14 @@
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import harness
 from harness.__main__ import main
+from harness.cli.listing import GROUPS
 
 WHOLE = '''
 from harness import Strategy
@@ -65,6 +68,39 @@ def test_what_cannot_be_used_follows_by_name_with_the_reason(
     out = " ".join(listed(capsys, *files).partition("These can't be used:")[2].split())
     assert "inverted (from inverted.py): parameter 'share': Range(1.0, 0.0) is inverted" in out
     assert "broken.py: ModuleNotFoundError: No module named 'nowhere_at_all'" in out
+
+
+def test_strategies_are_listed_under_what_they_change(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ideas = {"stated": 'changes = "the loss"', "strange": 'changes = "the weather"'}
+    for name, line in ideas.items():
+        text = WHOLE.replace("OwnIdea", name.title()).replace("    def", f"    {line}\n\n    def")
+        (tmp_path / f"{name}.py").write_text(text)
+        files += ["--plugin", str(tmp_path / f"{name}.py")]
+    group, under = "", dict[str, str]()
+    for line in listed(capsys, *files).partition("\n\n")[0].splitlines()[1:]:
+        if line.startswith("  "):
+            under |= {line.split()[0]: group} if line[2] != " " else {}
+        else:
+            group = line.strip()
+    groups = list(dict.fromkeys(under.values()))
+    assert groups == [*GROUPS, "the weather", "(not stated)"]
+    assert under["none"] == "nothing" and under["focal_loss"] == "the loss"
+    assert under["stated"] == "the loss" and under["strange"] == "the weather"
+    assert under["own_idea"] == "(not stated)"
+
+
+def test_the_groups_are_those_of_the_table_in_the_readme(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    readme = (Path(harness.__file__).parents[1] / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([a-z ]+) \| (`.*) \|$", readme.partition("## Strategies")[2], re.M)
+    table = {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)}
+    stated = {entry["name"]: entry["changes"] for entry in json.loads(listed(capsys, "--json"))}
+    assert {name: table[name] for name in stated if name != "none"} == {
+        name: group for name, group in stated.items() if name != "none"
+    }
 
 
 def test_the_json_has_every_origin_and_every_problem(

@@ -134,6 +134,21 @@ def test_bad_input_is_one_line_and_status_2(
     assert "secret" not in err
 
 
+def test_a_setting_that_joins_later_makes_another_study_and_the_first_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    also = ["--also", "train.learning_rate=1e-4..1e-1:log"]
+    tried = [[], also, ["--inner-seeds", "3"], [], also]
+    documents = [
+        json.loads(output(capsys, *TUNE, *words, "--trials", str(1 + (place > 2)), "--json")[0])
+        for place, words in enumerate(tried)
+    ]
+    names = [document["study"] for document in documents]
+    assert len(set(names[:3])) == 3
+    assert names[3:] == names[:2]
+    assert [sum(document["trials"].values()) for document in documents] == [1, 1, 1, 2, 2]
+
+
 def test_another_space_under_one_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     output(capsys, *TUNE, "--trials", "1", "--study", "mine", "--json")
     also = ["--also", "train.batch_size=32,64"]

@@ -53,11 +53,11 @@ def test_the_corrected_difference_has_its_interval_and_its_doubt() -> None:
 
 def test_each_strategy_has_a_detectable_difference_of_its_own() -> None:
     text = _legend(document(row("a"), row("b", detectable=0.348)))
-    assert "from 4.0 (a), 34.8 (b) on" in text
-    assert "from 4.0 on" in _legend(document(row("a"), row("b")))
+    assert "from 4.0 points (a), 34.8 points (b) on" in text
+    assert "from 4.0 points on" in _legend(document(row("a"), row("b")))
     sizes = {"a": 0.2, "b": 0.1, "c": 0.4, "d": 0.3}
     many = [row(name, detectable=size) for name, size in sizes.items()]
-    assert "from 10.0 (b) to 40.0 (c) on" in _legend(document(*many))
+    assert "from 10.0 points (b) to 40.0 points (c) on" in _legend(document(*many))
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -98,8 +98,30 @@ def test_hardly_tested_classes_are_named_with_the_difference_over_the_others() -
         document(row("a", elsewhere=effect(-0.002, 0.03)), fragile_classes=["smile", "wink"])
     )
     assert "WARNING: too few test examples of smile, wink" in text
-    assert "over the other classes: a −0.2 [−3.2, +2.8]" in text  # noqa: RUF001
+    assert "difference over the other classes, in points: a −0.2 [−3.2, +2.8]" in text  # noqa: RUF001
     assert "WARNING" not in _legend(document(row("a")))
+
+
+def test_many_hardly_tested_classes_are_summed_up() -> None:
+    classes = [f"class {number}" for number in range(300)]
+    (line,) = [
+        line
+        for line in _legend(document(row("a"), fragile_classes=classes)).splitlines()
+        if line.startswith("WARNING")
+    ]
+    assert "class 4 and 295 more to say anything" in line
+    assert "--json has all as fragile_classes" in line
+
+
+def test_every_number_is_said_to_be_of_what_and_in_which_unit() -> None:
+    rows = row("a", verdict="undecided"), row("b")
+    text = _legend(document(*rows))
+    assert "mean: test balanced accuracy (%) over 3 seeds" in text
+    assert "difference: from none, in points" in text
+    assert "less than 1.0 points does not matter (evaluation.margin)" in text
+    assert "to find a difference of 1.0 points, 12 seeds would be needed" in text
+    for unit in ("%", "points"):
+        assert unit not in _legend(document(*rows, metric="mcc")).replace("95 %", "")
 
 
 def test_it_says_what_intervals_hold_for_and_how_often_was_looked() -> None:

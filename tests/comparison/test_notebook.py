@@ -9,7 +9,7 @@ import pytest
 
 from harness.comparison.compare import Compared, compare, compare_all
 from harness.comparison.keep import read
-from harness.comparison.observer import Silent
+from harness.comparison.observer import Silent, Work
 from harness.comparison.setup import Setup, setup
 from harness.config.experiment import Experiment
 from harness.errors import UserError
@@ -38,8 +38,8 @@ class Listening(Silent):
         self.heard: list[object] = []
 
     @contextmanager
-    def trials(self, count: int, epochs: int) -> Iterator[Silent]:
-        self.heard.append((count, epochs))
+    def trials(self, work: Work) -> Iterator[Silent]:
+        self.heard.append((work.trials, work.recorded, work.epochs, work.jobs))
         yield self
 
     def on_epoch(self, task: Task, epoch: int) -> None:
@@ -63,7 +63,10 @@ def test_an_observer_is_told_of_epochs_and_outcomes() -> None:
     compare(small(), jobs=1, observer=listening)
     none, other = "none, seed 0", "undersampling, seed 0"
     ends = [each for name in (none, other) for each in ((name, 1), (name, 2), (name, "done"))]
-    assert listening.heard == [(2, 2), *ends]
+    assert listening.heard == [(2, 0, 2, 1), *ends]
+    again = Listening()
+    compare(small(), jobs=1, observer=again)
+    assert again.heard == [(2, 2, 2, 1), (none, "done"), (other, "done")]
 
 
 def test_several_are_ranked_and_told_one_by_one() -> None:

@@ -24,7 +24,8 @@ def test_classes_with_too_few_test_examples_are_named_with_their_number() -> Non
     assert hardly_tested(many, 1) == []
     few = {"split": {"test": 0.02}}
     (line,) = hardly_tested(prepare(Experiment.model_validate(few), 0), 1)
-    assert line.startswith("fewer than 6 test examples say nothing of a class: 0 (4)")
+    assert line.startswith("10 classes have fewer than 6 test examples, which say nothing")
+    assert "0 (4), 1 (4), 2 (4), 3 (4), 4 (4) and 5 more (harness data shows all)" in line
 
 
 def test_strategies_whose_curves_rise_to_the_end_are_named_with_a_longer_budget() -> None:

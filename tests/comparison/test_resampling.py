@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.comparison.resampling import HeldOut, Logits, noise, weighted
-from harness.scoring.metrics import HIGHER_IS_BETTER, LABEL_BASED, one
+from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.metrics import HIGHER_IS_BETTER, one
 
 
 def held_out(counts, seed=0, first_id=0):

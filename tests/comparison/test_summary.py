@@ -221,7 +221,7 @@ def test_the_advice_names_plain_training_with_a_moved_decision() -> None:
     text = results(comparison)["advice"]
     assert text.startswith("Train plainly and move the decision to the uniform prior: ")
     own, moved = (comparison.base.scores[rule].difference for rule in ("own", "prior_corrected"))
-    assert f"{100 * moved:.1f} instead of {100 * own:.1f}." in text
+    assert f"{100 * moved:.1f} % balanced accuracy instead of {100 * own:.1f} %." in text
 
 
 def test_the_advice_names_what_beats_plain_training_with_a_moved_decision() -> None:

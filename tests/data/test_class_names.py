@@ -21,9 +21,15 @@ def source(folder: Path, *names: str, **settings: object) -> Source:
 
 
 def test_accents_composed_and_decomposed_are_one_class(tmp_path):
-    train = source(tmp_path, "a", DECOMPOSED, COMPOSED).train
-    assert train.class_names == ("a", COMPOSED)
-    assert train.counts.tolist() == [3, 6]
+    found = source(tmp_path, "a", DECOMPOSED, COMPOSED)
+    assert found.train.class_names == ("a", COMPOSED)
+    assert found.train.counts.tolist() == [3, 6]
+    assert [COMPOSED in note for note in found.notes] == [True]
+
+
+def test_a_set_of_many_such_names_is_summed_up():
+    (line,) = alike([f"{'0' * zeros}1" for zeros in range(10)])
+    assert "'1', '01', '001' and 7 more are kept apart" in line
 
 
 @pytest.mark.parametrize("name", [COMPOSED, DECOMPOSED])

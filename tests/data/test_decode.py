@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from harness.decoding import png as quick_way
-from harness.decoding.decoder import Decoder
+from harness.decoding.decoder import Decoder, Original
 
 
 def png(mode: str, size: tuple[int, int] = (9, 7), **options: Any) -> bytes:
@@ -76,7 +76,7 @@ def both_ways(
 ) -> tuple[Any, Any]:
     def outcome() -> Any:
         try:
-            return Decoder(5, 6, channels, max_pixels).pixels(content)
+            return Decoder(5, 6, channels, max_pixels).decoded(content)
         except ValueError as error:
             return str(error)
 
@@ -117,3 +117,53 @@ def test_damage_has_the_same_outcome_either_way(monkeypatch: pytest.MonkeyPatch)
 def test_too_many_pixels_are_refused_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
     quick, ordinary = both_ways(PLAIN["several parts"], monkeypatch, 3, max_pixels=1000)
     assert quick == ordinary == "300x300 pixels, more than max_pixels 1000"
+
+
+def photograph(size: tuple[int, int], **options: Any) -> bytes:
+    """A JPEG file of soft blobs, with some noise."""
+    rng = np.random.default_rng(0)
+    blobs = Image.fromarray(rng.integers(0, 256, (9, 13, 3), np.uint8))
+    values = np.asarray(blobs.resize(size, Image.Resampling.BICUBIC), np.int16)
+    noisy = np.clip(values + rng.integers(-5, 6, values.shape), 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noisy).save(file, "JPEG", quality=90, **options)
+    return file.getvalue()
+
+
+def apart(content: bytes, decoder: Decoder) -> Any:
+    """How far pixels are from those of full decoding, in grey levels."""
+    with Image.open(io.BytesIO(content)) as image:
+        upright = ImageOps.exif_transpose(image)
+        whole = np.asarray(upright.resize(decoder.size, Image.Resampling.BILINEAR))
+    ours = np.frombuffer(decoder.decoded(content).pixels, np.uint8).reshape(decoder.shape)
+    return np.abs(ours.astype(int) - whole.astype(int))
+
+
+@pytest.mark.parametrize("size", [(800, 600), (801, 599), (2001, 333), (6000, 150)])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_large_jpeg_files_have_the_pixels_of_full_decoding_but_for_rounding(
+    size: tuple[int, int], orientation: int
+) -> None:
+    content = photograph(size, exif=exif(orientation))
+    found = apart(content, Decoder(50, 70, 3, 10**7))
+    assert found.mean() < 1
+    assert found.max() <= 8
+
+
+def test_jpeg_files_less_than_four_times_as_large_are_decoded_in_full() -> None:
+    assert not apart(photograph((279, 201)), Decoder(50, 70, 3, 10**6)).any()
+    assert apart(photograph((280, 200)), Decoder(50, 70, 3, 10**6)).any()
+
+
+@pytest.mark.parametrize(
+    ("content", "original"),
+    [
+        (png("L"), Original(9, 7, True)),
+        (png("RGB"), Original(9, 7, False)),
+        (png("I;16"), Original(9, 7, True)),
+        (png("LA"), Original(9, 7, True)),
+        (photograph((800, 600)), Original(800, 600, False)),
+    ],
+)
+def test_an_image_is_told_as_its_file_has_it(content: bytes, original: Original) -> None:
+    assert Decoder(5, 6, 3, 10**6).decoded(content).original == original

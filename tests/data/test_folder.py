@@ -144,6 +144,27 @@ def damage(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("wrappers", ["archive", "archive/data"])
+@pytest.mark.parametrize("inner", ["", "train"])
+@pytest.mark.parametrize("settings", [{}, {"split_folders": False}])
+def test_a_folder_that_only_wraps_the_data_is_refused_with_the_path_to_set(
+    tmp_path: Path, wrappers: str, inner: str, settings: dict[str, bool]
+) -> None:
+    (tmp_path / "unpacked" / "__MACOSX").mkdir(parents=True)
+    inside = tmp_path / "unpacked" / wrappers
+    for name in ("cat", "dog"):
+        write(inside / inner / name / "0.png")
+    with pytest.raises(UserError, match="holds a single folder") as error:
+        folder(tmp_path / "unpacked", **settings)
+    assert str(error.value).endswith(f"set data.path to {inside}")
+
+
+def test_a_single_class_is_not_taken_for_a_wrapping_folder(tmp_path: Path) -> None:
+    write(tmp_path / "cat" / "0.png")
+    with pytest.raises(UserError, match="at least 2 are needed"):
+        folder(tmp_path)
+
+
 def test_an_unreadable_image_is_skipped_and_named(root: Path) -> None:
     path = damage(root / "cat" / "1.png")
     source = folder(root, max_bad_fraction=0.2)
@@ -151,6 +172,16 @@ def test_an_unreadable_image_is_skipped_and_named(root: Path) -> None:
     assert pixels(source.train)[:, 0, 0, 0].tolist() == [0, 20, 30, 100, 110, 120, 130]
     assert len(source.notes) == 1
     assert str(path) in source.notes[0]
+
+
+def test_many_unreadable_images_are_summed_up_and_all_of_them_listed_for_json(root: Path) -> None:
+    for number in range(9):
+        damage(root / "cat" / f"bad{number}.png")
+    source = folder(root, max_bad_fraction=0.9)
+    assert len(source.notes) == 6
+    assert source.notes[-1].startswith("skipped 4 more unreadable images; harness data --prepare")
+    assert source.preparation is not None
+    assert len(source.preparation.skipped) == 9
 
 
 def test_too_many_unreadable_images_stop_the_run(root: Path) -> None:

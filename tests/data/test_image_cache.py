@@ -23,10 +23,11 @@ from harness.__main__ import main
 from harness.config.data import FolderData
 from harness.config.experiment import Experiment
 from harness.data import images, prepare
-from harness.data.examples import Examples, Subset
+from harness.data.examples import Examples, Subset, identities
 from harness.data.images import ingest as ingesting
 from harness.data.images import store as storing
 from harness.data.images import workers as working
+from harness.data.stored import StoredRows
 from harness.decoding.decoder import Decoder
 from harness.decoding.files import Examined, File, examine
 from harness.errors import UserError
@@ -129,6 +130,27 @@ def test_every_way_gives_the_same_examples(root: Path, mode: str, limit: float) 
         assert np.array_equal(examples[0].ids, examples[1].ids)
         assert np.array_equal(examples[0].gather(order), examples[1].gather(order))
         assert found.reasons == expected.reasons
+
+
+@pytest.mark.parametrize(("mode", "limit"), [("disk", 1.0), ("disk", 0.0), ("memory", 1.0)])
+def test_ids_follow_from_pixels_wherever_these_are(root: Path, mode: str, limit: float) -> None:
+    for _ in range(2):
+        found = read(root, mode, max_gib=limit)
+        pixels = found.inputs[np.arange(COUNT)]
+        assert (found.identities == identities(pixels)).all()
+
+
+def test_a_second_reading_knows_ids_and_digest_without_pixels(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest() -> str:
+        found = read(root)
+        labels = np.zeros(COUNT, np.int64)
+        return Examples(found.inputs, labels, ("a",), identities=found.identities).digest
+
+    first = digest()
+    monkeypatch.setattr(StoredRows, "__getitem__", None)
+    assert digest() == first
 
 
 def test_a_second_reading_opens_no_file(root: Path, decoded: Decoded) -> None:

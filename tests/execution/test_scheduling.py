@@ -1,4 +1,6 @@
 import shutil
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,24 @@ from harness.tracking.store import Store
 
 PLUGIN = """
 import os, signal, sys
+from pathlib import Path
 import harness
 
 class Deadly(harness.Strategy):
     \"\"\"Takes its whole process along.\"\"\"
     def plan(self, base, rng):
         os.kill(os.getpid(), signal.SIGKILL)
+
+class Once(harness.Strategy):
+    \"\"\"Takes its whole process along while it trains, the first time.\"\"\"
+    def plan(self, base, rng):
+        return base.in_every_phase(loss=harness.Loss(once, {}))
+
+def once(labels, logits, parameters):
+    if not Path("trace").exists():
+        Path("trace").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return harness.cross_entropy(labels, logits, {})
 
 class Leaving(harness.Strategy):
     \"\"\"Ends the program, as a script does.\"\"\"
@@ -117,7 +131,7 @@ def test_workers_get_the_numbers_of_one_process_to_the_last_bit() -> None:
     outcomes(given, jobs=2, fresh=True)
     together = load_trials("digits")
     assert set(alone["run_id"]).isdisjoint(together["run_id"])
-    numbers = [name for name in alone if "/" in name and name != "cost/train_seconds"]
+    numbers = [name for name in alone if "/" in name and not name.endswith("_seconds")]
     ordered = [frame.sort_values("trial")[["trial", *numbers]] for frame in (alone, together)]
     assert ordered[0].reset_index(drop=True).equals(ordered[1].reset_index(drop=True))
 
@@ -127,6 +141,42 @@ def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
     found = outcomes(given, jobs=2)
     assert found.pop("deadly, seed 0") == Outcome("failed", reason=KILLED)
     assert {each.state for each in found.values()} == {"done"}
+
+
+def test_a_worker_that_is_killed_once_costs_no_task_and_leaves_no_run_running(
+    plugin: Path, record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(record)
+    found = outcomes(tasks("once", plugins=(plugin,)), jobs=2)
+    assert found["once, seed 0"].state == "done"
+    store = Store.open("digits")
+    store.reap()
+    assert [run.status for run in store.runs("")] == ["FINISHED", "KILLED"]
+
+
+class Deadly:
+    """Stands for workers that are killed whatever they are asked."""
+
+    def __init__(self, *words: object) -> None:
+        pass
+
+    def submit(self, *words: object) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+    def kill(self) -> None:
+        pass
+
+
+def test_workers_that_are_killed_one_after_the_other_fail_each_task_once_and_guess_no_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.execution.schedule.Workers", Deadly)
+    found = outcomes(tasks("none", seeds=8), jobs=2)
+    assert len(found) == 8
+    (reason,) = {each.reason for each in found.values()}
+    assert reason.startswith("its process ended twice without a word: its own code may have ")
 
 
 LEAVING = ("leaving", "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line")

@@ -5,6 +5,7 @@ import pytest
 BIG = "9" * 400
 LONG = "x" * 5000
 FOLDER = "source: folder, path: /nowhere"
+HUB = "source: huggingface, path: /nowhere"
 
 NUMBERS = {
     "train.epochs=0": "train.epochs is 0 & a whole number more than 0",
@@ -136,6 +137,13 @@ NAMES = {
     "data.duplicates=keep": "data.duplicates 'keep' & drop, error, warn",
     "data={source: keras, dataset: x}": "data.dataset 'x' & cifar10",
     "data.source=folder": "data.path is missing; give text",
+    "data.source=huggingface": "data.path is missing; give text",
+    f"data={{{HUB}, splits: {{tain: a}}}}": "data.splits.tain is tain",
+    f"data={{{HUB}, splits: [a]}}": "data.splits is [a] & a mapping",
+    f"data={{{HUB}, config: [a]}}": "data.config is [a] & text",
+    f"data={{{HUB}, image_column: false}}": "data.image_column is false & in quotes",
+    f"data={{{HUB}, group_column: {{}}}}": "data.group_column is {} & text",
+    f"data={{{HUB}, split_column: a}}": "unknown key in data & 'split_column'",
     "data={source: npz, path: [a]}": "data.path is [a] & text",
     "data={source: npz, path: x, class_names: a}": "data.class_names is a & a list",
     f"data={{{FOLDER}, group_pattern: '('}}": "data.group_pattern & no regular expression",

@@ -41,6 +41,20 @@ def test_images_are_of_every_class_and_of_what_augmentation_made(ten_classes: Re
     assert len(content.made["offline_augmentation"].inputs)
 
 
+def test_a_link_in_the_place_of_a_page_is_not_followed(
+    ten_classes: Recorded, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("dear")
+    page = ten_classes.kept.page
+    before = page.read_text("utf-8")
+    page.unlink()
+    page.symlink_to(tmp_path / "mine.txt")
+    assert write_page("digits", None, None)[0] == page
+    assert (tmp_path / "mine.txt").read_text() == "dear"
+    assert not page.is_symlink()
+    assert page.read_text("utf-8") == before
+
+
 def test_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"cannot write .*no such folder") as caught:
         write_page("digits", None, tmp_path / "no such folder" / "page.html")

@@ -9,7 +9,7 @@ import pytest
 from parsed import Element, parse
 from report_content import STRATEGIES, comparison, content, effect, line
 
-from harness.report import tables
+from harness.report import panels, tables
 from harness.report.content import Content
 from harness.report.page import render
 
@@ -138,6 +138,24 @@ def test_long_names_are_cut_with_the_whole_in_a_title() -> None:
     assert any(e.text == HOSTILE[6] for e in root.all("title"))
 
 
+def test_names_of_forty_letters_are_whole_in_every_figure_and_table() -> None:
+    names = [f"melanocytic_lesion_of_the_left_{part}_{'x' * 8}" for part in ("arm", "leg", "ear")]
+    root = parse(render(content(class_names=names)))
+    texts = [each.text for each in [*root.all("text"), *root.all("bdi")]]
+    assert not [text for text in texts if text.endswith("…")]
+    drawn = "".join(each.text for each in root.all("text"))
+    assert all(drawn.count(name) >= len(STRATEGIES) for name in names)
+    assert all(sum(each.text == name for each in root.all("dt")) == 2 for name in names)
+
+
+def test_in_print_what_is_folded_is_open_and_nothing_is_cut() -> None:
+    print_style = page("digits").rpartition("@media print {")[2].partition("</style>")[0]
+    assert "details::details-content { content-visibility: visible" in print_style
+    assert "pre { white-space: pre-wrap" in print_style
+    assert re.search(r"h2,.*summary, caption { break-after: avoid", print_style)
+    assert re.search(r"tr, svg,.*{ break-inside: avoid", print_style)
+
+
 def test_same_content_gives_the_same_page_whatever_the_users_settings() -> None:
     with matplotlib.rc_context({"font.size": 30, "svg.fonttype": "path", "axes.facecolor": "red"}):
         again = render(content())
@@ -249,6 +267,13 @@ def test_of_many_classes_thirds_are_drawn_and_the_rarest_are_listed() -> None:
     assert all("head" in svg.text and "tail" in svg.text for svg in drawn)
     listed = rows(root, "Percent, mean over seeds, with the 95 % interval of each class")
     assert {row[0] for row in listed} == {f"class {index}" for index in range(80, 100)}
+
+
+@pytest.mark.parametrize("rarest", [1, 100])
+def test_counts_of_many_classes_are_drawn_whether_they_differ_or_not(rarest: int) -> None:
+    even = np.linspace(100, rarest, 40).astype(np.int64)
+    drawn = panels.class_counts([f"class {index}" for index in range(40)], {"train": even})
+    assert "Class counts of train: 40 classes" in drawn[0]
 
 
 def test_every_class_has_recall_precision_and_f1_with_intervals_under_every_strategy() -> None:

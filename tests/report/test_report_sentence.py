@@ -186,4 +186,4 @@ def test_a_headline_without_a_difference_says_so() -> None:
 
 def test_it_ends_with_what_to_do() -> None:
     found = sentence("digits", comparison(line("a", "undecided")))
-    assert found.endswith(" Train plainly: 74.2. 14 seeds would decide on a.")
+    assert found.endswith(" Train plainly: 74.2 % balanced accuracy. 14 seeds would decide on a.")

@@ -63,6 +63,8 @@ def test_plural(count: int, text: str) -> None:
         ("learnable_weight_scaling", ["learnable_weight_", "scaling"]),
         ("a+b+c", ["a+b+c"]),
         ("x" * 50, ["x" * 23, "x" * 23, "x" * 4]),
+        ("a lesion of the left lower arm", ["a lesion of the left", "lower arm"]),
+        ("長" * 20, ["長" * 11, "長" * 9]),  # two columns each
         ("", [""]),
     ],
 )

@@ -21,6 +21,7 @@ from harness import Loss, Plan, Range, Strategy, cross_entropy
 class PolyLoss(Strategy):
     """Cross-entropy and a share of what the true class lacks to probability 1."""
 
+    changes = "the loss"
     reference = "Leng et al. (2022), PolyLoss, eq. 4"
     neutral = {"epsilon": 0.0}
 

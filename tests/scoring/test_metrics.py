@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 from imblearn.metrics import geometric_mean_score
 from sklearn import metrics as sk
 
+from harness.scoring.label_metrics import LABEL_BASED
 from harness.scoring.metrics import (
     HIGHER_IS_BETTER,
-    LABEL_BASED,
     from_confusion,
     one,
     reliability,

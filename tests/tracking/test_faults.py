@@ -3,11 +3,12 @@
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,28 @@ def test_a_folder_or_a_pipe_is_no_record(tmp_path: Path, use: Use) -> None:
 )
 def test_a_password_is_never_shown(address: str, shown: str) -> None:
     assert without_password(address) == shown
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "http"])
+def test_a_server_that_takes_connections_and_says_nothing_is_one_line_soon(
+    scheme: str, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "SECONDS_TO_CONNECT", 2)
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{scheme}://127.0.0.1:{silent}/db")
+    began = time.monotonic()
+    with pytest.raises(UserError, match="can't be opened") as refused:
+        Store.open("digits")
+    assert "\n" not in str(refused.value)
+    assert time.monotonic() - began < 20
 
 
 def test_nor_by_what_says_that_a_server_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:

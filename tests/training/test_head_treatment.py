@@ -19,6 +19,7 @@ from harness.plan.losses import Loss, cross_entropy
 from harness.plan.plan import ClassWeights, Phase, Plan, base_plan
 from harness.plan.transforms import BatchTransform, HeadTransform
 from harness.scoring.metrics import softmax
+from harness.strategy.registry import resolve
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
 from harness.training.loop import EpochEnd, train
@@ -227,3 +228,52 @@ def test_a_network_that_ends_otherwise_is_refused_where_the_head_is_treated(
     network.check(plan_of(splits))
     with pytest.raises(UserError, match=r"'convolved' ends with the layer 'conv2d.*Dense"):
         network.check(plan)
+
+
+@pytest.mark.parametrize("by", ["model.head", "the plan"])
+@pytest.mark.parametrize(
+    "treatment",
+    [
+        {"initial_bias": np.zeros(10)},
+        {"head_transforms": (HeadTransform("same", lambda kernel, bias: (kernel, bias)),)},
+        {"phases": (Phase(trainable="head_scale"),)},
+    ],
+    ids=lambda treatment: next(iter(treatment)),
+)
+def test_of_a_cosine_head_nothing_can_be_treated(
+    splits: Splits, treatment: dict[str, Any], by: str
+) -> None:
+    plan = replace(plan_of(splits), **treatment)
+    if by == "the plan":
+        recipe = Recipe.of(Model(name="mlp"), SETTINGS.train, plan.train, Head("cosine"))
+    else:
+        recipe = Recipe.of(Model(name="mlp", head="cosine"), SETTINGS.train, plan.train)
+    network = CompiledNetwork(recipe)
+    network.check(plan_of(splits))
+    with pytest.raises(UserError, match=r"cosine head .*; take model\.head linear or mlp"):
+        network.check(plan)
+
+
+@pytest.mark.parametrize("head", ["linear", "cosine", "mlp"])
+def test_a_classifier_is_retrained_whatever_its_head(splits: Splits, head: str) -> None:
+    model = Model(name="mlp", head=head)
+    start = plan_of(splits, Phase())
+    plan = resolve("classifier_retraining", {}).plan(start, np.random.default_rng(0))
+    network = CompiledNetwork(Recipe.of(model, SETTINGS.train, plan.train))
+    network.check(plan)
+    first, second = plan.phases
+    network.reset(0)
+    initial = [variable.numpy() for variable in network.model.variables]
+    rows = np.arange(32)[None]
+    batch = splits.train.gather(rows[0])[None], splits.train.labels[rows].astype(np.int32)
+    for phase in (first, second):
+        network.begin(phase)
+        before = [variable.numpy() for variable in network.model.variables]
+        network.run(phase, batch, np.ones(10), np.array([0.1]), np.zeros((1, 2), np.int32))
+    after = [variable.numpy() for variable in network.model.variables]
+    n_head = {"linear": 2, "cosine": 1, "mlp": 4}[head]
+    for value, again in zip(initial[-n_head:], before[-n_head:], strict=True):
+        np.testing.assert_array_equal(value, again)
+    for kept, still in zip(before[:-n_head], after[:-n_head], strict=True):
+        np.testing.assert_array_equal(kept, still)
+    assert (before[-n_head] != after[-n_head]).any()

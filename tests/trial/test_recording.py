@@ -1,4 +1,6 @@
+import errno
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from harness.data import prepare
 from harness.data.classes import rarest
 from harness.data.examples import Array, Examples
 from harness.data.split import Sealed
-from harness.errors import TrialFailed, UserError
+from harness.errors import RecordLost, TrialFailed, UserError
 from harness.scoring import decision, metrics
 from harness.strategy.registry import resolve
 from harness.tracking.store import Store
@@ -191,6 +193,29 @@ def test_ctrl_c_is_recorded_as_failed_and_goes_on_its_way(store: Store, tmp_path
     assert failed.data.tags["error"] == "KeyboardInterrupt"
 
 
+FULL = OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+NO_FOLDER = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (FULL, "the disk at /tmp/x takes nothing more: No space left on device"),
+        (NO_FOLDER, "no usable temporary directory; make room, or set TMPDIR to a folder with"),
+    ],
+)
+def test_a_full_disk_is_one_line_and_the_run_has_failed(
+    error: OSError, line: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise error
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+    with pytest.raises(RecordLost, match=re.escape(line)):
+        record(trial(), store)
+    assert [run.status for run in store.runs("")] == ["FAILED"]
+
+
 def test_parameters_that_do_not_fit_the_data_leave_no_run(store: Store, tmp_path: Path) -> None:
     given = replace(trial(), strategy=resolve("class_weight", {"weights": {"no such": 1.0}}))
     with pytest.raises(UserError, match="no such"):
@@ -235,7 +260,7 @@ def test_another_seed_strategy_or_setting_is_another_trial() -> None:
 
 
 def timeless(result: Recorded) -> dict[str, float]:
-    return {k: v for k, v in result.metrics.items() if k != "cost/train_seconds"}
+    return {k: v for k, v in result.metrics.items() if not k.endswith("_seconds")}
 
 
 def runs(folder: Path) -> list[Any]:

@@ -17,6 +17,21 @@ from harness.scoring import metrics
 from harness.training.threads import VARIABLE
 from harness.trial.epoch import Epoch
 
+SLOW_TO_COMPILE = """
+from time import sleep
+
+from harness import Loss, Strategy, cross_entropy
+
+
+class Slow(Strategy):
+    def plan(self, base, rng):
+        return base.in_every_phase(loss=Loss(slow))
+
+
+def slow(labels, logits, parameters):
+    sleep(1.5)  # while it is compiled; no step does this
+    return cross_entropy(labels, logits, parameters)
+"""
 QUICK = ["train.epochs=3", "train.batch_size=64", "model.name=mlp"]
 
 NOTEBOOK = """
@@ -54,8 +69,25 @@ def test_a_trial_gives_the_same_bits_again_whatever_was_trained_between() -> Non
     again = train_trial(trial())
     assert np.array_equal(first.best.test, again.best.test)
     assert first.epochs == again.epochs
-    timeless = {name: v for name, v in first.metrics.items() if name != "cost/train_seconds"}
+    timeless = {name: v for name, v in first.metrics.items() if not name.endswith("_seconds")}
     assert timeless.items() <= again.metrics.items()
+
+
+def test_what_compiling_takes_is_apart_from_what_training_takes(tmp_path: Path) -> None:
+    file = tmp_path / "slow.py"
+    file.write_text(SLOW_TO_COMPILE)
+    slow = Trial.of("slow", "digits", 0, overrides=QUICK, plugins=[file])
+    first, again = train_trial(slow), train_trial(slow)
+    assert first.metrics["cost/compile_seconds"] >= 1.5 > first.metrics["cost/train_seconds"]
+    assert again.metrics["cost/compile_seconds"] == 0 < again.metrics["cost/train_seconds"]
+
+
+def test_initial_weights_which_all_strategies_of_a_seed_share_are_charged_to_none() -> None:
+    first, *others = (
+        train_trial(trial(name, seed=5)) for name in ("none", "none", "undersampling")
+    )
+    assert first.compile_seconds > 0
+    assert [each.compile_seconds for each in others] == [0, 0]
 
 
 def test_the_scores_are_those_of_the_logits_under_each_rule() -> None:
@@ -132,7 +164,7 @@ def test_another_metric_trains_nothing_else_but_the_one_that_selects_does() -> N
     assert plain.fingerprint == judged.fingerprint != selected.fingerprint
     one, other = train_trial(plain), train_trial(judged)
     assert np.array_equal(one.best.test, other.best.test)
-    timeless = {name: v for name, v in one.metrics.items() if name != "cost/train_seconds"}
+    timeless = {name: v for name, v in one.metrics.items() if not name.endswith("_seconds")}
     assert timeless.items() <= other.metrics.items()
     assert other.validation_score == other.metrics["validation/mcc"]
 

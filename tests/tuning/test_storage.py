@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from concurrent import futures
 from importlib.util import find_spec
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from optuna.storages import RDBStorage
 from small_study import Make
 
 from harness.errors import UserError
+from harness.tuning import storage
 from harness.tuning.storage import default_url, open_storage, shown
 from harness.tuning.study import OpenStudy
 from harness.tuning.tune import tune
@@ -143,6 +145,19 @@ def test_a_pipe_in_the_place_of_a_journal_is_not_waited_for(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="is no file; give the path of a journal"):
         open_storage(f"journal://{tmp_path / 'pipe'}")
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_one_line_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage, "SECONDS_TO_CONNECT", 2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        began = monotonic()
+        with pytest.raises(UserError, match="cannot be opened") as refused:
+            open_storage(f"postgresql://me:secret@127.0.0.1:{server.getsockname()[1]}/db")
+    assert "secret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert monotonic() - began < 20
 
 
 def test_a_password_in_what_is_no_address_is_not_shown() -> None:

@@ -22,6 +22,7 @@ from harness.errors import UserError
 from harness.tracking.store import Store
 from harness.tuning import slots
 from harness.tuning.objective import Objective
+from harness.tuning.recording import Recorder
 from harness.tuning.setup import Tuning, fixed_test
 from harness.tuning.study import OpenStudy
 from harness.tuning.tune import tune
@@ -283,6 +284,27 @@ def test_no_inner_seed_learns_from_an_example_that_a_comparison_tests_on() -> No
         splits = prepare(given, seed)
         seen = {*splits.train.ids.tolist(), *splits.validation.ids.tolist()}
         assert not seen & tested
+
+
+def test_what_a_killed_process_had_begun_to_record_is_recorded_once(make: Make) -> None:
+    tuning = make(trials=2)
+    tune(tuning)
+    store = Store.open("digits")
+    half = next(store.runs("tags.slot = '1'"))
+    store.resume(half.run_id)
+    store.reap(mine=True)
+    tune(tuning)
+    for slot in ("0", "1"):
+        runs = store.runs(f"tags.slot = '{slot}' and attributes.status = 'FINISHED'")
+        assert len(list(runs)) == 1
+
+
+def test_what_another_process_has_recorded_is_not_recorded_again(make: Make) -> None:
+    tuning = make(trials=1)
+    tune(tuning)
+    store = Store.open("digits")
+    Recorder(tuning, store).record(OpenStudy.of(tuning).finished()[0])
+    assert len(list(store.runs("tags.slot = '0'"))) == 1
 
 
 def test_another_space_metric_or_number_of_seeds_under_one_name_is_refused(make: Make) -> None:

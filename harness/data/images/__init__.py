@@ -16,9 +16,10 @@ from harness.data.images.lazy import OnTheFly
 from harness.data.images.names import shown
 from harness.data.images.store import Store
 from harness.data.images.workers import Workers
+from harness.data.originals import Originals
 from harness.decoding.decoder import Decoder
 from harness.decoding.depth import Extent, Scale
-from harness.errors import UserError
+from harness.errors import MOST_NAMED, UserError
 
 SPILL_BYTES = 256 << 20
 CACHE = "the image cache"
@@ -29,7 +30,8 @@ class Preparation:
     """What it took to have all images at hand, and where they are.
 
     `decoded` were decoded now, `reused` had been; `stored` are on disk, in `directory`, where they
-    take `bytes`; the rest is in memory or decoded when it is used.
+    take `bytes`; the rest is in memory or decoded when it is used. `skipped` says which images are
+    unreadable and why, a line each.
     """
 
     decoded: int
@@ -40,6 +42,7 @@ class Preparation:
     on_the_fly: int
     bytes: int
     directory: str | None
+    skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +50,19 @@ class Images:
     """Images in the order of their files, `inputs` uint8 `[N, H, W, C]`.
 
     `reasons` says of each why it can't be read, or None; the pixels of such a one mean nothing.
-    `extent` are the values of images with more than 8 bits, if there are any; `identities` then
-    tell images apart by their files, `[N]`, for the pixels may have lost what sets them apart.
+    `originals` are those of the readable files. `identities` tell images apart, `[N]`: by their
+    pixels, or by their files where `extent`, the values of images with more than 8 bits, is known,
+    for the pixels may have lost what sets them apart.
     """
 
-    root: Path
     names: Sequence[str]
     inputs: Inputs
     reasons: Sequence[str | None]
     preparation: Preparation
+    originals: Originals
+    identities: Identities
     remarks: tuple[str, ...] = ()
     extent: Extent | None = None
-    identities: Identities | None = None
 
     @property
     def readable(self) -> Integers:
@@ -67,22 +71,19 @@ class Images:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to tell the user: a line for each image that was skipped, and on the cache."""
-        skipped = (f"skipped an unreadable image: {line}" for line in self._unreadable)
-        return (*skipped, *self.remarks)
-
-    @property
-    def _unreadable(self) -> list[str]:
-        together = zip(self.names, self.reasons, strict=True)
-        return [
-            f"{shown(str(self.root / name))}: {reason}"
-            for name, reason in together
-            if reason is not None
-        ]
+        """What to tell the user: a line for images that were skipped, and on the cache."""
+        bad = self.preparation.skipped
+        named = bad if self.preparation.directory is None else bad[:MOST_NAMED]
+        lines = [f"skipped an unreadable image: {line}" for line in named]
+        if more := len(bad) - len(named):
+            lines.append(
+                f"skipped {more:,} more unreadable images; harness data --prepare --json lists all"
+            )
+        return (*lines, *self.remarks)
 
     def refuse_too_many(self, fraction: float) -> None:
         """Raise UserError if more than this `fraction` of the images cannot be read."""
-        bad = self._unreadable
+        bad = self.preparation.skipped
         if len(bad) > fraction * len(self.names):
             raise UserError(
                 f"{len(bad)} of {len(self.names)} images cannot be read, more than "
@@ -120,18 +121,26 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     inputs, on_the_fly = _inputs(found, root, store, decoder, workers)
     if not on_the_fly:
         workers.close()
-    preparation = _preparation(found, store, decoder, on_the_fly)
+    preparation = _preparation(found, root, store, decoder, on_the_fly)
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
-    identities = None if extent is None else _identities(found.known)
-    images = Images(root, names, inputs, reasons, preparation, remarks, extent, identities)
+    identities = _identities(found.known, by_file=extent is not None)
+    originals = _originals(found.known, reasons, decoder)
+    images = Images(names, inputs, reasons, preparation, originals, identities, remarks, extent)
     images.refuse_too_many(section.max_bad_fraction)
     return images
 
 
-def _identities(known: Known) -> Identities:
-    """Return a number for each file that follows from its content, `[N]`."""
+def _originals(known: Known, reasons: Sequence[str | None], decoder: Decoder) -> Originals:
+    widths, heights, gray = known.originals[[reason is None for reason in reasons]].T
+    return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape)
+
+
+def _identities(known: Known, by_file: bool) -> Identities:
+    """Return a number for each image that follows from its pixels, or else from its file, `[N]`."""
+    if not by_file:
+        return np.frombuffer(known.identities.tobytes(), np.uint64)
     digests = np.frombuffer(known.digests.tobytes(), np.uint64)
     return digests.reshape(len(known.digests), -1)[:, 0]
 
@@ -181,8 +190,9 @@ def _inputs(
 
 
 def _preparation(
-    found: Ingest, store: Store | None, decoder: Decoder, on_the_fly: int
+    found: Ingest, root: Path, store: Store | None, decoder: Decoder, on_the_fly: int
 ) -> Preparation:
+    reasons = sorted(found.known.reasons.items())
     return Preparation(
         decoded=found.decoded,
         reused=len(found.names) - found.decoded,
@@ -192,6 +202,7 @@ def _preparation(
         on_the_fly=on_the_fly,
         bytes=found.n_rows * decoder.image_bytes,
         directory=None if store is None else str(store.directory),
+        skipped=tuple(f"{shown(str(root / found.names[at]))}: {why}" for at, why in reasons),
     )
 
 

@@ -15,21 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.examples import Integers
+from harness.decoding.decoder import Original
 from harness.decoding.depth import Extent
-from harness.decoding.files import DIGEST_BYTES, File, located, stamp
+from harness.decoding.files import DIGEST_BYTES, IDENTITY_BYTES, File, located, stamp
 
 UNKNOWN, UNREADABLE, NOWHERE = -3, -2, -1
 VALUES = 500
+COLUMNS = 12
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (row INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS files (
     name BLOB PRIMARY KEY, size INTEGER NOT NULL, time INTEGER NOT NULL, digest BLOB NOT NULL,
-    reason TEXT, low REAL, high REAL, full REAL
+    reason TEXT, identity BLOB NOT NULL, width INTEGER, height INTEGER, gray INTEGER,
+    low REAL, high REAL, full REAL
 ) WITHOUT ROWID;
 """
 FILES = f"""
 SELECT name, size, time, digest, reason,
-    iif(reason IS NULL, ifnull(row, {NOWHERE}), {UNREADABLE}), low, high, full
+    iif(reason IS NULL, ifnull(row, {NOWHERE}), {UNREADABLE}),
+    identity, width, height, gray, low, high, full
 FROM files LEFT JOIN contents USING (digest)
 """
 
@@ -38,12 +42,17 @@ FROM files LEFT JOIN contents USING (digest)
 class Known:
     """Of `N` files: digests `[N]` of 16 bytes, and in which of a store's `n_rows` the pixels are.
 
+    `identities` `[N]` of 8 bytes are those of the pixels; `originals` `[N, 3]` are width, height
+    and whether the file has gray alone, all 0 where it can't be read.
+
     Instead of a row there is `UNKNOWN`, `UNREADABLE` (`reasons` says why), or `NOWHERE` for what
     can be read but has no row. `extents` are the values of images with more than 8 bits.
     `unlisted` are the names of files that are known besides these.
     """
 
     digests: NDArray[np.void]
+    identities: NDArray[np.void]
+    originals: NDArray[np.int32]
     rows: Integers
     reasons: dict[int, str]
     extents: dict[int, Extent]
@@ -53,8 +62,16 @@ class Known:
     @classmethod
     def nothing(cls, count: int, n_rows: int = 0) -> "Known":
         """Return what is known of `count` files at first."""
-        digests = np.zeros(count, f"V{DIGEST_BYTES}")
-        return cls(digests, np.full(count, UNKNOWN, np.int64), {}, {}, n_rows, [])
+        return cls(
+            np.zeros(count, f"V{DIGEST_BYTES}"),
+            np.zeros(count, f"V{IDENTITY_BYTES}"),
+            np.zeros((count, len(Original._fields)), np.int32),
+            np.full(count, UNKNOWN, np.int64),
+            reasons={},
+            extents={},
+            n_rows=n_rows,
+            unlisted=[],
+        )
 
 
 class Index:
@@ -90,17 +107,19 @@ class Index:
         """Return what is known of files that are as they were when they were read."""
         known = Known.nothing(len(names), self._one("SELECT count(*) FROM contents"))
         place, base = {name: at for at, name in enumerate(names)}, str(root)
-        for entry, size, time, digest, reason, row, *values in self._connection.execute(FILES):
+        for entry, size, time, digest, reason, row, own, *values in self._connection.execute(FILES):
             name = os.fsdecode(entry)
             at = place.get(name)
             if at is None:
                 known.unlisted.append(name)
             elif _state(located(base, name)) == (size, time):
-                known.rows[at], known.digests[at] = row, digest
+                known.rows[at], known.digests[at], known.identities[at] = row, digest, own
                 if reason is not None:
                     known.reasons[at] = reason
-                if values[0] is not None:
-                    known.extents[at] = Extent(*values)
+                else:
+                    known.originals[at] = values[:3]
+                if values[3] is not None:
+                    known.extents[at] = Extent(*values[3:])
         return known
 
     def rows(self, files: Sequence[File]) -> list[int]:
@@ -123,12 +142,8 @@ class Index:
         with self._connection as connection:
             connection.executemany("INSERT INTO contents (digest, row) VALUES (?, ?)", rows.items())
             connection.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (os.fsencode(file.name), *file[1:5], *(file.extent or (None, None, None)))
-                    for file in files
-                    if file.size >= 0
-                ),
+                f"INSERT OR REPLACE INTO files VALUES ({', '.join('?' * COLUMNS)})",
+                (_entry(file) for file in files if file.size >= 0),
             )
 
     def finish(self, gone: Iterable[str]) -> None:
@@ -148,6 +163,12 @@ class Index:
     def _one(self, query: str) -> Any:
         found = self._connection.execute(query).fetchone()
         return None if found is None else found[0]
+
+
+def _entry(file: File) -> tuple[Any, ...]:
+    original, extent = file.original or (None,) * 3, file.extent or (None,) * 3
+    facts = file.size, file.time, file.digest, file.reason, file.identity
+    return os.fsencode(file.name), *facts, *original, *extent
 
 
 def _state(path: str) -> tuple[int, int] | None:

@@ -83,7 +83,10 @@ class Ingest:
             start += len(files)
             self.known.rows[positions] = rows
             self.known.digests[positions] = [file.digest for file in files]
+            self.known.identities[positions] = [file.identity for file in files]
             for at, row, file in zip(positions.tolist(), rows, files, strict=True):
+                if file.original is not None:
+                    self.known.originals[at] = file.original
                 if file.extent is not None:
                     self.known.extents[at] = file.extent
                 if file.reason is not None:

@@ -24,7 +24,7 @@ from harness.data.stored import StoredRows
 from harness.decoding.decoder import Decoder
 from harness.decoding.files import File, located
 
-LAYOUT = "4"
+LAYOUT = "5"
 KEEP_FREE = 1 << 30
 INDEX, PIXELS = "index.sqlite", "pixels"
 FILES = (INDEX, f"{INDEX}-wal", f"{INDEX}-shm", f"{INDEX}-journal", PIXELS)

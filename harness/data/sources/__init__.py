@@ -14,6 +14,7 @@ from harness.config.data import (
     Data,
     DigitsData,
     FolderData,
+    HuggingFaceData,
     IdxData,
     KerasData,
     NpyData,
@@ -23,7 +24,8 @@ from harness.config.data import (
 from harness.config.section import ClassName
 from harness.data.classes import named_class
 from harness.data.examples import Examples
-from harness.data.names import alike, composed
+from harness.data.names import alike, composed, merged
+from harness.data.originals import Originals
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _MODULES: dict[type[Data], str] = {
     NpyData: "npy",
     FolderData: "folder",
     TableData: "table",
+    HuggingFaceData: "huggingface",
 }
 
 
@@ -44,7 +47,8 @@ _MODULES: dict[type[Data], str] = {
 class Source:
     """What a source holds: training examples, its own validation and test sets if it has any.
 
-    `preparation` is what it took to decode the images of a source that reads image files.
+    `preparation` is what it took to decode the images of a source that reads image files,
+    `originals` what these files were.
     """
 
     train: Examples
@@ -52,6 +56,7 @@ class Source:
     test: Examples | None
     notes: tuple[str, ...]
     preparation: "Preparation | None" = None
+    originals: Originals | None = None
 
     def identified(self) -> "Source":
         """Return the same with the ids of all examples, which no view of them computes again."""
@@ -113,8 +118,9 @@ def _composed(source: Source) -> Source:
     names = [composed(name) for name in source.train.class_names]
     if names == list(source.train.class_names):
         return source
-    merged = tuple(dict.fromkeys(names))
-    return _relabelled(source, [merged.index(name) for name in names], merged)
+    kept = tuple(dict.fromkeys(names))
+    relabelled = _relabelled(source, [kept.index(name) for name in names], kept)
+    return replace(relabelled, notes=(*source.notes, *merged(source.train.class_names)))
 
 
 def _only(source: Source, classes: Sequence[ClassName]) -> Source:

@@ -1,7 +1,8 @@
-"""Images inside a Parquet file, as Hugging Face writes them: a struct of `bytes` and `path`."""
+"""Images inside a table, as Hugging Face keeps them: a struct of `bytes` and `path`."""
 
 import json
 import tempfile
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -46,26 +47,44 @@ def extracted(path: Path, column: str) -> tuple[Path, list[str]]:
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     status = path.stat()
-    facts = f"{path.resolve()} {status.st_size} {stamp(status)} {column}"
-    folder = cache_directory() / "embedded" / blake2b(facts.encode(), digest_size=16).hexdigest()
+    folder = folder_of(f"{path.resolve()} {status.st_size} {stamp(status)} {column}")
     with pq.ParquetFile(path) as file:
-        names = [f"{row:08d}" for row in range(1, file.metadata.num_rows + 1)]
+        names = [file_name(row) for row in range(1, file.metadata.num_rows + 1)]
         if not folder.is_dir():
-            _extract(file, column, folder, path)
+            batches = file.iter_batches(ROWS, columns=[column])
+            images = (image for batch in batches for image in batch.column(0).to_pylist())
+            extract(images, folder, f"{path} row {{}}: the {column}")
     return folder, names
 
 
-def _extract(file: Any, column: str, folder: Path, path: Path) -> None:
-    """Write the images into a folder beside `folder`, and move it there when it is whole."""
+def folder_of(facts: str) -> Path:
+    """Return the folder of the cache for the images of what these facts tell from all else."""
+    return cache_directory() / "embedded" / blake2b(facts.encode(), digest_size=16).hexdigest()
+
+
+def file_name(row: int) -> str:
+    """Return what the file with a row's image is called."""
+    return f"{row:08d}"
+
+
+def extract(images: Iterable[Any], folder: Path, where: str, *, links: bool = False) -> None:
+    """Write images into a folder beside `folder`, and move it there when it is whole.
+
+    An image is a mapping of `bytes`, or else, with `links`, of the `path` of a file to link to.
+    Raises UserError, at `where` with the number of the row, for a row without an image.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-        making, row = Path(name) / "images", 0
+        making = Path(name) / "images"
         making.mkdir()
-        for batch in file.iter_batches(ROWS, columns=[column]):
-            for image in batch.column(0).to_pylist():
-                row += 1
-                if image is None or image["bytes"] is None:
-                    raise UserError(f"{path} row {row}: the {column} holds no bytes of an image")
-                (making / f"{row:08d}").write_bytes(image["bytes"])
+        for row, image in enumerate(images, start=1):
+            content, file = (image or {}).get("bytes"), making / file_name(row)
+            path = Path((image or {}).get("path") or "")
+            if content is not None:
+                file.write_bytes(content)
+            elif links and path.is_absolute() and path.is_file():
+                file.symlink_to(path)
+            else:
+                raise UserError(f"{where.format(row)} holds no bytes of an image")
         if not folder.is_dir():
             making.rename(folder)

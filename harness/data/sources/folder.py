@@ -12,6 +12,7 @@ from harness.data import images
 from harness.data.examples import Examples
 from harness.data.groups import grouped_by
 from harness.data.images.names import shown
+from harness.data.names import merged
 from harness.data.sources import Source
 from harness.data.sources.folder_layout import class_folders, layout
 from harness.data.sources.folder_tree import Tree
@@ -55,9 +56,19 @@ def load(section: FolderData) -> Source:
         parts["train"],
         parts.get("validation"),
         parts.get("test"),
-        (*found.notes, *_ignored(ignored)),
+        (*found.notes, *_ignored(ignored), *merged(_folder_names(classes))),
         found.preparation,
+        found.originals,
     )
+
+
+def _folder_names(classes: Mapping[str, Mapping[str, Sequence[Path]]]) -> list[str]:
+    return [
+        directory.name
+        for by_name in classes.values()
+        for directories in by_name.values()
+        for directory in directories
+    ]
 
 
 def _listed(

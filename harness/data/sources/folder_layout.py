@@ -8,9 +8,9 @@ from harness.data.images.names import shown
 from harness.data.names import composed
 from harness.data.sources.folder_tree import Tree
 from harness.data.sources.split_names import SPLITS, SYNONYMS, split_named
-from harness.errors import UserError, unknown
+from harness.errors import UserError, first_few, unknown
 
-NAMED = 5
+MOST_WRAPPERS = 5
 WAYS_OUT = (
     "if they are splits, say which is which by data.split_folders: {train: NAME, test: NAME}; if "
     "they are classes, set data.split_folders: false"
@@ -23,9 +23,11 @@ def layout(section: FolderData, tree: Tree) -> dict[str, Path]:
     Raises UserError for folders that may be splits or classes, unless `split_folders` tells.
     """
     root, asked = tree.root, section.split_folders
+    names = [path.name for path in tree.folders(root)]
+    if not asked:
+        _refuse_wrapper(tree, names)
     if asked is False:
         return {"train": root}
-    names = [path.name for path in tree.folders(root)]
     if asked is not None:
         return _asked(root, {split: asked[split] for split in asked}, names)
     if any(split_named(name) and tree.folders(root / name) for name in names):
@@ -47,7 +49,7 @@ def class_folders(directories: Mapping[str, Path], tree: Tree) -> dict[str, dict
         if odd := sorted(set(classes) ^ set(expected)):
             raise UserError(
                 f"{tree.root}: train and {split} must have the same classes; "
-                f"only one of them has {', '.join(odd)}"
+                f"only one of them has {first_few(odd)}"
             )
     return found
 
@@ -92,6 +94,21 @@ def _below(tree: Tree, name: str) -> list[str]:
     return [each.name for each in tree.folders(tree.root / name)]
 
 
+def _refuse_wrapper(tree: Tree, names: Sequence[str]) -> None:
+    """Raise UserError if all lies in a single folder, as an unpacked archive often leaves it."""
+    folder, inside = tree.root, list(names)
+    for _ in range(MOST_WRAPPERS):
+        if len(inside) != 1 or split_named(inside[0]):
+            break
+        folder /= inside[0]
+        inside = [path.name for path in tree.folders(folder)]
+    if folder != tree.root and (len(inside) > 1 or any(map(split_named, inside))):
+        raise UserError(
+            f"{tree.root} holds a single folder, and {folder} the folders {first_few(inside)}: set "
+            f"data.path to {folder}"
+        )
+
+
 def _refuse_unclear(tree: Tree, names: Sequence[str]) -> None:
     """Raise UserError if all sub-folders hold the same folders, as those of splits would do."""
     if len(names) < 2:
@@ -105,6 +122,6 @@ def _refuse_unclear(tree: Tree, names: Sequence[str]) -> None:
             f"({inner[0]}/{names[0]}), or set data.split_folders: false"
         )
     raise UserError(
-        f"{tree.root}: {', '.join(names[:NAMED])} each hold the same folders "
-        f"({', '.join(inner[:NAMED])}): {WAYS_OUT}"
+        f"{tree.root}: {first_few(names)} each hold the same folders "
+        f"({first_few(inner)}): {WAYS_OUT}"
     )

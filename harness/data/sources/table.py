@@ -44,15 +44,16 @@ def load(section: TableData) -> Source:
         _refuse_outside(path, rows, root, files)
     _refuse_repeated(path, rows, files)
     _refuse_missing(section, rows, root, files)
-    class_names = _sorted(rows["label"].unique())
+    class_names = in_order(rows["label"].unique())
     found = images.read(root, rows["path"].tolist(), section)
-    parts = _parts(rows, found, class_names)
+    parts = parts_of(rows, found, class_names)
     return Source(
         parts["train"],
         parts.get("validation"),
         parts.get("test"),
         found.notes,
         found.preparation,
+        found.originals,
     )
 
 
@@ -122,7 +123,7 @@ def _refuse_missing(
     refuse(Path(section.path), rows, np.array(missing), what)
 
 
-def _sorted(labels: Iterable[str]) -> tuple[str, ...]:
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     """Return class names in order: as numbers if all of them are, else as text."""
     names = sorted(labels)
     try:
@@ -132,16 +133,22 @@ def _sorted(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=float)) if all(map(math.isfinite, numbers)) else tuple(names)
 
 
-def _parts(
+def parts_of(
     rows: "pd.DataFrame", found: images.Images, class_names: tuple[str, ...]
 ) -> dict[str, Examples]:
+    """Return the examples of each split that has rows.
+
+    `rows` have `path`, `label`, `split`, perhaps `group`, and a `name` if the path is none, in the
+    order of the images found.
+    Raises UserError for a class of which a split has no readable image.
+    """
     index = {name: label for label, name in enumerate(class_names)}
     everything = Examples(
         found.inputs,
         np.array([index[label] for label in rows["label"].tolist()], np.int64),
         class_names,
         grouped(rows["group"].tolist()) if "group" in rows else None,
-        np.array(rows["path"].tolist(), np.dtypes.StringDType()),
+        np.array(rows.get("name", rows["path"]).tolist(), np.dtypes.StringDType()),
         found.identities,
     )
     here = {split: (rows["split"] == split).to_numpy() for split in SPLITS}

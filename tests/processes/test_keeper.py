@@ -1,0 +1,43 @@
+"""The keeper: what it runs ends with its owner, whatever ends that."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+OWNER = """
+import subprocess, sys
+keeper = [sys.executable, "-P", "-m", "harness.processes.keeper"]
+kept = "import subprocess; subprocess.run(['sleep', '600'])"
+process = subprocess.Popen(
+    [*keeper, sys.executable, "-c", kept], stdin=subprocess.PIPE, start_new_session=True
+)
+print(process.pid, flush=True)
+process.wait()
+"""
+
+
+def lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP", "SIGTERM", "SIGKILL"])
+def test_a_whole_group_ends_with_its_owner(number: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as owner:
+        assert owner.stdout is not None
+        group = int(owner.stdout.readline())
+        assert lives(group)
+        owner.send_signal(signal.Signals[number])
+    until = time.monotonic() + 30
+    while lives(group) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not lives(group)
