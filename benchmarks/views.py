@@ -1,6 +1,6 @@
 """How many altered views of an image does a frozen network need, beside altering at every visit?
 
-    .venv/bin/python benchmarks/views.py [--seeds 10] [--largest 400]
+    .venv/bin/python benchmarks/views.py [--seeds 10] [--largest 400] [--augmentation '{crop: 1}']
 
 A small network is trained on five kinds of clothing of Fashion-MNIST and then frozen. Its features
 tell five other kinds apart, of which the rarest has a twentieth of the `largest`. All images are
@@ -18,10 +18,11 @@ import numpy as np
 
 from harness import Trial, train_trial
 from harness.config.experiment import Experiment
+from harness.config.yaml_text import parse
 
 KNOWN = ["T-shirt/top", "Trouser", "Sandal", "Bag", "Ankle boot"]
 NEW = ["Pullover", "Dress", "Coat", "Shirt", "Sneaker"]
-AUGMENTATION = {"flip": "horizontal", "crop": 3, "turn": 0.05, "zoom": 0.1}
+STRONG = "{flip: horizontal, crop: 3, turn: 0.05, zoom: 0.1}"
 RATIO, BATCH, EPOCHS = 20, 64, 40
 VIEWS = (1, 2, 4, 8, 16)
 WEIGHTS = "VIEWS_BENCHMARK_WEIGHTS"
@@ -75,12 +76,12 @@ def experiment(largest: int, model: dict[str, Any], augmentation: Any) -> Experi
     )
 
 
-def contestants(weights: Path) -> dict[str, tuple[dict[str, Any], Any]]:
+def contestants(weights: Path, augmentation: Any) -> dict[str, tuple[dict[str, Any], Any]]:
     """Return the networks and augmentations to compare, by name."""
     head = {"name": "small_cnn", "weights": str(weights)}
     here = {"name": "frozen", "network_from": Path(__file__)}
-    views = {f"{count} views": ({**head, "views": count}, AUGMENTATION) for count in VIEWS}
-    return {"as it is": (head, None), **views, "every visit": (here, AUGMENTATION)}
+    views = {f"{count} views": ({**head, "views": count}, augmentation) for count in VIEWS}
+    return {"as it is": (head, None), **views, "every visit": (here, augmentation)}
 
 
 def main() -> None:
@@ -88,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--largest", type=int, default=400)
+    parser.add_argument("--augmentation", default=STRONG)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HARNESS_CACHE"] = folder
@@ -96,8 +98,8 @@ def main() -> None:
         learn(weights)
         scores: dict[str, list[float]] = {}
         seconds: dict[str, float] = {}
-        for name, (model, augmentation) in contestants(weights).items():
-            task = experiment(asked.largest, model, augmentation)
+        for name, (model, augmented) in contestants(weights, parse(asked.augmentation)).items():
+            task = experiment(asked.largest, model, augmented)
             results = [train_trial(Trial.of("none", task, seed)) for seed in range(asked.seeds)]
             scores[name] = [result.metrics["test/balanced_accuracy"] for result in results]
             seconds[name] = statistics.fmean(
