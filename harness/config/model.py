@@ -37,7 +37,7 @@ class Model(Section):
     head: Literal["linear", "cosine", "mlp"] = "linear"
     top_layers: Positive | None = None
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    views: Annotated[int, Field(gt=0, le=1000)] = 8
+    views: Annotated[int, Field(gt=0, le=1000)] = 4
     network_from: SkipJsonSchema[Path | None] = Field(default=None, exclude=True)
 
     @model_validator(mode="before")
