@@ -11,8 +11,6 @@ from harness.config.section import Positive, Section, Text
 
 PRETRAINED = "imagenet"
 NO_WEIGHTS = "none"
-WITHOUT_WEIGHTS = ("small_cnn", "lenet5", "resnet32", "mlp")
-"""The built-in networks, which are random at first; a function's may bring weights of its own."""
 
 
 class Model(Section):
@@ -67,8 +65,7 @@ class Model(Section):
     @classmethod
     def _has_something_to_keep(cls, train: str, info: ValidationInfo) -> str:
         name = info.data.get("name", "")
-        random = name in WITHOUT_WEIGHTS or name in BACKBONES or name.startswith(HUB)
-        if train != "all" and info.data.get("weights") == NO_WEIGHTS and random:
+        if train != "all" and info.data.get("weights") == NO_WEIGHTS:
             raise ValueError(
                 f"of {name} without weights all is to be trained; leave it out, or give "
                 "model.weights"

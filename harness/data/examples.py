@@ -213,6 +213,16 @@ def identities(inputs: Array) -> Identities:
     return np.frombuffer(b"".join(identity(each.data) for each in inputs), np.uint64)
 
 
+def under(identities: Identities, rule: str) -> Identities:
+    """Return other numbers for the same examples, as another rule shows them.
+
+    Where ids follow from what a source holds, not from the inputs that are made of it, the rule
+    that makes them tells the inputs apart.
+    """
+    salt = hashlib.blake2b(rule.encode(), digest_size=8).digest()
+    return identities ^ np.frombuffer(salt, np.uint64)
+
+
 def _blocks(inputs: Inputs) -> Iterator[Integers]:
     """Yield the rows of all inputs, so many at a time that little memory holds them."""
     row_bytes = int(np.prod(inputs.shape[1:], dtype=np.int64)) * inputs.dtype.itemsize

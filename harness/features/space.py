@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -26,7 +27,9 @@ from harness.data.examples import (
 from harness.errors import UserError
 from harness.features.store import NOWHERE, Store
 from harness.networks import build
+from harness.strategy.source import Module, Source
 
+ENGINE = ("harness.networks.build", "harness.features.extraction", "harness.features.altering")
 VERSIONS = ("tensorflow", "keras", "numpy")
 IN_MEMORY = 256 << 20
 SECONDS_BETWEEN_WRITES = 1.0
@@ -100,7 +103,9 @@ class Space:
         """Where the features are kept: by network, weights, shape and libraries."""
         facts = (
             build.digest(self.model),
+            _engine_code(),
             self.shape,
+            self.n_classes if build.is_elsewhere(self.model) else None,
             [f"{name} {version(name)}" for name in VERSIONS],
         )
         key = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
@@ -192,6 +197,16 @@ def _compiled(model: Model, digest: str, shape: tuple[int, ...], dtype: str, n_c
     from harness.features.extraction import Extractor
 
     return Extractor(build.frozen_body(model, shape, n_classes), shape, dtype)
+
+
+@lru_cache(maxsize=1)
+def _engine_code() -> str:
+    """Digest the code that makes features of inputs, once for a process."""
+    package = Path(__file__).parents[1]
+    roots = tuple(
+        Module(name, package.joinpath(*name.split(".")[1:]).with_suffix(".py")) for name in ENGINE
+    )
+    return Source(roots, apart_from=("harness.config",)).read().digest
 
 
 def portions(batches: Batches) -> Batches:

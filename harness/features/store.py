@@ -65,9 +65,9 @@ class Store:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         with FileLock(self.directory / "lock"):
+            count = len(self) if self.width == width else 0
             if self.width != width:
                 (self.directory / WIDTH).write_text(str(width), "ascii")
-            count = len(self)
             with (
                 self._opened(ROWS, count * 4 * width) as rows,
                 self._opened(KEYS, count * KEY_BYTES) as keys,

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from harness.data.examples import Array, Examples, Floats, Identities, Integers
+from harness.errors import UserError
 from harness.features.space import Features, Space, Wanted
 from harness.plan.plan import Phase, Plan
 from harness.plan.transforms import UNCHANGED, BatchTransform, Targets
-from harness.strategy.source import Module, digest_of_source
+from harness.strategy.source import Module, Source
 
 Alteration = tuple[BatchTransform, ...]
 """Transforms of images, one after the other; none leaves an image as it is."""
@@ -57,6 +59,8 @@ def on_views(plan: Plan, space: Space, count: int) -> Plan:
     kinds = _kinds(draws)
     if not kinds:
         return plan
+    for transform in {each for kind in kinds for each in kind}:
+        _check(transform)
     images = space.images(plan.train)
     views = _views(images, draws, count)
     for view in views:
@@ -95,6 +99,22 @@ def view_keys(images: Examples, alteration: Alteration, number: int) -> Identiti
         [_salt(alteration, number, label) for label in range(images.n_classes)], np.uint64
     )
     return _mixed(images.ids ^ salts[images.labels])
+
+
+def _check(transform: BatchTransform) -> None:
+    """Raise UserError if views could not be told apart, or if targets would be lost."""
+    function = transform.function
+    module = sys.modules.get(getattr(function, "__module__", ""))
+    name = getattr(function, "__qualname__", type(function).__name__)
+    if getattr(module, name, None) is not function:
+        raise UserError(
+            f"{name} alters images, and is not defined at the top of a module: what it holds can't "
+            "be told, and its images' features are kept; pass what differs as parameters"
+        )
+    if transform.kept is not None:
+        raise UserError(
+            f"{name} alters images and mixes labels; on a frozen network it can do one of the two"
+        )
 
 
 def _drawing(phase: Phase, draw: Draw, first: Mapping[Alteration, int], count: int) -> Phase:
@@ -173,7 +193,8 @@ def _code(transform: BatchTransform) -> str:
     file = inspect.getsourcefile(transform.function)
     if file is None:
         return ""
-    return digest_of_source(Module(transform.function.__module__, Path(file)))
+    module = Module(transform.function.__module__, Path(file))
+    return Source((module,), apart_from=("harness.config",)).read().digest
 
 
 def _mixed(values: Identities) -> Identities:

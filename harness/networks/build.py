@@ -59,7 +59,8 @@ def digest(model: Model) -> str:
     code = _code(model)
     if code is None:
         _check_name(model.name)
-    return f"{model.name if code is None else code.digest()} {weights.digest(model)}"
+    made_by = BACKBONES.get(model.name, model.name) if code is None else code.digest()
+    return f"{made_by} {weights.digest(model)}"
 
 
 def network(model: Model, head: str, input_shape: Shape, n_classes: int) -> Network:
@@ -75,6 +76,8 @@ def network(model: Model, head: str, input_shape: Shape, n_classes: int) -> Netw
     if _gives_features(model, made, n_classes):
         return _crowned(model, pooled(made), head, n_classes)
     _check_logits(model, made, n_classes)
+    if model.train != "all":
+        raise UserError(_needs_features(model))
     if head != "linear":
         raise UserError(
             f"model.name {model.name!r} gives logits, so that there is no place for a {head} head; "
@@ -102,11 +105,15 @@ def frozen_body(model: Model, input_shape: Shape, n_classes: int) -> Any:
     """
     made = _made(model, input_shape, n_classes)
     if not _gives_features(model, made, n_classes):
-        raise UserError(
-            f"model.name {model.name!r} gives logits; model.train {model.train} needs features: "
-            "have the function return what its last layer gets, or take model.train all"
-        )
+        raise UserError(_needs_features(model))
     return pooled(made)
+
+
+def _needs_features(model: Model) -> str:
+    return (
+        f"model.name {model.name!r} gives logits; model.train {model.train} needs features: have "
+        "the function return what its last layer gets, or take model.train all"
+    )
 
 
 def pooled(body: Any) -> Any:
@@ -116,6 +123,11 @@ def pooled(body: Any) -> Any:
     pools = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
     pool = pools.get(len(body.output_shape))
     return body if pool is None else keras.Model(body.input, pool()(body.output))
+
+
+def is_elsewhere(model: Model) -> bool:
+    """Say if a network is made by a function from elsewhere."""
+    return _code(model) is not None
 
 
 def _code(model: Model) -> NetworkCode | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.config.experiment import Experiment
+from harness.config.model import Model
 from harness.data.examples import Examples, Floats
 from harness.plan.augmentation import augmentation
 from harness.plan.head import AS_CONFIGURED, Head
@@ -137,6 +138,11 @@ class Plan:
         return phase.class_weight.at(epoch, self.labelled(phase))
 
 
+def is_tuned_later(model: Model) -> bool:
+    """Say if the head is trained alone, before the backbone is tuned as well."""
+    return not model.frozen and not model.from_scratch
+
+
 def base_plan(train: Examples, experiment: Experiment) -> Plan:
     """Return plain training of an experiment: what every strategy starts from.
 
@@ -145,7 +151,7 @@ def base_plan(train: Examples, experiment: Experiment) -> Plan:
     settings, model = experiment.train, experiment.model
     plain = Phase(augmentation=augmentation(settings.augmentation))
     phases: tuple[Phase, ...] = (plain,)
-    if not model.frozen and not model.from_scratch:
+    if is_tuned_later(model):
         head = replace(plain, trainable="head", share=HEAD_SHARE)
         tuned = replace(plain, trainable=model.train, share=1 - HEAD_SHARE)
         phases = (head, replace(tuned, backbone_rate=model.backbone_rate))

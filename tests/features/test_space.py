@@ -42,9 +42,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     code, weights = tmp_path / "nets.py", tmp_path / "body.weights.h5"
     code.write_text(BODY)
     keras.utils.set_random_seed(1)
-    random = Model(name="body", network_from=code, train="head")
+    random = Model(name="body", network_from=code)
     frozen_body(random, (8, 8, 1), 10).save_weights(weights)
-    return random.model_copy(update={"weights": str(weights)})
+    return random.model_copy(update={"weights": str(weights), "train": "head"})
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +213,39 @@ def test_what_alters_images_after_features_were_made_is_one_line(model: Model) -
     trial = Trial(settings, resolve("smote+online_augmentation", {}), 0, prepare(settings, 0))
     with pytest.raises(UserError, match="no images left to alter"):
         train_trial(trial)
+
+
+def test_the_same_numbers_shown_in_another_range_are_other_images(
+    model: Model, tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).integers(0, 1000, (60, 8, 8), np.uint16)
+    np.savez(tmp_path / "deep.npz", x=values, y=np.arange(60) % 2)
+    found = []
+    for scale in ([0, 1000], [0, 65535]):
+        data = {"source": "npz", "path": str(tmp_path / "deep.npz"), "value_range": scale}
+        train = prepare(Experiment.model_validate({"data": data}), 0).train
+        space = Space.of(model, train)
+        shown = replace(train, identities=None)
+        np.testing.assert_array_equal(of(space, train), of(space, shown))
+        found.append(of(space, train))
+    assert not np.array_equal(*found)
+
+
+def test_a_function_that_goes_by_the_classes_has_a_store_for_each_number(
+    model: Model, digits: Examples
+) -> None:
+    space = Space.of(model, digits)
+    assert replace(space, n_classes=2).store != space.store
+
+
+def test_rows_of_another_width_are_begun_anew(model: Model, digits: Examples) -> None:
+    space = Space.of(model, digits)
+    of(space, digits)
+    with space.store.writing(7):
+        pass
+    assert len(space.store) == 0
+
+
+def test_only_given_weights_can_be_frozen() -> None:
+    with pytest.raises(ValueError, match="without weights all is to be trained"):
+        Model(name="nets:body", train="head")

@@ -13,10 +13,12 @@ import pytest
 from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Integers
+from harness.errors import UserError
 from harness.features.space import Space
 from harness.features.views import drawn_view, on_views, view_keys
+from harness.networks.build import frozen_body
 from harness.plan.plan import Phase, Plan, base_plan
-from harness.plan.transforms import UNCHANGED
+from harness.plan.transforms import UNCHANGED, BatchTransform
 from harness.strategy.registry import resolve
 from harness.training.steps import transformed
 
@@ -40,7 +42,9 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     """A tiny backbone, and a cache of the test's alone."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "tiny.py").write_text(BODY)
-    return Model(name="tiny:body", train="head", network_from=tmp_path)
+    random, weights = Model(name="tiny:body", network_from=tmp_path), tmp_path / "tiny.weights.h5"
+    frozen_body(random, (9, 9, 1), 3).save_weights(weights)
+    return random.model_copy(update={"weights": str(weights), "train": "head"})
 
 
 def images() -> Examples:
@@ -126,7 +130,9 @@ ELSEWHERE = """
 import runpy, sys
 from pathlib import Path
 names = runpy.run_path(sys.argv[1])
-model = names["Model"](name="tiny:body", train="head", network_from=Path(sys.argv[2]))
+folder = Path(sys.argv[2])
+model = names["Model"](name="tiny:body", weights=str(folder / "tiny.weights.h5"))
+model = model.model_copy(update={"network_from": folder})
 print(names["bits"](model))
 """
 
@@ -205,3 +211,31 @@ def test_labels_are_mixed_on_the_features_of_the_views(model: Model) -> None:
     )
     assert np.asarray(made).shape == drawn.shape
     assert len(targets) == 2
+
+
+def dimmed(inputs: Any, labels: Any, seed: Any, parameters: Any) -> Any:
+    return 0.5 * inputs, ((labels, 1.0),)
+
+
+def on_images(model: Model, **fields: Any) -> Plan:
+    """Return a plan on views of images that one transform has altered."""
+    space = Space.of(model, images())
+    transform = BatchTransform(**{"function": dimmed, "of_images": True, **fields})
+    base = base_plan(space.features(images()), Experiment())
+    return on_views(base.in_every_phase(batch_transform=transform), space, 2)
+
+
+def test_what_alters_images_is_known_by_its_place_in_a_module(model: Model) -> None:
+    on_images(model)
+    strength = 0.9
+
+    def held(inputs: Any, labels: Any, seed: Any, parameters: Any) -> Any:
+        return strength * inputs, ((labels, 1.0),)
+
+    with pytest.raises(UserError, match=r"held alters images.*at the top of a module"):
+        on_images(model, function=held)
+
+
+def test_what_mixes_labels_can_not_alter_images_of_a_frozen_network(model: Model) -> None:
+    with pytest.raises(UserError, match="dimmed alters images and mixes labels"):
+        on_images(model, kept=np.full((3, 3), 0.5))

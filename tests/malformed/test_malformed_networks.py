@@ -112,7 +112,7 @@ def test_images_that_are_too_small_for_a_backbone(refuses, files):
     ("settings", "words"),
     [
         ("model.head=cosine", "gives logits, so that there is no place for a cosine head; have"),
-        ("model.train=head", "gives logits; model.train head needs features: have the function"),
+        ("model.train=head", "of nets:logits without weights all is to be trained; leave it out"),
     ],
 )
 def test_a_function_that_gives_logits(network, tmp_path, settings, words):

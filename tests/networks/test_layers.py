@@ -59,10 +59,10 @@ def test_the_last_block_of_a_backbone_is_its_last_residual_one_and_what_follows(
     assert top == trained[trained.index(first) :]
 
 
-def test_a_network_without_a_second_block_is_all_top() -> None:
+def test_a_network_without_blocks_ends_with_a_quarter_of_its_layers() -> None:
     import keras
 
-    dense = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(3) for _ in range(2))])
+    dense = keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(3) for _ in range(8))])
     assert len(top_of(dense, None)) == 2
 
 
@@ -100,3 +100,13 @@ def test_a_frozen_body_gives_a_vector_for_each_image(name: str) -> None:
     body = frozen_body(Model(name=name, weights="none"), SHAPE, 3)
     features = body(np.zeros((2, *SHAPE), np.float32))
     assert features.shape == (2, {"small_cnn": 64}.get(name, 576))
+
+
+@pytest.mark.parametrize(
+    "name", ["convnext_tiny", "densenet121", "inception_v3", "mobilenet", "vgg16"]
+)
+def test_the_last_block_is_neither_nothing_nor_all(name: str) -> None:
+    known = BACKBONES[name]
+    body = backbone.body(known, (known.smallest, known.smallest, 3))
+    top = sum(int(np.prod(v.shape)) for layer in top_of(body, None) for v in layer.weights)
+    assert 0.05 < top / known.parameters < 0.7

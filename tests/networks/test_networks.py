@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.config.model import WITHOUT_WEIGHTS, Model
+from harness.config.model import Model
 from harness.errors import UserError
 from harness.networks.build import digest, network
 from harness.networks.code import network_code
-from harness.networks.from_scratch import FROM_SCRATCH
 
 
 def built(name: str, shape: tuple[int, ...], n_classes: int, place: Path | None = None) -> Any:
@@ -214,7 +213,3 @@ def test_a_network_that_ends_in_softmax_is_refused(ending: str, refused: bool) -
     write("nets", LINEAR.replace("Dense(n_classes)", f"Dense(n_classes, activation='{ending}')"))
     with pytest.raises(UserError, match="leave out the last softmax") if refused else nullcontext():
         built("net", (4,), 3, Path("nets.py"))
-
-
-def test_the_built_in_networks_are_those_that_the_configuration_knows() -> None:
-    assert tuple(FROM_SCRATCH) == WITHOUT_WEIGHTS

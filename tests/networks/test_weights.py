@@ -2,7 +2,7 @@ import shutil
 from collections.abc import Callable
 from os.path import basename, getsize
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from harness.config.model import Model
 from harness.errors import UserError
 from harness.networks import weights
 from harness.networks.apart import apart
-from harness.networks.build import digest, frozen_body
+from harness.networks.build import digest, frozen_body, network
 
 NAME = "mobilenet_v3_small"
 SHAPE = (32, 32, 3)
@@ -244,3 +244,24 @@ def test_the_digest_follows_the_content_and_not_the_place(tmp_path: Path) -> Non
     assert of_first != digest(Model(name=NAME, weights="none"))
     first.write_bytes(b"more")
     assert of_first != digest(Model(name=NAME, weights=str(first)))
+
+
+@pytest.mark.parametrize("train", ["head", "top"])
+def test_weights_of_logits_can_not_be_frozen_nor_tuned_at_the_top(
+    tmp_path: Path, train: Literal["head", "top"]
+) -> None:
+    import keras
+
+    (tmp_path / "nets.py").write_text(
+        "import keras\n"
+        "def logits(shape, n):\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.Dense(n)])\n"
+    )
+    place, weights = tmp_path / "nets.py", tmp_path / "logits.weights.h5"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(weights)
+    model = Model(name="logits", network_from=place, weights=str(weights), train=train)
+    with pytest.raises(UserError, match=f"gives logits; model.train {train} needs features"):
+        if train == "head":
+            frozen_body(model, (4,), 3)
+        else:
+            network(model, "linear", (4,), 3)

@@ -9,7 +9,7 @@ import numpy as np
 from harness.config.data import ImageCache, ImageData
 from harness.data import value_range
 from harness.data.cache import cache_directory
-from harness.data.examples import Identities, Inputs, Integers, Joined, Subset
+from harness.data.examples import Identities, Inputs, Integers, Joined, Subset, under
 from harness.data.images.index import Known
 from harness.data.images.ingest import Ingest, Spill, ingested, nowhere
 from harness.data.images.lazy import OnTheFly
@@ -125,7 +125,7 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
     reasons = [found.known.reasons.get(at) for at in range(len(names))]
     remarks = _remarks(found, store, preparation)
     extent = value_range.overall(found.known.extents.values())
-    identities = _identities(found.known, by_file=extent is not None)
+    identities = _identities(found.known, scale, by_file=extent is not None)
     originals = _originals(found.known, reasons, decoder)
     images = Images(names, inputs, reasons, preparation, originals, identities, remarks, extent)
     images.refuse_too_many(section.max_bad_fraction)
@@ -137,12 +137,12 @@ def _originals(known: Known, reasons: Sequence[str | None], decoder: Decoder) ->
     return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape)
 
 
-def _identities(known: Known, by_file: bool) -> Identities:
-    """Return a number for each image that follows from its pixels, or else from its file, `[N]`."""
+def _identities(known: Known, scale: Scale | None, by_file: bool) -> Identities:
+    """Return numbers that follow from the images' pixels, or from files and scale, `[N]`."""
     if not by_file:
         return np.frombuffer(known.identities.tobytes(), np.uint64)
     digests = np.frombuffer(known.digests.tobytes(), np.uint64)
-    return digests.reshape(len(known.digests), -1)[:, 0]
+    return under(digests.reshape(len(known.digests), -1)[:, 0], f"{scale}")
 
 
 def _found(

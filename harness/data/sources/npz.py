@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.config.data import NpzData
-from harness.data.examples import Array, Examples, Integers, identities
+from harness.data.examples import Array, Examples, Integers, identities, under
 from harness.data.sources import Source
 from harness.data.sources.arrays import in_bytes, refuse_channels_first
 from harness.data.value_range import Asked
@@ -46,7 +46,7 @@ def load(section: NpzData) -> Source:
             inputs[name],
             labels[name],
             names,
-            identities=identities(np.ascontiguousarray(raw[name]))
+            identities=under(identities(np.ascontiguousarray(raw[name])), remark or "")
             if raw[name].dtype != inputs[name].dtype
             else None,
         )
