@@ -155,6 +155,10 @@ def pool(rows: int, width: int = 576, steps: int = 2000) -> None:
     """Train a head on so many rows that a store keeps; print step time and memory as JSON."""
     import resource
 
+    from harness.training.threads import use
+
+    use(threads=1)
+
     from harness.config.experiment import Train
     from harness.config.model import Model
     from harness.data.examples import Examples
@@ -163,9 +167,7 @@ def pool(rows: int, width: int = 576, steps: int = 2000) -> None:
     from harness.plan.plan import Phase, Plan
     from harness.training.compiled import Recipe, compiled_network
     from harness.training.loop import train
-    from harness.training.threads import use
 
-    use(threads=1)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
