@@ -117,7 +117,7 @@ def test_it_is_named_in_one_line(
     ended, _, err = called(capsys, *words, *QUICK, "--plugin", "strange.py")
     assert ended == status
     assert named in err
-    assert len(err.splitlines()) == 1
+    assert sum("trials to " not in line for line in err.splitlines()) == 1  # how many there are
 
 
 @pytest.mark.parametrize("network", ["network_that_leaves", "network_that_vanishes"])
