@@ -100,7 +100,7 @@ class Space:
 
     @cached_property
     def store(self) -> Store:
-        """Where the features are kept: by network, weights, shape and libraries."""
+        """Where the features are kept: by network, weights, code, shape and libraries."""
         facts = (
             build.digest(self.model),
             _engine_code(),

@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from harness.data.examples import Array, Examples, Floats, Identities, Integers
 from harness.errors import UserError
 from harness.features.space import Features, Space, Wanted
 from harness.plan.plan import Phase, Plan
-from harness.plan.transforms import UNCHANGED, BatchTransform, Targets
+from harness.plan.transforms import UNCHANGED, BatchFunction, BatchTransform, Targets
 from harness.strategy.source import Module, Source
 
 Alteration = tuple[BatchTransform, ...]
@@ -183,17 +184,19 @@ def _salt(alteration: Alteration, number: int, label: int) -> int:
     summary = hashlib.blake2b(digest_size=8)
     summary.update(f"{number} {label}".encode())
     for transform in alteration:
-        summary.update(f"{transform.name} {_code(transform)}".encode())
+        summary.update(f"{transform.name} {_code(transform.function)}".encode())
         for name, value in sorted(transform.parameters.items()):
             summary.update(name.encode() + np.asarray(value, np.float32).tobytes())
     return int.from_bytes(summary.digest(), "little")
 
 
-def _code(transform: BatchTransform) -> str:
-    file = inspect.getsourcefile(transform.function)
+@lru_cache(maxsize=64)
+def _code(function: BatchFunction) -> str:
+    """Digest what a function consists of, once: all views and labels ask for it."""
+    file = inspect.getsourcefile(function)
     if file is None:
         return ""
-    module = Module(transform.function.__module__, Path(file))
+    module = Module(function.__module__, Path(file))
     return Source((module,), apart_from=("harness.config",)).read().digest
 
 

@@ -14,6 +14,7 @@ from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Integers
 from harness.errors import UserError
+from harness.features import views
 from harness.features.space import Space
 from harness.features.views import drawn_view, on_views, view_keys
 from harness.networks.build import frozen_body
@@ -239,3 +240,20 @@ def test_what_alters_images_is_known_by_its_place_in_a_module(model: Model) -> N
 def test_what_mixes_labels_can_not_alter_images_of_a_frozen_network(model: Model) -> None:
     with pytest.raises(UserError, match="dimmed alters images and mixes labels"):
         on_images(model, kept=np.full((3, 3), 0.5))
+
+
+def test_the_code_of_an_alteration_is_read_once_for_all_views_and_labels(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+
+    class Counted(views.Source):
+        def read(self) -> Any:
+            reads.append(self)
+            return super().read()
+
+    monkeypatch.setattr(views, "Source", Counted)
+    views._code.cache_clear()
+    for number in range(3):
+        view_keys(images(), (BatchTransform(dimmed, of_images=True),), number)
+    assert len(reads) == 1

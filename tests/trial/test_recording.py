@@ -193,14 +193,14 @@ def test_ctrl_c_is_recorded_as_failed_and_goes_on_its_way(store: Store, tmp_path
     assert failed.data.tags["error"] == "KeyboardInterrupt"
 
 
-FULL = OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+FULL = OSError(errno.ENOSPC, "No space left on device", "/full/x")
 NO_FOLDER = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
 
 
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (FULL, "the disk at /tmp/x takes nothing more: No space left on device"),
+        (FULL, "the disk at /full/x takes nothing more: No space left on device"),
         (NO_FOLDER, "no usable temporary directory; make room, or set TMPDIR to a folder with"),
     ],
 )
