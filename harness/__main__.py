@@ -32,9 +32,9 @@ def main() -> None:
     was done.
     """
     from harness.cli.output import steady
-    from harness.processes.exits import ended_like_ctrl_c, no_sudden_exit
+    from harness.processes.exits import ended_like_ctrl_c, no_sudden_exit, no_swallowed_ctrl_c
 
-    with steady(), ended_like_ctrl_c() as ending, no_sudden_exit():
+    with steady(), ended_like_ctrl_c() as ending, no_swallowed_ctrl_c(), no_sudden_exit():
         _run(ending)
 
 

@@ -21,6 +21,7 @@ from harness.data.audit import Duplicates, duplicates, identical
 from harness.data.split import Splits
 from harness.errors import RecordLost, UserError
 from harness.execution.schedule import Schedule
+from harness.processes.exits import release
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
 from harness.training.threads import cores
@@ -137,6 +138,7 @@ def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Sc
         yield schedule
     except BaseException as error:
         schedule.kill()
+        release(error)
         if isinstance(error, KeyboardInterrupt | RecordLost):
             with suppress(RecordLost, UserError):
                 for name in experiments:

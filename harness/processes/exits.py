@@ -1,11 +1,15 @@
 """A process that nothing ends without a word: neither a stranger's code nor a signal."""
 
+import gc
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 
+SECONDS_TO_LEAVE = 0.05
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,3 +61,38 @@ def no_sudden_exit() -> Iterator[None]:
     finally:
         for place in places:
             place["_exit"] = end
+
+
+@contextmanager
+def no_swallowed_ctrl_c() -> Iterator[None]:
+    """Raise Ctrl-C once more where Python drops it, as it does in destructors and callbacks.
+
+    Database libraries run many of these, and a command that reads its record while it waits would
+    now and then go on as if nothing had been asked.
+    """
+    report = sys.unraisablehook
+
+    def raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            Timer(SECONDS_TO_LEAVE, signal.raise_signal, [signal.SIGINT]).start()
+        else:
+            report(unraisable)
+
+    sys.unraisablehook = raise_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+
+
+def release(error: BaseException) -> None:
+    """Let go of what the frames hold that an error has left, so that clearing up can begin.
+
+    Ctrl-C may come while a database is read; the half-read cursor then lives as long as the error,
+    and locks the database against this very process.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__context__
+    gc.collect()

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from harness.errors import RecordLost, TrialFailed, TrialUnderWay, disk_full
+from harness.processes.exits import release
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.tracking.view import GLANCE, at_a_glance
 from harness.trial import artifacts
@@ -140,6 +141,7 @@ class _Recording:
         try:
             yield
         except BaseException as error:
+            release(error)
             if self._run_id:
                 with suppress(RecordLost):
                     self._store.fail(self._run_id, str(error) or type(error).__name__)

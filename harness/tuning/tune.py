@@ -14,6 +14,7 @@ from harness.config.yaml_text import dump
 from harness.data import prepare
 from harness.errors import TrialFailed
 from harness.execution.executors import Workers, tell
+from harness.processes.exits import release
 from harness.tracking.place import without_password
 from harness.tracking.store import Store
 from harness.training.threads import use
@@ -114,7 +115,8 @@ def _work(tuning: Tuning, opened: OpenStudy, jobs: int, watcher: Watcher) -> Non
             work(tuning, watcher)
         else:
             _in_workers(tuning, opened, jobs, watcher)
-    except BaseException:
+    except BaseException as error:
+        release(error)
         slots.give_back_the_lost(opened.study)
         raise
 

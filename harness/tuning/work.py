@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from harness.errors import TrialFailed, UserError, message, reason
 from harness.processes import liveness
+from harness.processes.exits import release
 from harness.tracking.store import Store
 from harness.tuning import slots
 from harness.tuning.recording import Recorder
@@ -113,7 +114,8 @@ class _Attempt:
             with self.turn:
                 self._begin(trial)
             return self.score(trial)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            release(error)
             slots.give_back(self.opened.study, trial.number)
             raise
         except (TrialPruned, _Surplus):

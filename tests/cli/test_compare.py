@@ -85,7 +85,7 @@ def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Pa
     assert end(begin(*older)).strip() == str(published)
     assert end(begin("report", "--comparison", document["run_id"])).strip() == str(published)
     process = begin("report", "--comparison", "nonesuch")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert err.count("\n") == 1
     assert published.stem.removeprefix("digits-") in err
@@ -165,7 +165,7 @@ def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     assert "the same command" in err
     with sqlite3.connect(record / "mlflow.db") as connection:

@@ -103,7 +103,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_running(record: Path) -> No
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
