@@ -9,8 +9,6 @@ from harness.comparison.held_out import HeldOut, Logits, outside
 from harness.comparison.records import RecordedTrial
 from harness.comparison.weighting import weighted
 from harness.data.classes import rarest
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import one
 
 Trials = Mapping[int, RecordedTrial]
 
@@ -24,8 +22,8 @@ class Contestant:
 
     @classmethod
     def under(cls, trials: Trials, rule: str | None = None) -> "Contestant":
-        """Return trials that all use one rule, or, without one, each its strategy's own."""
-        return cls(trials, {seed: rule or trial.own_rule for seed, trial in trials.items()})
+        """Return trials that all use one rule, or, without one, each the one that decides."""
+        return cls(trials, {seed: rule or trial.rule for seed, trial in trials.items()})
 
     def logits(self, seed: int) -> Logits:
         """Return one seed's test logits with the offsets of its rule."""
@@ -41,13 +39,19 @@ class Contestant:
 
     def score(self, seed: int, metric: str, left_out: Collection[int] = ()) -> float:
         """Return one seed's test score, from stored logits, without some classes' examples."""
-        trial, logits = self.trials[seed], self.logits(seed)
-        labels = trial.predictions.test_labels
+        trial = self.trials[seed]
+        found, positive = trial.predictions, positive_class(trial)
         if not left_out:
-            chosen = logits.label if metric in LABEL_BASED else logits.probability
-            return one(metric, labels, chosen, positive_class(trial))
+            return found.test_score(self.rules[seed], metric, positive, trial.costs)
         rows = outside(self.tests(seed), left_out)
-        score = weighted(metric, labels[rows], logits.take(rows), positive_class(trial), left_out)
+        score = weighted(
+            metric,
+            found.test_labels[rows],
+            self.logits(seed).take(rows),
+            positive,
+            left_out,
+            trial.costs,
+        )
         return float(score(np.ones((int(rows.sum()), 1)))[0])
 
 

@@ -3,11 +3,12 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from harness.comparison.units import SHARES, label
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.comparison.units import is_share, label
+from harness.scoring.metrics import higher_is_better
 
 LONGEST_NAME = 50
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
@@ -17,6 +18,12 @@ RULE_NAMES = {
     "prior_corrected": "prior-corrected",
     "tuned_threshold": "tuned threshold",
 }
+NAMED_RULES = {
+    "argmax": "argmax",
+    "prior_corrected": "the prior-corrected rule",
+    "tuned_threshold": "the tuned threshold",
+}
+JOB_RULES = ("recall_floor", "costs")
 NOTHING = "–"  # noqa: RUF001
 
 
@@ -32,7 +39,7 @@ class Metric:
 
     @property
     def share(self) -> bool:
-        return self.name in SHARES
+        return is_share(self.name)
 
     @property
     def scale(self) -> float:
@@ -41,7 +48,7 @@ class Metric:
     @property
     def sign(self) -> int:
         """Return 1 where higher is better and -1 where lower is."""
-        return 1 if HIGHER_IS_BETTER.get(self.name, True) else -1
+        return 1 if higher_is_better(self.name) else -1
 
     @property
     def heading(self) -> str:
@@ -168,6 +175,24 @@ def joined(parts: Sequence[str]) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Return "1 seed" or "5 seeds"; `many` is the plural that is not noun + s."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def decision(job: Mapping[str, Any]) -> str:
+    """Return by which rule labels are decided, as `evaluation.decision` asks; else nothing."""
+    rule = job.get("rule", "")
+    if rule == "recall_floor":
+        floors = [f"{cut(name)} at {floor:.4g}" for name, floor in job["recall_floor"].items()]
+        sure = job["confidence"]
+        words = f"the best precision that keeps the recall of {joined(floors)} or more"
+        return words if sure is None else f"{words}, with a confidence of {sure:.4g}"
+    if rule == "costs":
+        costs = [
+            f"{cut(true)} taken for {cut(taken_for)} costs {cost:.6g}"
+            for true, row in job["costs"].items()
+            for taken_for, cost in row.items()
+        ]
+        return f"the least expected cost ({', '.join([*costs, 'any other error 1'])})"
+    return NAMED_RULES.get(rule, "")
 
 
 def baseline_name(name: str) -> str:

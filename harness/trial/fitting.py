@@ -9,6 +9,7 @@ from harness.errors import TrialFailed, reason
 from harness.features.space import Space
 from harness.plan.plan import Phase, Plan
 from harness.plan.prior import EffectivePrior, effective_prior
+from harness.scoring.job import Job
 from harness.scoring.target import target_prior
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
@@ -32,8 +33,8 @@ class Fitted:
 
     `validation` are the examples as the network saw them: where it is frozen, their features in its
     `space`. `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions
-    correct for, `[C]`. `score` is what the finished network has on validation by
-    `evaluation.metric`, after what `head_transform` names was done to its head, if anything; the
+    correct for, `[C]`. `score` is what the finished network has on validation as
+    `evaluation` judges it, after what `head_transform` names was done to its head, if anything; the
     scores in `epochs` are by `train.select_by` and from before that.
     """
 
@@ -96,6 +97,7 @@ def _refuse_changed(trial: Trial) -> None:
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
     experiment, splits = trial.experiment, trial.splits
     evaluation = experiment.evaluation
+    Job.of(evaluation, splits.train.class_names)  # what it asks for must be there to be decided
     model, settings = experiment.model, experiment.train
     space = Space.of(model, splits.train) if model.frozen else None
     plan = planned(trial, space)
@@ -117,7 +119,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     network.restore(finished.best)
     logits = validation.logits()
     prior = effective_prior(plan, chosen.phase)
-    score = validation.score(logits, chosen.phase, evaluation.metric)
+    score = validation.judged(logits, chosen.phase, evaluation)
     seconds, compiling = perf_counter() - started, network.compile_seconds - compiled
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(
