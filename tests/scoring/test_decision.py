@@ -1,3 +1,5 @@
+import json
+import re
 from time import process_time
 
 import numpy as np
@@ -6,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.scoring.decision import RULES, fit
+from harness.scoring.decision import RULES, FittedRule, fit
 from harness.scoring.label_metrics import LABEL_BASED
 from harness.scoring.metrics import one, softmax
 from harness.scoring.threshold import Contest
@@ -200,3 +202,56 @@ def test_no_other_offset_of_the_class_could_gain_more(drawn, metric):
         offsets[0] = offset
         if not (logits[:, 1:] - logits[:, :1] == offset).any():  # there, ties go by the order
             assert one(metric, labels, logits + offsets, 1) <= contest.score(metric) + 1e-9
+
+
+def with_costs(n_classes, seed=0):
+    """A rule with every part: offsets, a temperature, costs and floors."""
+    rng = np.random.default_rng(seed)
+    costs = rng.uniform(0, 9, (n_classes, n_classes))
+    np.fill_diagonal(costs, 0)
+    return FittedRule(
+        "costs", rng.normal(size=n_classes), rng.normal(size=n_classes), 1.7, costs, {1: 0.95}
+    )
+
+
+@given(scenes)
+def test_a_rule_that_was_written_and_read_decides_the_same(drawn):
+    _, logits, _ = scene(*drawn)
+    rule = with_costs(logits.shape[1])
+    read = FittedRule.of_document(json.loads(json.dumps(rule.as_document())))
+    for before, after in zip(rule.apply(logits), read.apply(logits), strict=True):
+        assert (before == after).all()
+    assert read.floors == rule.floors
+
+
+def test_with_costs_the_label_is_the_class_of_least_expected_cost():
+    logits, _ = lopsided(50, 3)
+    rule = with_costs(3)
+    scores, probability_logits = rule.apply(logits)
+    assert probability_logits == pytest.approx(logits / 1.7 + rule.probability_offsets)
+    p = softmax(probability_logits)
+    expected = [[sum(row[i] * rule.costs[i, j] for i in range(3)) for j in range(3)] for row in p]
+    assert (scores.argmax(axis=1) == np.argmin(expected, axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("temperature", 0, "temperature: Input should be greater than 0"),
+        ("temperature", float("inf"), "temperature: "),
+        ("label_offsets", [], "label_offsets: "),
+        ("label_offsets", ["1", 0.0], "label_offsets.0: "),
+        ("probability_offsets", [0.0], "probability_offsets must have 2 numbers"),
+        ("costs", [[0.0, 1.0]], "costs must have 2 rows of 2 numbers"),
+        ("costs", [[0.0, -1.0], [1.0, 0.0]], "costs.0.1: "),
+        ("costs", [[1.0, 1.0], [1.0, 0.0]], "costs must be 0 where the prediction is right"),
+        ("floors", {"2": 0.5}, "floors must be of classes from 0 to 1"),
+        ("floors", {"0": 1.5}, "floors.0: "),
+        ("more", 1, "more: "),
+    ],
+)
+def test_a_document_that_is_no_rule_is_refused_in_one_line(key, value, part):
+    document = with_costs(2).as_document() | {key: value}
+    with pytest.raises(ValueError, match=re.escape(part)) as refused:
+        FittedRule.of_document(document)
+    assert "\n" not in str(refused.value)
