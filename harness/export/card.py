@@ -132,6 +132,8 @@ def _scores(card: Card) -> str:
     single = described.members == 1
     whose = "" if single else ", the mean of the members, each on its own test examples"
     lines = ["## On test examples", f"Scores under its decision rule{whose}:"]
+    if card.refit and not single:
+        lines.insert(1, "All scores are those of the networks before validation was added.")
     rows = [
         [label(name), written(name, value)]
         for name, value in described.metrics.items()
@@ -164,9 +166,10 @@ def _worth(worth: Worth) -> str:
     if worth.ensemble is None or worth.members is None:
         return (
             "What the average itself scores can't be said from these data: there are "
-            f"{worth.tested:,} examples that every member was tested on, too few of some class. "
-            "Each other one was trained on by some member, which would flatter the ensemble. "
-            "Expect no less than the members' mean, and try it on new images."
+            f"{worth.tested:,} examples that every member was tested on, too few of some class, "
+            "and others may have been seen in training by some member, which would flatter it. An "
+            "average is seldom worse than its members' mean, but that is not shown here: try it "
+            "on new images."
         )
     return (
         f"On the {worth.tested:,} examples that every member was tested on, and none trained on, "

@@ -103,7 +103,8 @@ def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
         side, reason = moved(trials, comparison.metric), _why_the_baseline(comparison)
     else:
         side = Contestant.under(trials)
-        reason = f"of {len(comparison.judged)} strategies it has the best verdict, better"
+        count = len(comparison.judged)
+        reason = f"it is better than {comparison.baseline!r}, by the most of {count} strategies"
     seeds = sorted(trials) if ensemble else [_nearest_the_mean(side, comparison.metric)]
     if ensemble and len(seeds) < 2:
         raise UserError(
