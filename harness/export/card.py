@@ -8,6 +8,7 @@ from harness.comparison.units import label, written
 from harness.export.description import Description
 from harness.export.members import Worth
 from harness.export.tested import Recall
+from harness.scoring.decision import FittedRule
 
 DECODED = {
     "keras": """\
@@ -192,14 +193,32 @@ def _decision(card: Card) -> str:
         "moves them to the target, any other leaves that out:",
         _table(["class", "logits reflect", "target"], rows),
     ]
+    lines += _job(described)
     calibration = described.calibration
     if calibration.ece_before is not None and calibration.ece_after is not None:
+        applied = described.rule["temperature"] == calibration.temperature
         lines.append(
-            f"Temperature {calibration.temperature:.3g}: expected calibration error on validation "
-            f"{written('ece', calibration.ece_before)} before, "
-            f"{written('ece', calibration.ece_after)} after."
+            f"Temperature that fits validation best: {calibration.temperature:.3g}, which the rule "
+            f"{'divides the logits by' if applied else 'leaves out'}; expected calibration error "
+            f"{written('ece', calibration.ece_before)} without, "
+            f"{written('ece', calibration.ece_after)} with it."
         )
     return "\n\n".join(lines)
+
+
+def _job(described: Description) -> list[str]:
+    """Return what the rule was asked for: recalls to keep, and what errors cost."""
+    rule, names = FittedRule.of_document(described.rule), described.classes
+    lines = [
+        f"It keeps recall of {names[index]} at {_share(floor)} or more on validation."
+        for index, floor in rule.floors.items()
+    ]
+    if rule.costs is not None:
+        rows = [
+            [name, *map("{:g}".format, row)] for name, row in zip(names, rule.costs, strict=True)
+        ]
+        lines += ["What errors cost, true class by row:", _table(["", *names], rows)]
+    return lines
 
 
 def _origin(card: Card) -> str:

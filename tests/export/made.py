@@ -15,8 +15,9 @@ from harness.comparison.setup import setup
 from harness.config.experiment import Experiment
 from harness.data import prepare
 from harness.data.examples import Array
+from harness.export.building import Request
 from harness.export.description import read
-from harness.export.export import Request, export
+from harness.export.export import export
 from harness.export.loading import load
 from harness.strategy.registry import resolve
 from harness.tracking.store import Store
