@@ -27,6 +27,7 @@ FLOORS = (
     "execution",
     "tuning",
     "comparison",
+    "export",
     "report",
     "conformance",
     "scaffold",
