@@ -280,6 +280,48 @@ def new_strategy(
 
 
 @app.command()
+def predict(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder that harness export wrote.")
+    ],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE|FOLDER|TABLE...",
+            help="Images, folders of them, tables (CSV, TSV, Parquet), arrays (.npy, .npz).",
+        ),
+    ],
+    prior: Annotated[
+        str | None,
+        typer.Option(help="Another prevalence: uniform, or '{defect: 0.01, fine: 0.99}'."),
+    ] = None,
+    path_column: Annotated[
+        str | None, typer.Option(help="A table's column of paths; default: path.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="A table's column of classes; default: label, if there.")
+    ] = None,
+    root: Annotated[
+        str | None, typer.Option(help="Where a table's paths count from; default: its folder.")
+    ] = None,
+    suffix: Annotated[str, typer.Option(help="What a table's paths lack at their end: .jpg.")] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line an image.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Label images with an exported model; score them where their classes are known."""
+    from harness.cli.predicting import run_prediction
+    from harness.cli.prediction_output import writer
+    from harness.errors import UserError
+    from harness.prediction.parts import Columns
+
+    if as_csv and as_json:
+        raise UserError("--csv and --json can't both have standard output; give one of them")
+    columns = Columns(path_column, label_column, root, suffix)
+    status = run_prediction(folder, inputs, prior, columns, writer(as_json, as_csv))
+    raise typer.Exit(status)
+
+
+@app.command()
 def data(
     config: Config = None,
     overrides: Overrides = None,
