@@ -367,6 +367,51 @@ def data(
 
 
 @app.command()
+def export(
+    wanted: Annotated[
+        str, typer.Argument(metavar="RUN_ID|EXPERIMENT", help="A trial's run, or an experiment.")
+    ],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="keras, savedmodel, litert or onnx.")
+    ] = "keras",
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="All seeds or folds as one model.")
+    ] = False,
+    refit: Annotated[
+        str | None,
+        typer.Option(metavar="all", help="all: train on validation too; the rule stays."),
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name in MLflow's registry.")
+    ] = None,
+    plugin: Plugins = None,
+    network_from: NetworkFrom = None,
+    as_json: Json = False,
+) -> None:
+    """Write a trained model with its decision rule and a model card into a folder."""
+    from harness.cli.exporting import export_model
+    from harness.errors import UserError, unknown
+    from harness.export.export import Request, format_of
+
+    if refit not in (None, "all"):
+        raise UserError(unknown("--refit", refit or "", ["all"]))
+    request = Request(
+        wanted,
+        directory,
+        format_of(format_),
+        ensemble,
+        refit == "all",
+        register,
+        tuple(plugin or ()),
+        network_from,
+    )
+    document = export_model(request, show=not as_json)
+    if as_json:
+        _print_json(document)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen.")] = 5000,
 ) -> None:
