@@ -28,6 +28,7 @@ FLOORS = (
     "tuning",
     "comparison",
     "export",
+    "prediction",
     "report",
     "conformance",
     "scaffold",
