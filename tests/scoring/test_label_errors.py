@@ -40,7 +40,10 @@ def test_a_suspected_class_is_confident_another_one_and_the_likeliest_such(
 
 
 def test_a_class_that_labels_no_example_is_never_suggested() -> None:
-    assert likelier_labels(np.array([0, 0]), np.array([[0.1, 0.9], [0.2, 0.8]])).tolist() == [-1, -1]
+    assert likelier_labels(np.array([0, 0]), np.array([[0.1, 0.9], [0.2, 0.8]])).tolist() == [
+        -1,
+        -1,
+    ]
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1])
