@@ -1,6 +1,8 @@
 """An exported model as an MLflow model: with signature and example, kept with a run, registered."""
 
 import hashlib
+import os
+import shlex
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -44,7 +46,8 @@ def check(register: str | None) -> None:
 
 
 def log(served: Served, run_id: str, register: str | None) -> dict[str, str]:
-    """Keep a model with a run, and register it under a name; return its URI, name and version.
+    """Keep a model with a run, and register it under a name; return its URI, the command that
+    serves it, and name and version.
 
     Each export has a place of its own there, so that a registered version stays what it is.
 
@@ -61,7 +64,7 @@ def log(served: Served, run_id: str, register: str | None) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         save(served, Path(folder) / place)
         client.log_artifacts(run_id, str(Path(folder) / place), place)
-    logged = {"uri": f"runs:/{run_id}/{place}"}
+    logged = {"uri": f"runs:/{run_id}/{place}", "command": _command(f"runs:/{run_id}/{place}")}
     if register is None:
         return logged
     try:
@@ -71,6 +74,14 @@ def log(served: Served, run_id: str, register: str | None) -> dict[str, str]:
     except MlflowException as error:
         raise UserError(f"--register {register!r}: {error}") from error
     return {**logged, "name": register, "version": str(made.version)}
+
+
+def _command(uri: str) -> str:
+    """Return the line of a shell that serves a model of this record, wherever that is."""
+    served = f"mlflow models serve --env-manager local -m {uri}"
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return served
+    return f"MLFLOW_TRACKING_URI={shlex.quote(tracking_uri())} {served}"
 
 
 def save(served: Served, path: Path) -> None:
