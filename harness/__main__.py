@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.processes.exits import Ending
 
 INTERRUPTED = 130  # what Typer makes of KeyboardInterrupt
+RESERVING = {"--json", "--csv"}
 GOES_ON = "what was recorded stays, and the same command goes on from there"
 
 
@@ -46,7 +47,7 @@ def _run(ending: "Ending") -> NoReturn:
 
     arguments = sys.argv[1:] or ["--help"]
     try:
-        with reserved() if "--json" in arguments else nullcontext():
+        with reserved() if RESERVING & {*arguments} else nullcontext():
             status = app(args=arguments, prog_name="harness", standalone_mode=False)
             if status == INTERRUPTED:
                 raise KeyboardInterrupt

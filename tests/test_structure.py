@@ -27,6 +27,8 @@ FLOORS = (
     "execution",
     "tuning",
     "comparison",
+    "export",
+    "prediction",
     "report",
     "conformance",
     "scaffold",

@@ -5,40 +5,26 @@ from typing import Annotated, Any
 
 import typer
 
-Config = Annotated[
-    str | None, typer.Option("-c", "--config", help="Experiment file, or a shipped one's name.")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a key: train.epochs=5. Repeatable.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and only that.")]
-Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="A Python file with strategies. Repeatable.")
-]
-Strategy = Annotated[str, typer.Argument(help="A strategy, or several: undersampling+focal_loss.")]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Option("-p", help="A parameter: gamma=2, or focal_loss.gamma=2. Repeatable."),
-]
-Also = Annotated[
-    list[str] | None,
-    typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
-]
-InnerSeeds = Annotated[
-    int, typer.Option(min=1, max=1000, help="Seeds that a trial of tuning is scored with.")
-]
-NetworkFrom = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE_OR_FOLDER",
-        help="Where the function is that model.name names, if not installed.",
-    ),
-]
-
-LARGEST_SEED = 2**32 - 1  # NumPy's own limit for the generator that Keras seeds
-Seed = Annotated[
-    int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and initial weights.")
-]
+from harness.cli.options import (
+    Also,
+    Config,
+    Csv,
+    Exported,
+    InnerSeeds,
+    Json,
+    LabelColumn,
+    NetworkFrom,
+    Overrides,
+    Parameters,
+    PathColumn,
+    Plugins,
+    Prior,
+    Root,
+    Seed,
+    Strategy,
+    Suffix,
+    ToPredict,
+)
 
 app = typer.Typer(
     name="harness",
@@ -280,6 +266,31 @@ def new_strategy(
 
 
 @app.command()
+def predict(
+    folder: Exported,
+    inputs: ToPredict,
+    prior: Prior = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    root: Root = None,
+    suffix: Suffix = "",
+    as_csv: Csv = False,
+    as_json: Json = False,
+) -> None:
+    """Label images with an exported model; score them where their classes are known."""
+    from harness.cli.predicting import run_prediction
+    from harness.cli.prediction_output import writer
+    from harness.errors import UserError
+    from harness.prediction.parts import Columns
+
+    if as_csv and as_json:
+        raise UserError("--csv and --json can't both have standard output; give one of them")
+    columns = Columns(path_column, label_column, root, suffix)
+    status = run_prediction(folder, inputs, prior, columns, writer(as_json, as_csv))
+    raise typer.Exit(status)
+
+
+@app.command()
 def data(
     config: Config = None,
     overrides: Overrides = None,
@@ -320,6 +331,52 @@ def data(
             document["page"] = str(write(experiment.name, splits, document, file))
         if not as_json:
             show(document, experiment.name)
+    if as_json:
+        _print_json(document)
+
+
+@app.command()
+def export(
+    wanted: Annotated[
+        str, typer.Argument(metavar="RUN_ID|EXPERIMENT", help="A trial's run, or an experiment.")
+    ],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    format_: Annotated[
+        str, typer.Option("--format", help="keras, savedmodel, litert or onnx.")
+    ] = "keras",
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="All seeds or folds as one model.")
+    ] = False,
+    refit: Annotated[
+        str | None,
+        typer.Option(metavar="all", help="all: train on validation too; the rule stays."),
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name in MLflow's registry.")
+    ] = None,
+    plugin: Plugins = None,
+    network_from: NetworkFrom = None,
+    as_json: Json = False,
+) -> None:
+    """Write a trained model with its decision rule and a model card into a folder."""
+    from harness.cli.exporting import export_model
+    from harness.errors import UserError, unknown
+    from harness.export.building import Request
+    from harness.export.export import format_of
+
+    if refit not in (None, "all"):
+        raise UserError(unknown("--refit", refit or "", ["all"]))
+    request = Request(
+        wanted,
+        directory,
+        format_of(format_),
+        ensemble,
+        refit == "all",
+        register,
+        tuple(plugin or ()),
+        network_from,
+    )
+    document = export_model(request, show=not as_json)
     if as_json:
         _print_json(document)
 

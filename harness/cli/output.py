@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 
 class _Steady(io.TextIOBase):
@@ -123,9 +123,14 @@ def reserved() -> Iterator[None]:
         _Reserved.stream = None
 
 
+def result_stream() -> TextIO:
+    """Return standard output for what the command is to print there, and only that."""
+    return cast(TextIO, _Steady(_Reserved.stream or sys.stdout))
+
+
 def print_document(document: Any) -> None:
     """Print a JSON document to standard output."""
-    stream = _Steady(_Reserved.stream or sys.stdout)
+    stream = result_stream()
     stream.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     stream.flush()
 

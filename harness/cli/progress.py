@@ -159,7 +159,7 @@ class Bars:
     def search(self, tuning: "Tuning", jobs: int) -> Iterator[SearchBar]:
         """Say how many trials a search has, and show a bar of them while the context lasts."""
         shorter = _shorter("fewer trials, inner seeds or epochs", jobs, tuning.threads)
-        with _bar(self.err) as bar:
+        with progress_bar(self.err) as bar:
             row = bar.add_task(
                 _cut(tuning.candidate.name, 24), total=tuning.trials, now="loading", left=""
             )
@@ -173,7 +173,7 @@ class Bars:
         """Say how many trials there are, and show a bar of them while the context lasts."""
         self.err.print(_work(work), markup=False, highlight=False, soft_wrap=True)
         shorter = _shorter("fewer seeds, strategies or epochs", work.jobs, work.threads)
-        with _bar(self.err) as bar:
+        with progress_bar(self.err) as bar:
             total = work.trials * work.epochs
             row = bar.add_task("", total=total, now=f"0/{work.trials} trials", left="")
             forecast = Forecast(self.err, Pace(work.jobs, self.clock), shorter, not work.is_exact)
@@ -184,7 +184,7 @@ class Bars:
 def epochs_bar(err: Console, train: Train) -> Iterator[OnEpoch]:
     """Show a bar over the epochs of a trial while the context lasts; yield what moves it."""
     pace, metric = Pace(), Metric(train.select_by)
-    with _bar(err) as bar:
+    with progress_bar(err) as bar:
         row = bar.add_task("", total=train.most_epochs, now="compiling", left="")
 
         def on_epoch(epoch: Epoch) -> None:
@@ -202,7 +202,7 @@ def epochs_bar(err: Console, train: Train) -> Iterator[OnEpoch]:
         yield on_epoch
 
 
-def _bar(err: Console) -> Progress:
+def progress_bar(err: Console) -> Progress:
     """Return the bar of every command: drawn on a terminal only, and gone at the end.
 
     Its tasks have the fields `now`, what is under way, and `left`, the time that the rest takes.

@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.budget import epochs_found, settled
+from harness.comparison.contestant import Trials
 from harness.comparison.document import facts, results
 from harness.comparison.history import look
 from harness.comparison.identity import identify, page_of
 from harness.comparison.keep import Kept, keep
+from harness.comparison.mistakes import Mistakes, mistakes
 from harness.comparison.observer import Observer, Silent
 from harness.comparison.ranking import Ranking, ranking
 from harness.comparison.remarks import hardly_tested, of_decision, of_trials, still_learning
 from harness.comparison.running import run
 from harness.comparison.setup import Effort, Setup
-from harness.comparison.summary import summarise
+from harness.comparison.summary import Comparison, summarise
 from harness.data import prepare
 from harness.data.audit import Duplicates, duplicates, identical
 from harness.data.split import Splits
@@ -205,7 +207,8 @@ def _compare(
 
         document["tuning"] = ledger(searched, comparison, trials, untuned[0].by_strategy)
     document["report"] = str(page_of(main.experiment.name, identity.digest))
-    kept = keep(store, run_id, identity, document, comparison, trials, splits.train)
+    found = _mistakes(main, comparison, trials)
+    kept = keep(store, run_id, identity, document, comparison, trials, splits.train, found)
     new = (remark for remark in of_trials(trials) if remark not in splits.notes)
     return Compared(document, kept, (*new, *decided, *rising))
 
@@ -215,6 +218,14 @@ def _job(setup: Setup, splits: Splits) -> Job:
     job = Job.of(setup.experiment.evaluation, splits.train.class_names)
     job.check(splits.validation.counts, splits.train.class_names)
     return job
+
+
+def _mistakes(setup: Setup, comparison: Comparison, trials: Mapping[str, Trials]) -> Mistakes:
+    """Return what is worth a look of the strategy that is advised, or else of the baseline."""
+    advice = comparison.advice
+    strategy, rule = advice.strategy or comparison.baseline, advice.rule
+    tests = (prepare(setup.experiment, seed).test.open() for seed in trials[strategy])
+    return mistakes(trials[strategy], rule, tests, strategy)
 
 
 def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:

@@ -13,12 +13,13 @@ from typing import Any
 from harness.comparison.contestant import Trials
 from harness.comparison.document import family_of
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_of
+from harness.comparison.mistakes import FACTS, IMAGES, Mistakes, images_in
 from harness.comparison.records import RecordedTrial, Samples
 from harness.comparison.summary import Comparison, summarise
 from harness.config.experiment import Evaluation
 from harness.data.classes import few_of_each
 from harness.data.examples import Examples
-from harness.errors import UserError
+from harness.errors import DamagedRecord, UserError
 from harness.tracking.names import metric_names
 from harness.tracking.store import COMPARISON, RecordedRun, Store
 from harness.trial.stored import read_file, read_json
@@ -32,7 +33,7 @@ class Kept:
     """A comparison as it stands in the record, under the run `run_id`.
 
     `document` is the JSON of `harness compare`; `trials` are by strategy and seed; `samples` are
-    a few training inputs of each class.
+    a few training inputs of each class; `mistakes` are None in an older record.
     """
 
     store: Store
@@ -42,6 +43,7 @@ class Kept:
     comparison: Comparison
     trials: Mapping[str, Trials]
     samples: Samples
+    mistakes: Mistakes | None = None
 
     @property
     def page(self) -> Path:
@@ -57,16 +59,18 @@ def keep(
     comparison: Comparison,
     trials: Mapping[str, Trials],
     train: Examples,
+    found: Mistakes,
 ) -> Kept:
-    """Record the comparison under its run, with a few of the training examples."""
+    """Record the comparison under its run, with a few training examples and what was mistaken."""
     few = few_of_each(train.labels, min(train.n_classes, MOST_CLASSES))
     samples = Samples(train.gather(few), train.labels[few])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         samples.write(folder / SAMPLES)
+        found.write(folder)
         (folder / DOCUMENT).write_text(json.dumps(document, indent=1), "utf-8")
         store.end_comparison(run_id, identity.name, _numbers(comparison), folder)
-    return Kept(store, run_id, identity.digest, document, comparison, trials, samples)
+    return Kept(store, run_id, identity.digest, document, comparison, trials, samples, found)
 
 
 def find(store: Store, experiment: str, wanted: str | None = None) -> RecordedRun:
@@ -118,7 +122,16 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     )
     samples = read_file(store, run.run_id, SAMPLES, Samples.read)
     digest = run.tags[COMPARISON]
-    return Kept(store, run.run_id, digest, document, comparison, trials, samples)
+    found = _mistakes(store, run.run_id)
+    return Kept(store, run.run_id, digest, document, comparison, trials, samples, found)
+
+
+def _mistakes(store: Store, run_id: str) -> Mistakes | None:
+    try:
+        document = read_file(store, run_id, FACTS, read_json)
+        return Mistakes.of(document, read_file(store, run_id, IMAGES, images_in))
+    except DamagedRecord:
+        return None
 
 
 def _described(run: RecordedRun) -> str:

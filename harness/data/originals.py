@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.decoding.depth import Scale
+
 
 @dataclass(frozen=True, eq=False)
 class Originals:
     """Widths and heights in pixels of the files that can be read, `[N]`, and which have gray alone.
 
-    They became images of `height` times `width` pixels and so many `channels`.
+    They became images of `height` times `width` pixels and so many `channels`; the ends of `scale`
+    became black and white where they have more than 8 bits (None: those of their type).
     """
 
     widths: NDArray[np.int32]
@@ -20,6 +23,7 @@ class Originals:
     height: int
     width: int
     channels: int
+    scale: Scale | None = None
 
     def __len__(self) -> int:
         return len(self.gray)

@@ -124,7 +124,7 @@ def fit(
     if name == "argmax":
         return FittedRule(name, none, none)
     if name == "prior_corrected":
-        offsets = _prior_correction(effective_prior, target_prior)
+        offsets = prior_correction(effective_prior, target_prior)
         return FittedRule(name, offsets, offsets)
     if name == "tuned_threshold":
         goal = metric if metric in LABEL_BASED else "balanced_accuracy"
@@ -132,7 +132,7 @@ def fit(
     raise ValueError(unknown("decision rule", name, RULES))
 
 
-def _prior_correction(effective: Floats, target: Floats) -> Float64s:
+def prior_correction(effective: Floats, target: Floats) -> Float64s:
     """Move the logits from one prior to another (Saerens et al. 2002).
 
     A class that training never showed has no evidence to correct and keeps its logit.

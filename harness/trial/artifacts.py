@@ -10,11 +10,12 @@ import numpy as np
 from harness.config.load import resolved
 from harness.data.classes import few_of_each
 from harness.data.examples import Array, Inputs
-from harness.features.space import Space, images_of
+from harness.features.space import images_of
 from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation, draw
 from harness.tracking.names import metric_names, plain
+from harness.trial.network import giving_logits
 from harness.trial.remarks import space_of
 from harness.trial.result import TrialResult
 
@@ -49,7 +50,9 @@ def _write_predictions(folder: Path, result: TrialResult) -> None:
 
 def _write_plan(folder: Path, result: TrialResult) -> None:
     """Write `plan.json`: counts, phases, prior, scores by epoch, fitted rules, remarks."""
+    strategy = result.trial.strategy
     facts = {
+        "strategy": {"name": strategy.name, "parameters": strategy.parameters},
         "class_names": list(result.class_names),
         "class_counts_before": result.trial.splits.train.counts.tolist(),
         "class_counts_after": result.counts_after.tolist(),
@@ -137,19 +140,6 @@ def _write_made_examples(folder: Path, result: TrialResult) -> None:
 
 
 def _write_models(folder: Path, result: TrialResult) -> None:
-    """Write the models of the best and of the last epoch in Keras' own format.
-
-    They give the logits as recorded: the network's outputs times the loss's scale.
-    """
-    from harness.training.compiled import Recipe, compiled_network
-
-    settings = result.trial.experiment
-    plan = result.plan
-    recipe = Recipe.of(settings.model, settings.train, plan.train, plan.head)
-    network = compiled_network(recipe)
+    """Write the models of the best and of the last epoch in Keras' own format."""
     for name, weights in (("last", result.weights.last), ("best", result.weights.best)):
-        network.restore(weights)
-        model = network.giving_logits
-        if settings.model.frozen:
-            model = Space.of(settings.model, result.trial.splits.train).below(model)
-        model.save(folder / f"{name}.keras")
+        giving_logits(result.trial, result.plan, weights).save(folder / f"{name}.keras")

@@ -29,18 +29,19 @@ def finish(validation: Validation, phase: Phase, best: list[Array], last: list[A
         return Finished(best, last)
 
     def rank(transform: HeadTransform) -> float:
-        _transformed(network, best, transform)
+        transformed(network, best, transform)
         return validation.rank(validation.score(validation.logits(), phase))
 
     chosen = max(transforms, key=rank)
     return Finished(
-        _transformed(network, best, chosen), _transformed(network, last, chosen), chosen.name
+        transformed(network, best, chosen), transformed(network, last, chosen), chosen.name
     )
 
 
-def _transformed(
+def transformed(
     network: CompiledNetwork, weights: list[Array], transform: HeadTransform
 ) -> list[Array]:
+    """Return weights with what a transform makes of the last layer; the network has them after."""
     network.restore(weights)
     head = network.last_layer()
     head.set(*transform.function(*head.read()))

@@ -134,7 +134,7 @@ def _read(root: Path, names: Sequence[str], section: ImageData, scale: Scale | N
 
 def _originals(known: Known, reasons: Sequence[str | None], decoder: Decoder) -> Originals:
     widths, heights, gray = known.originals[[reason is None for reason in reasons]].T
-    return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape)
+    return Originals(widths, heights, gray.astype(np.bool_), *decoder.shape, decoder.scale)
 
 
 def _identities(known: Known, scale: Scale | None, by_file: bool) -> Identities:

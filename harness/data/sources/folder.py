@@ -11,18 +11,12 @@ from harness.config.data import FolderData
 from harness.data import images
 from harness.data.examples import Examples
 from harness.data.groups import grouped_by
-from harness.data.images.names import shown
+from harness.data.images.names import has_image_suffix, shown
 from harness.data.names import merged
 from harness.data.sources import Source
 from harness.data.sources.folder_layout import class_folders, layout
 from harness.data.sources.folder_tree import Tree
 from harness.errors import UserError
-
-_PLAIN_SUFFIXES = ("", ".bmp", ".gif", ".png", ".webp")
-_JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
-_TIFF_SUFFIXES = (".tif", ".tiff")
-_PPM_SUFFIXES = (".pbm", ".pgm", ".pnm", ".ppm")
-_SUFFIXES = frozenset(_PLAIN_SUFFIXES + _JPEG_SUFFIXES + _TIFF_SUFFIXES + _PPM_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def _listed(
         for label, directories in enumerate(by_name.values()):
             for directory in directories:
                 files = list(tree.files(str(directory)))
-                named = [name for name in files if os.path.splitext(name)[1].lower() in _SUFFIXES]  # noqa: PTH122
+                named = [name for name in files if has_image_suffix(name)]
                 prefix = f"{directory.relative_to(tree.root).as_posix()}/"
                 folders.append(_Folder(split, label, prefix, named))
                 ignored += len(files) - len(named)

@@ -64,7 +64,7 @@ def _refuse_unknown(root: Path) -> None:
             raise UserError(f"{root}: {unknown('file', path.name, known)}")
 
 
-def _opened(path: Path) -> Any:
+def mapped(path: Path) -> Any:
     """Return a file's array, mapped: its header is checked against its size, nothing is read."""
     refuse_special(str(path))
     try:
@@ -83,7 +83,7 @@ def _opened(path: Path) -> Any:
 
 
 def _inputs(path: Path) -> StoredRows:
-    array = _opened(path)
+    array = mapped(path)
     if not isinstance(array, np.memmap):
         raise UserError(f"{path} is an archive; write one array with numpy.save")
     shape = array.shape
@@ -115,7 +115,7 @@ def _refuse_not_finite(rows: StoredRows) -> None:
 
 
 def _labels(path: Path) -> Array:
-    array = _opened(path)
+    array = mapped(path)
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.kind not in "biuU":
         kind = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else "archive"
         raise UserError(f"{path} is {kind}; it must be integers or strings [N]")

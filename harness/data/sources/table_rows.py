@@ -17,26 +17,32 @@ if TYPE_CHECKING:
 
 _TEXT = (".csv", ".tsv", ".txt")
 _PARQUET = (".parquet", ".pq")
+SUFFIXES = _TEXT + _PARQUET
 _SEPARATORS = ",;\t"
 _BLANK = _SEPARATORS + " \r\n"
 _NAMED = 30
 
 
-def read(section: TableData) -> tuple["pd.DataFrame", Path | None]:
+def read(section: TableData, *, needs_label: bool = True) -> tuple["pd.DataFrame", Path | None]:
     """Return the columns `path`, `label` and, where there are such, `split` and `group`, as text.
 
-    Beside them stands the folder with the images, where a Parquet file holds these itself.
+    Beside them stands the folder with the images, where a Parquet file holds these itself. Without
+    `needs_label` there may be no column of labels, and empty cells in it.
     The index is the row's number: in a text file the header is row 1, in Parquet the first
     example. Blank lines are passed over. Raises UserError, naming the row, for an empty cell,
     for a row with too many cells, for a column that is missing, and for a file of another kind.
     """
     path = Path(section.path)
     kind = path.suffix.lower()
-    if kind not in _TEXT + _PARQUET:
-        known = ", ".join((*_TEXT, *_PARQUET))
+    if kind not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
         raise UserError(f"data.path {path} is no table: its name must end in one of {known}")
     try:
-        rows, folder = _parquet(path, section) if kind in _PARQUET else (_text(path, section), None)
+        rows, folder = (
+            _parquet(path, section, needs_label)
+            if kind in _PARQUET
+            else (_text(path, section, needs_label), None)
+        )
     except FileNotFoundError as error:
         raise UserError(f"data.path {path} does not exist; it must be a table") from error
     except UnicodeDecodeError as error:
@@ -45,7 +51,7 @@ def read(section: TableData) -> tuple["pd.DataFrame", Path | None]:
         raise UserError(f"{path} cannot be read: {_reason(error)}") from error
     if rows.empty:
         raise UserError(f"{path} has no rows; it must list one example a row")
-    for column in rows:
+    for column in rows if needs_label else rows.columns.drop("label", errors="ignore"):
         empty = (rows[column] == "").to_numpy()
         refuse(path, rows, empty, f"{_setting(section, str(column))} is empty")
     return rows, folder
@@ -60,7 +66,7 @@ def refuse(path: Path, rows: "pd.DataFrame", wrong: NDArray[np.bool_], what: str
     raise UserError(f"{path} row {numbers[0]}: {what}{more}")
 
 
-def _text(path: Path, section: TableData) -> "pd.DataFrame":
+def _text(path: Path, section: TableData, needs_label: bool) -> "pd.DataFrame":
     """Return the chosen columns of a text file; the first row says how many cells each has."""
     import pandas as pd
 
@@ -88,13 +94,15 @@ def _text(path: Path, section: TableData) -> "pd.DataFrame":
     cells.index += 1 + blank
     cells = cells.iloc[1:]
     nothing = (cells == "").all(axis=1)
-    chosen = _chosen(header, section)
+    chosen = _chosen(header, section, needs_label)
     rows: pd.DataFrame = cells.loc[~nothing, [header.index(name) for name in chosen.values()]]
     rows.columns = pd.Index(list(chosen))
     return rows
 
 
-def _parquet(path: Path, section: TableData) -> tuple["pd.DataFrame", Path | None]:
+def _parquet(
+    path: Path, section: TableData, needs_label: bool
+) -> tuple["pd.DataFrame", Path | None]:
     import pandas as pd
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
@@ -102,12 +110,12 @@ def _parquet(path: Path, section: TableData) -> tuple["pd.DataFrame", Path | Non
         schema = pq.read_schema(file)
         if embedded := image_column(schema, section.path_column):
             section = section.model_copy(update={"path_column": embedded})
-        chosen = _chosen(schema.names, section)
+        chosen = _chosen(schema.names, section, needs_label)
         columns = [name for name in dict.fromkeys(chosen.values()) if name != embedded]
         table = pq.read_table(file, columns=columns)
     folder, names = extracted(path, embedded) if embedded else (None, [])
     cells = {role: _cells(table[name]) for role, name in chosen.items() if name != embedded}
-    if known := label_names(schema, chosen["label"]):
+    if known := label_names(schema, chosen.get("label", "")):
         cells["label"] = cells["label"].replace({str(n): name for n, name in enumerate(known)})
     rows = pd.DataFrame(({"path": pd.Series(names, dtype=str)} if embedded else {}) | cells)
     rows.index += 1
@@ -123,7 +131,7 @@ def _cells(column: Any) -> "pd.Series[str]":
     return cells
 
 
-def _chosen(header: Sequence[str], section: TableData) -> dict[str, str]:
+def _chosen(header: Sequence[str], section: TableData, needs_label: bool) -> dict[str, str]:
     """Return the name of the column for each of `path`, `label`, `split` and `group`."""
     wanted = {
         "path": section.path_column,
@@ -134,7 +142,8 @@ def _chosen(header: Sequence[str], section: TableData) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for role, column in wanted.items():
         name = role if column is None else column
-        if name is False or (column is None and name not in header):
+        optional = column is None or (role == "label" and not needs_label)
+        if name is False or (optional and name not in header):
             continue
         if name not in header:
             raise UserError(

@@ -1,0 +1,1 @@
+"""From an exported folder and images to labels with probabilities, read as training reads them."""
