@@ -18,7 +18,7 @@ from harness.data.examples import Examples
 from harness.scoring.label_errors import NONE, likelier_labels
 from harness.scoring.metrics import softmax
 
-MOST_CLASSES, MOST_SHOWN, MOST_SUSPECTED = 20, 6, 1000
+MOST_CLASSES, MOST_SHOWN, MOST_SUSPECTED = 20, 8, 1000
 LARGEST = 96
 FACTS, IMAGES = "mistakes.json", "mistakes.npz"
 Integers = NDArray[np.integer[Any]]

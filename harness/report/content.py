@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.mistakes import Mistakes
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison
 from harness.data.audit import Duplicates
@@ -124,7 +125,7 @@ class Content:
     record.
     `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
     than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
-    lines on what is uncertain; `digest`: the comparison's.
+    lines on what is uncertain; `digest`: the comparison's; `mistakes`: None in an older record.
     """
 
     document: Mapping[str, Any]
@@ -140,6 +141,7 @@ class Content:
     made: Mapping[str, Samples]
     notes: tuple[str, ...]
     digest: str
+    mistakes: Mistakes | None = None
 
     @property
     def experiment(self) -> str:

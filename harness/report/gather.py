@@ -34,4 +34,5 @@ def gather(kept: Kept) -> Content:
         made={name: samples for name, samples in made.items() if samples},
         notes=tuple(dict.fromkeys([*notes, *of_trials(trials)])),
         digest=kept.digest,
+        mistakes=kept.mistakes,
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from harness.comparison.advice_words import sentence as advice
 from harness.comparison.records import Samples
-from harness.report import figures, panels, record_tables, remarks, tables
+from harness.report import figures, mistakes, panels, record_tables, remarks, tables
 from harness.report.content import Content, LearningCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
@@ -74,6 +74,7 @@ def render(content: Content) -> str:
         duplicates=remarks.duplicates(content.duplicates),
         samples=strips(content.samples, content.class_names),
         made={name: strips(made, content.class_names) for name, made in content.made.items()},
+        mistakes=None if content.mistakes is None else mistakes.shown(content),
         hidden_classes=max(0, len(content.class_names) - MOST_CLASSES),
     )
 
@@ -87,7 +88,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clean=clean, short=_short, breakable=_breakable, verbatim=verbatim)
+    made.filters.update(
+        clean=clean, short=_short, breakable=_breakable, verbatim=verbatim, tail=_tail
+    )
     # Ours alone; nothing from a comparison stands in it.
     made.globals["style"] = Markup((HERE / "page.css").read_text(encoding="utf-8"))
     return made
@@ -201,6 +204,13 @@ def _short(text: str, width: int = LONGEST_CELL) -> Markup:
     if columns(whole) <= width:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup('<bdi title="{}">{}</bdi>').format(whole, shown)
+
+
+def _tail(text: str, width: int) -> Markup:
+    """Return the end of a path that is longer than `width`, escaped."""
+    whole = clean(text)
+    shown = whole if columns(whole) <= width else f"…{whole[1 - width :]}"
+    return Markup("<bdi>{}</bdi>").format(shown)
 
 
 def _breakable(text: str, after: str = "+") -> Markup:
