@@ -361,7 +361,8 @@ def export(
     """Write a trained model with its decision rule and a model card into a folder."""
     from harness.cli.exporting import export_model
     from harness.errors import UserError, unknown
-    from harness.export.export import Request, format_of
+    from harness.export.building import Request
+    from harness.export.export import format_of
 
     if refit not in (None, "all"):
         raise UserError(unknown("--refit", refit or "", ["all"]))

@@ -5,7 +5,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.cli.notes import print_line
-from harness.export.export import Request, export
+from harness.export.building import Request
+from harness.export.export import export
 
 
 def export_model(request: Request, show: bool) -> dict[str, Any]:

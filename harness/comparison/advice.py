@@ -85,4 +85,4 @@ def advise(
 def _usual(side: Contestant) -> str:
     """The rule that most seeds use; of equals the simpler."""
     rules = list(side.rules.values())
-    return max(RULES, key=rules.count)
+    return max((*RULES, *rules), key=rules.count)

@@ -14,7 +14,7 @@ from harness.comparison.keep import Kept, keep
 from harness.comparison.mistakes import Mistakes, mistakes
 from harness.comparison.observer import Observer, Silent
 from harness.comparison.ranking import Ranking, ranking
-from harness.comparison.remarks import hardly_tested, of_trials, still_learning
+from harness.comparison.remarks import hardly_tested, of_decision, of_trials, still_learning
 from harness.comparison.running import run
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import Comparison, summarise
@@ -23,6 +23,7 @@ from harness.data.audit import Duplicates, duplicates, identical
 from harness.data.split import Splits
 from harness.errors import RecordLost, UserError
 from harness.execution.schedule import Schedule
+from harness.scoring.job import Job
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
 from harness.training.threads import cores
@@ -169,6 +170,7 @@ def _compare(
     store = Store.open(main.experiment.name)
     store.reap()
     splits, audit = _audited(main, observer)
+    job = _job(main, splits)
     first = Trial(main.experiment, main.candidates[0].stack(), main.seeds[0], splits)
     identity = identify(replace(setup, experiment=main.experiment), first, effort)
     run_id = store.comparison(identity.digest, identity.name, main.experiment.name)
@@ -184,6 +186,8 @@ def _compare(
         return Compared(document, None)
     document["notes"] += epochs_found(ran.setup)
     document["notes"] += hardly_tested(splits, len(main.seeds))
+    decided = of_decision(trials, job, splits)
+    document["notes"] += decided
     evaluation = main.experiment.evaluation
     comparison = summarise(
         trials,
@@ -204,7 +208,14 @@ def _compare(
     found = _mistakes(main, comparison, trials)
     kept = keep(store, run_id, identity, document, comparison, trials, splits.train, found)
     new = (remark for remark in of_trials(trials) if remark not in splits.notes)
-    return Compared(document, kept, (*new, *rising))
+    return Compared(document, kept, (*new, *decided, *rising))
+
+
+def _job(setup: Setup, splits: Splits) -> Job:
+    """Return what labels are for; raises UserError before anything trains if the data lack it."""
+    job = Job.of(setup.experiment.evaluation, splits.train.class_names)
+    job.check(splits.validation.counts, splits.train.class_names)
+    return job
 
 
 def _mistakes(setup: Setup, comparison: Comparison, trials: Mapping[str, Trials]) -> Mistakes:

@@ -9,8 +9,7 @@ from harness.comparison.held_out import HeldOut, Logits, outside
 from harness.comparison.records import RecordedTrial
 from harness.comparison.weighting import weighted
 from harness.data.classes import rarest
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import one
+from harness.scoring.metrics import FROM_LABELS, one
 
 Trials = Mapping[int, RecordedTrial]
 
@@ -24,8 +23,8 @@ class Contestant:
 
     @classmethod
     def under(cls, trials: Trials, rule: str | None = None) -> "Contestant":
-        """Return trials that all use one rule, or, without one, each its strategy's own."""
-        return cls(trials, {seed: rule or trial.own_rule for seed, trial in trials.items()})
+        """Return trials that all use one rule, or, without one, each the one that decides."""
+        return cls(trials, {seed: rule or trial.rule for seed, trial in trials.items()})
 
     def logits(self, seed: int) -> Logits:
         """Return one seed's test logits with the offsets of its rule."""
@@ -44,10 +43,17 @@ class Contestant:
         trial, logits = self.trials[seed], self.logits(seed)
         labels = trial.predictions.test_labels
         if not left_out:
-            chosen = logits.label if metric in LABEL_BASED else logits.probability
-            return one(metric, labels, chosen, positive_class(trial))
+            chosen = logits.label if metric in FROM_LABELS else logits.probability
+            return one(metric, labels, chosen, positive_class(trial), trial.costs)
         rows = outside(self.tests(seed), left_out)
-        score = weighted(metric, labels[rows], logits.take(rows), positive_class(trial), left_out)
+        score = weighted(
+            metric,
+            labels[rows],
+            logits.take(rows),
+            positive_class(trial),
+            left_out,
+            trial.costs,
+        )
         return float(score(np.ones((int(rows.sum()), 1)))[0])
 
 

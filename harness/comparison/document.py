@@ -14,9 +14,13 @@ from harness.comparison.effect import Effect
 from harness.comparison.looks import NEW, Family
 from harness.comparison.running import Ran
 from harness.comparison.summary import Comparison, Line
+from harness.config.experiment import Evaluation
 from harness.config.load import resolved
 from harness.data.audit import Duplicates
+from harness.data.classes import rarest
+from harness.data.examples import Examples
 from harness.data.split import Splits
+from harness.scoring.costs import cost_matrix
 from harness.scoring.decision import RULES
 from harness.trial.fingerprint import VERSIONS
 
@@ -44,10 +48,9 @@ def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[
         },
         "duplicates": asdict(audit),
         "notes": [*splits.notes, *audit.notes],
-        "costs": {
-            "false_positive": evaluation.false_alarm_cost,
-            "false_negative": evaluation.miss_cost,
-        },
+        "decision": evaluation.job,
+        "costs": _binary_costs(evaluation, splits.train),
+        "evaluation": evaluation.model_dump(mode="json"),
         "conditions": conditions,
         "dataset": splits.digest,
         "versions": {name: version(name) for name in ("imbalance-harness", *VERSIONS)},
@@ -80,6 +83,17 @@ def family_of(document: Mapping[str, Any]) -> Family:
     """Return the family of a document; of an older one, the comparison alone."""
     family = document.get("family")
     return NEW if family is None else Family(tuple(family["looks"]), tuple(family["strategies"]))
+
+
+def _binary_costs(evaluation: Evaluation, train: Examples) -> dict[str, float]:
+    """What errors cost where there are two classes, of which the rarer one is looked for."""
+    if train.n_classes != 2:
+        return {}
+    costs, positive = cost_matrix(evaluation.error_costs, train.class_names), rarest(train.counts)
+    return {
+        "false_positive": float(costs[1 - positive, positive]),
+        "false_negative": float(costs[positive, 1 - positive]),
+    }
 
 
 def _row(comparison: Comparison, line: Line) -> dict[str, Any]:

@@ -13,7 +13,14 @@ Float64s = NDArray[np.float64]
 # With fewer, not even a class whose every example turns the same way shows a difference: the sign
 # test's least p is 2 / 2**n.
 FEWEST_UNITS = 6
-CLASS_MEANS = ("balanced_accuracy", "f1_macro", "g_mean", "roc_auc", "average_precision")
+CLASS_MEANS = (
+    "balanced_accuracy",
+    "f1_macro",
+    "g_mean",
+    "roc_auc",
+    "average_precision",
+    "precision_at_recall",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,7 +47,7 @@ def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
         "baseline": [setup.baseline, *strategies[setup.baseline]],
         "metric": evaluation.metric,
         "effort": effort and asdict(effort),
-    }
+    } | ({"job": evaluation.job} if evaluation.job else {})
     asked = {"margin": evaluation.margin, "generalise": evaluation.generalise}
     members = {name: _digest([name, *each])[:SHOWN_DIGITS] for name, each in strategies.items()}
     del members[setup.baseline]

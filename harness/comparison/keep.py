@@ -16,6 +16,7 @@ from harness.comparison.identity import SHOWN_DIGITS, Identity, page_of
 from harness.comparison.mistakes import FACTS, IMAGES, Mistakes, images_in
 from harness.comparison.records import RecordedTrial, Samples
 from harness.comparison.summary import Comparison, summarise
+from harness.config.experiment import Evaluation
 from harness.data.classes import few_of_each
 from harness.data.examples import Examples
 from harness.errors import DamagedRecord, UserError
@@ -104,10 +105,12 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     store = Store.existing(experiment)
     run = find(store, experiment, wanted)
     document = read_file(store, run.run_id, DOCUMENT, read_json)
+    written = document.get("evaluation", {"metric": document["metric"]})
+    evaluation = Evaluation.model_validate(written)
     trials: dict[str, dict[int, RecordedTrial]] = {name: {} for name in document["strategy_names"]}
     for row in document["trials"]:
         trials[row["strategy"]][row["seed"]] = RecordedTrial(
-            store, store.run(row["run_id"]), document["metric"]
+            store, store.run(row["run_id"]), evaluation
         )
     comparison = summarise(
         trials,

@@ -6,42 +6,49 @@ from numpy.typing import NDArray
 from harness.comparison.contestant import Contestant, Trials, positive_class
 from harness.comparison.records import Predictions
 from harness.scoring.decision import RULES, fit
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import HIGHER_IS_BETTER, one
+from harness.scoring.metrics import FROM_LABELS, higher_is_better, one
 
 TUNED = "tuned_threshold"
 
 
 def moved(trials: Trials, metric: str) -> Contestant:
-    """Return the trials, each under the rule that its validation examples pick."""
+    """Return the trials, each under the rule that its validation examples pick.
+
+    Where the job's decision has floors or costs, that is the rule: it moves the threshold already.
+    """
     return Contestant(
         trials,
         {
-            seed: picked_rule(trial.predictions, metric, positive_class(trial))
+            seed: trial.rule
+            if trial.rule not in RULES
+            else picked_rule(trial.predictions, metric, positive_class(trial), trial.costs)
             for seed, trial in trials.items()
         },
     )
 
 
-def picked_rule(predictions: Predictions, metric: str, positive: int) -> str:
+def picked_rule(
+    predictions: Predictions,
+    metric: str,
+    positive: int,
+    costs: NDArray[np.float64] | None = None,
+) -> str:
     """Return the rule with the best validation score; of equals the simpler.
 
     A tuned threshold flatters itself where it was fitted. So it is fitted anew on either half of
     validation and scored on the other (Stone 1974). What is best unmoved stays.
     """
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    sign = 1 if higher_is_better(metric) else -1
     labels = predictions.validation_labels
-    scores = {rule: _score(predictions, rule, metric, positive) for rule in RULES if rule != TUNED}
-    if metric in LABEL_BASED:  # the probabilities do without the offsets of a threshold
-        scores[TUNED] = one(metric, labels, _cross_fitted(predictions, metric), positive)
+    scores = {
+        rule: predictions.validation_score(rule, metric, positive, costs)
+        for rule in RULES
+        if rule != TUNED
+    }
+    if metric in FROM_LABELS:  # the probabilities do without the offsets of a threshold
+        scores[TUNED] = one(metric, labels, _cross_fitted(predictions, metric), positive, costs)
     known = {rule: sign * score for rule, score in scores.items() if np.isfinite(score)}
     return max(known, key=known.__getitem__) if known else RULES[0]
-
-
-def _score(predictions: Predictions, rule: str, metric: str, positive: int) -> float:
-    label, probability = predictions.rules[rule].apply(predictions.validation_logits)
-    logits = label if metric in LABEL_BASED else probability
-    return one(metric, predictions.validation_labels, logits, positive)
 
 
 def _cross_fitted(predictions: Predictions, metric: str) -> NDArray[np.float64]:

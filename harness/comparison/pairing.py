@@ -14,7 +14,7 @@ from harness.comparison.looks import LEVEL
 from harness.comparison.overlap import common
 from harness.comparison.resampling import noise
 from harness.comparison.verdict import Verdict, judge
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import higher_is_better, kind
 
 Generalise = Literal["images", "pool"]
 
@@ -35,7 +35,7 @@ class Question:
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
-        return HIGHER_IS_BETTER[self.metric]
+        return higher_is_better(self.metric)
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,7 @@ def _of_seeds(
             {name: [other.logits(seed) for seed in seeds] for name, other in others.items()},
             positive=positive_class(baseline.trials[seeds[0]]),
             left_out=left_out,
+            costs=baseline.trials[seeds[0]].costs,
         )
         shared = common(tests, folds)
         chances = {name: noises[name].chance(shared) for name in others}
@@ -150,7 +151,7 @@ def _shared(baseline: Contestant, other: Contestant) -> tuple[int, ...]:
 def _fragile(question: Question, baseline: Contestant, other: Contestant) -> tuple[int, ...]:
     """The classes with too few test examples or groups, where the metric weighs classes alike."""
     seeds = _shared(baseline, other)
-    if not seeds or question.metric not in CLASS_MEANS:
+    if not seeds or kind(question.metric) not in CLASS_MEANS:
         return ()
     tests = comparable([baseline.tests(seed) for seed in seeds])
     return tuple(tiny_classes(tests, _n_classes(baseline)))

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.comparison.held_out import HeldOut, Logits
+from harness.config.experiment import Evaluation
 from harness.errors import DamagedRecord
+from harness.scoring.costs import cost_matrix
 from harness.scoring.decision import RULES, FittedRule, fit
+from harness.scoring.job import Job
 from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import FROM_LABELS, higher_is_better, one
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.trial.stored import read_file, read_plan, read_predictions
 
@@ -53,6 +56,22 @@ class Predictions:
         """Return the test logits under a decision rule."""
         return Logits(*self.rules[rule].apply(self.test_logits))
 
+    def validation_score(
+        self, rule: str, metric: str, positive: int, costs: NDArray[np.float64] | None = None
+    ) -> float:
+        """Return the score of the validation logits under a decision rule."""
+        label, probability = self.rules[rule].apply(self.validation_logits)
+        logits = label if metric in FROM_LABELS else probability
+        return one(metric, self.validation_labels, logits, positive, costs)
+
+    def decided_by(self, job: Job, target_prior: NDArray[np.float64]) -> "Predictions":
+        """Return the same with the rule that the job asks for, fitted on the stored logits."""
+        if not job.moves_thresholds:
+            return self
+        correction = self.rules["prior_corrected"].label_offsets
+        rule = job.fit(self.validation_logits, self.validation_labels, correction, target_prior)
+        return replace(self, rules=self.rules | {rule.name: rule})
+
     def for_metric(self, metric: str) -> "Predictions":
         """Return the same with the threshold tuned for a metric, from the stored logits."""
         if metric == self.tuned_for or metric not in LABEL_BASED:
@@ -85,12 +104,12 @@ class Samples:
 class RecordedTrial:
     """A finished trial as the record holds it; predictions and plan are read when asked for.
 
-    With a `metric`, thresholds are those that are tuned for it.
+    With an `evaluation`, thresholds are tuned for its metric, and labels are decided as it says.
     """
 
     store: Store
     run: RecordedRun
-    metric: str = ""
+    evaluation: Evaluation | None = None
 
     @property
     def strategy(self) -> str:
@@ -121,7 +140,29 @@ class RecordedTrial:
         parameters, names = self.run.params, tuple(self.plan["class_names"])
         tuned_for = parameters.get(SELECT_BY) or parameters.get("evaluation.metric", "")
         found = Predictions(names, rules=rules, tuned_for=tuned_for, **arrays)
-        return found.for_metric(self.metric or tuned_for)
+        if self.evaluation is None:
+            return found
+        job = Job.of(self.evaluation, names)
+        return found.for_metric(self.evaluation.metric).decided_by(job, self.target_prior)
+
+    @property
+    def costs(self) -> NDArray[np.float64] | None:
+        """What errors cost, `[C, C]`; None: 1 each."""
+        if self.evaluation is None or not self.evaluation.error_costs:
+            return None
+        return cost_matrix(self.evaluation.error_costs, self.plan["class_names"])
+
+    @property
+    def target_prior(self) -> NDArray[np.float64]:
+        """The class distribution that decisions are corrected for, `[C]`.
+
+        In an older record it is what the correction moves the effective prior to.
+        """
+        if known := self.plan.get("target_prior"):
+            return np.array(list(known.values()))
+        effective = np.array(list(self.plan["effective_prior"]["values"].values()))
+        moved = effective * np.exp(self.plan["decision_offsets"]["prior_corrected"]["label"])
+        return np.asarray(moved / moved.sum())
 
     @property
     def epochs(self) -> int:
@@ -139,7 +180,7 @@ class RecordedTrial:
     def learning_curve(self) -> NDArray[np.float64]:
         """The validation score by epoch, `[E]`, more is better; none in an older record."""
         scores = np.array(self.plan.get("validation_scores", []), np.float64)
-        return scores if HIGHER_IS_BETTER[self.run.params.get(SELECT_BY, SELECTED)] else -scores
+        return scores if higher_is_better(self.run.params.get(SELECT_BY, SELECTED)) else -scores
 
     @property
     def made_examples(self) -> Samples | None:
@@ -164,11 +205,16 @@ class RecordedTrial:
         """The decision rule of the strategy itself."""
         return str(self.plan["plan"]["decision"])
 
+    @property
+    def rule(self) -> str:
+        """The decision rule that labels are decided by: what is asked for, or the strategy's."""
+        return (self.evaluation and self.evaluation.rule) or self.own_rule
+
 
 def recorded_trials(
     store: Store,
     fingerprints: Iterable[str],
-    metric: str,
+    evaluation: Evaluation,
     known: Mapping[str, RecordedTrial] | None = None,
     on_damage: Callable[[RecordedRun, str], None] = lambda run, why: None,
 ) -> dict[str, RecordedTrial]:
@@ -182,7 +228,7 @@ def recorded_trials(
     for run in store.runs(FINISHED_TRIALS):
         trial = run.tags["trial"]
         if trial in wanted and trial not in found:
-            record = RecordedTrial(store, run, metric)
+            record = RecordedTrial(store, run, evaluation)
             try:
                 record.predictions  # noqa: B018 (kept, as the comparison is going to need them)
             except DamagedRecord as error:

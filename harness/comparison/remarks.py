@@ -12,6 +12,8 @@ from harness.comparison.units import gained
 from harness.config.experiment import Train
 from harness.data.split import Splits
 from harness.errors import MOST_NAMED, first_few
+from harness.scoring.job import Job
+from harness.scoring.recall_floor import unkept
 
 
 def hardly_tested(splits: Splits, seeds: int) -> list[str]:
@@ -53,6 +55,28 @@ def still_learning(comparison: Comparison, train: Train) -> list[str]:
         f"{names} {verb} still learning when the budget ends "
         f"(its last fifth brought up to {gained(train.select_by, most)} on validation), so the "
         f"verdicts may change: train longer, with --set {more}"
+    ]
+
+
+def of_decision(trials: Mapping[str, Trials], job: Job, splits: Splits) -> list[str]:
+    """Return lines on recalls that the job wants kept: not promised, or not even kept.
+
+    `splits` are the first seed's.
+    """
+    names, counts = splits.train.class_names, splits.validation.counts
+    lines = job.remarks(counts, names)
+    if job.floors and job.confidence is not None and splits.validation.n_groups is not None:
+        lines.append("a recall is promised as if the examples of one group were independent")
+    failing: dict[int, list[str]] = {}
+    for strategy, each in trials.items():
+        for trial in each.values():
+            found, rule = trial.predictions, trial.predictions.rules[trial.rule]
+            for index in unkept(rule, found.validation_logits, found.validation_labels):
+                failing.setdefault(index, []).append(f"{strategy}, seed {trial.seed}")
+    return lines + [
+        f"the recall of {names[index]!r} can't be kept beside the floors of other classes: "
+        f"{first_few(where)}"
+        for index, where in failing.items()
     ]
 
 

@@ -25,9 +25,7 @@ from harness.comparison.held_out import (
     units_per_class,
 )
 from harness.comparison.weighting import Float64s, indicator, weighted
-from harness.errors import unknown
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import FROM_LABELS, higher_is_better
 
 DRAWS = 500
 CHUNK_CELLS = 4_000_000
@@ -68,6 +66,7 @@ def noise(
     *,
     positive: int = 1,
     left_out: Collection[int] = (),
+    costs: Float64s | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Noise]:
@@ -79,15 +78,14 @@ def noise(
     of n examples or groups by (n + 1) / (n - 1) (Rao and Wu 1988), without which small classes seem
     surer than they are. A class of too few says no less than one more example that the strategy
     gains and one that it loses (`IMAGINED`; after Agresti and Caffo 2000), so that 1 of 1 is never
-    certain; a metric of probabilities does without. Classes that are `left_out` do not count.
-    Raises ValueError for an unknown metric.
+    certain; a metric of probabilities does without. Classes that are `left_out` do not count,
+    `costs [C, C]` are as in `metrics.one`. Raises ValueError for an unknown metric.
     """
-    if metric not in HIGHER_IS_BETTER:
-        raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
+    higher_is_better(metric)
     n_classes = baseline[0].label.shape[1]
     kept = [outside(test, left_out) for test in tests]
     tests = [test.take(rows) for test, rows in zip(comparable(tests), kept, strict=True)]
-    tiny = tiny_classes(tests, n_classes) if metric in LABEL_BASED else []
+    tiny = tiny_classes(tests, n_classes) if metric in FROM_LABELS else []
     samples = _samples(tests, tiny)
     contestants = [
         [
@@ -101,7 +99,7 @@ def noise(
     rng = np.random.default_rng(seed)
     scorers = [
         [
-            weighted(metric, sample.labels, logits[index], positive, left_out)
+            weighted(metric, sample.labels, logits[index], positive, left_out, costs)
             for logits in contestants
         ]
         for index, sample in enumerate(samples)

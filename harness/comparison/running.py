@@ -88,14 +88,14 @@ def run(
     if len({trial.splits.source for trial in trials.values()}) > 1:
         raise UserError("the data changed while they were read; start the comparison again")
     fingerprints = {label: trial.fingerprint for label, trial in trials.items()}
-    metric = setups[0].experiment.evaluation.metric
+    evaluation = setups[0].experiment.evaluation
     known = (
         {}
         if schedule.fresh
         else recorded_trials(
             store,
             fingerprints.values(),
-            metric,
+            evaluation,
             on_damage=lambda run, why: observer.note(f"{run.name} runs again, for {why}"),
         )
     )
@@ -126,7 +126,7 @@ def run(
                 on_outcome(task, Outcome("done", found.run.run_id, cached=True))
         schedule.run(missing, threads, on_outcome)
     store.reap()  # what workers left that were killed
-    recorded = recorded_trials(store, fingerprints.values(), metric, known)
+    recorded = recorded_trials(store, fingerprints.values(), evaluation, known)
     for record in recorded.values():
         store.adopt(record.run, parent)
     return [

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.comparison.advice import Advice, advise
 from harness.comparison.by_class import ByClass, by_class
-from harness.comparison.contestant import Contestant, Trials
+from harness.comparison.contestant import Contestant, Trials, positive_class
 from harness.comparison.effect import Effect, effect
 from harness.comparison.folds import folds_that_help
 from harness.comparison.learning_curve import Rise, rise
@@ -18,7 +18,7 @@ from harness.comparison.pairing import Generalise, Judged, Question, effects, ju
 from harness.comparison.records import RecordedTrial
 from harness.comparison.verdict import Learning, Verdict, learning
 from harness.scoring.decision import RULES
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import HIGHER_IS_BETTER, higher_is_better
 from harness.trial.cost import Cost
 
 OWN_RULE = "own"
@@ -30,10 +30,11 @@ TOLERANCE = 0.01
 class Line:
     """One strategy: its mean score over its own seeds, and its effect over those it shares.
 
-    `effects` are by decision rule: `own`, and each rule used for both strategy and baseline;
-    `scores` are means with 95 % intervals over seeds, by rule. `by_metric` has mean and effect by
-    the metrics that are always shown, under the own rule. `moved` is the effect under the own rule
-    against the baseline under the rule that validation picks. `fragile_classes` are tested on too
+    `effects` are by decision rule: `own`, which is the job's if the job has one, and each rule used
+    for both strategy and baseline; `scores` are means with 95 % intervals over seeds, by rule.
+    `by_metric` has mean and effect by the metrics that are always shown, under the own rule.
+    `moved` is the effect under the own rule against the baseline under the rule that validation
+    picks, or the job's. `fragile_classes` are tested on too
     few examples or groups to say anything; `elsewhere` is the effect over the other classes.
     `optimism` is validation minus test score at the chosen epoch; `rise` is what the end of the
     budget still brought; `approximate` says that the prior that its logits reflect is not exact.
@@ -97,7 +98,7 @@ class Comparison:
     @property
     def higher_is_better(self) -> bool:
         """Whether more of the metric is better."""
-        return HIGHER_IS_BETTER[self.metric]
+        return higher_is_better(self.metric)
 
     @property
     def base(self) -> Line:
@@ -243,7 +244,7 @@ def _line(
 def _by_class(trials: Sequence[RecordedTrial]) -> ByClass:
     found = [trial.predictions for trial in trials]
     predicted = [
-        each.test(trial.own_rule).label.argmax(axis=1)
+        each.test(trial.rule).label.argmax(axis=1)
         for each, trial in zip(found, trials, strict=True)
     ]
     return by_class([each.held_out for each in found], predicted, found[0].class_names)
@@ -264,7 +265,11 @@ def _over_seeds(values: NDArray[np.float64]) -> Effect:
 
 def _validation(trial: RecordedTrial, metric: str) -> float:
     """The score at the chosen epoch; what is undefined is not recorded."""
-    return trial.run.metrics.get(f"validation/{metric}", float("nan"))
+    if trial.rule == trial.own_rule and metric in HIGHER_IS_BETTER:
+        return trial.run.metrics.get(f"validation/{metric}", float("nan"))
+    return trial.predictions.validation_score(
+        trial.rule, metric, positive_class(trial), trial.costs
+    )
 
 
 def _cost(trials: Sequence[RecordedTrial]) -> Cost:

@@ -1,6 +1,6 @@
 """Every metric as a function of how often each test example counts."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from harness.comparison.held_out import CLASS_MEANS, Logits
 from harness.scoring.label_metrics import LABEL_BASED, from_counts
-from harness.scoring.metrics import ECE_BINS, confidence_bins, losses, softmax
+from harness.scoring.metrics import ECE_BINS, confidence_bins, kind, losses, paid, softmax
+from harness.scoring.part import Weighted, part_of
 from harness.scoring.ranking import RANKINGS, ranked_classes
 
 Integers = NDArray[np.integer[Any]]
 Float64s = NDArray[np.float64]
-Weighted = Callable[[Float64s], Float64s]
 
 
 def weighted(
@@ -22,12 +22,16 @@ def weighted(
     logits: Logits,
     positive: int,
     left_out: Collection[int] = (),
+    costs: Float64s | None = None,
 ) -> Weighted:
     """Return the metric as a function of example weights `[n, draws]` that gives `[draws]`.
 
     With unit weights it agrees with `metrics.one`. A mean over classes does not count those that
-    are `left_out`, of which there must be no example.
+    are `left_out`, of which there must be no example. `costs [C, C]` are as in `metrics.one`.
     """
+    if metric == "expected_cost":
+        predicted, n_classes = logits.label.argmax(axis=1), logits.label.shape[1]
+        return _mean_loss(paid(labels, predicted, n_classes, costs))
     if metric in LABEL_BASED:
         predicted, n_classes = logits.label.argmax(axis=1), logits.label.shape[1]
         counted = np.ones(n_classes, dtype=np.bool_)
@@ -35,8 +39,8 @@ def weighted(
             counted[list(left_out)] = False
         return _of_labels(metric, labels, predicted, counted)
     probabilities = softmax(logits.probability)
-    if metric in RANKINGS:
-        rank = _area if metric == "roc_auc" else _average_precision
+    if kind(metric) in (*RANKINGS, "precision_at_recall"):
+        rank = WHOLE[metric] if metric in WHOLE else part_of(metric)
         classes = ranked_classes(labels, probabilities.shape[1], positive)
         return _mean_of([rank(labels == index, probabilities[:, index]) for index in classes])
     if metric == "ece":
@@ -97,6 +101,9 @@ def _average_precision(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
         return value
 
     return average
+
+
+WHOLE = {"roc_auc": _area, "average_precision": _average_precision}
 
 
 def _mean_of(parts: list[Weighted]) -> Weighted:

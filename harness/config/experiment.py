@@ -14,21 +14,11 @@ from pydantic import (
 from harness.config.augmentation import Augmentation
 from harness.config.backbones import BACKBONES, preset_image_size
 from harness.config.data import Data, DigitsData
+from harness.config.decision import Costs, Decision, JobDecision
+from harness.config.metric import DecidingMetric, Metric
 from harness.config.model import Model
 from harness.config.section import ClassName, Positive, Section, Share, Text
 
-Metric = Literal[
-    "balanced_accuracy",
-    "f1_macro",
-    "f1_weighted",
-    "g_mean",
-    "mcc",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
-    "brier",
-    "ece",
-]
 PATIENCE = 10
 SHARES_DO_NOT_MATTER = ("balanced_accuracy", "g_mean")
 
@@ -216,18 +206,60 @@ class Train(Section):
 class Evaluation(Section):
     """What decides: the metric, the class distribution to correct for, and what matters.
 
+    The `metric` may take a number: `{precision_at_recall: 0.95}`, the best precision at that recall
+    or a higher one; `{roc_auc: {max_fpr: 0.2}}`, the area up to a false positive rate, scaled to
+    0.5 by chance and 1 at best (McClish 1989, as scikit-learn has it); `{roc_auc: {min_tpr: 0.8}}`,
+    the area above a true positive rate, 0.2 at best (as ISIC 2024 scored).
+
     `generalise` is what verdicts are to hold on: new `images` of this kind, or new seeds of this
     very `pool` of images, which takes fewer seeds and says less.
+
+    Without a `decision` each strategy decides by its own rule, else all by this one: a rule by its
+    name, `{recall_floor: {CLASS: 0.95}}`, or `{costs: {CLASS: {OTHER: 50}}}`, which `costs` says as
+    well where the decision is `costs`: what it costs to take a CLASS for an OTHER, 1 by default.
     """
 
-    metric: Metric = "balanced_accuracy"
+    metric: DecidingMetric = "balanced_accuracy"
     target_prior: Literal["uniform", "train"] | dict[ClassName, Annotated[float, Field(gt=0)]] = (
         "uniform"
     )
     margin: Annotated[float, Field(ge=0)] = 0.01
     generalise: Literal["images", "pool"] = "images"
-    miss_cost: Annotated[float, Field(gt=0)] = 1.0
-    false_alarm_cost: Annotated[float, Field(gt=0)] = 1.0
+    decision: Decision | None = None
+    costs: Costs | None = None
+
+    @field_validator("costs")
+    @classmethod
+    def _are_given_once(cls, costs: Costs | None, info: ValidationInfo) -> Costs | None:
+        decision = info.data.get("decision")
+        if costs is not None and isinstance(decision, JobDecision) and decision.costs is not None:
+            raise ValueError("leave it out, or leave out evaluation.decision.costs")
+        return costs
+
+    @property
+    def error_costs(self) -> Costs:
+        """What errors cost, wherever that is written."""
+        within = self.decision.costs if isinstance(self.decision, JobDecision) else None
+        return self.costs or within or {}
+
+    @property
+    def rule(self) -> str | None:
+        """The name of the rule that decides; None where each strategy has its own."""
+        if not isinstance(self.decision, JobDecision):
+            return self.decision
+        return "costs" if self.decision.recall_floor is None else "recall_floor"
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """What is asked of the decision, as JSON-ready data; empty where nothing is."""
+        decision = self.decision if isinstance(self.decision, JobDecision) else None
+        floors = decision.recall_floor if decision else None
+        asked: dict[str, Any] = {"rule": self.rule} if self.rule else {}
+        if decision and floors:
+            asked |= {"recall_floor": dict(floors), "confidence": decision.confidence}
+        if self.rule == "costs" or self.metric == "expected_cost":
+            asked["costs"] = {true: dict(row) for true, row in self.error_costs.items()}
+        return asked
 
 
 class Variant(Section):

@@ -20,6 +20,10 @@ Raw = dict[str, object]
 DEFAULT = "digits"
 PLACES = {"data": ("path", "root"), "model": ("weights",)}
 NO_PLACES = (PRETRAINED, NO_WEIGHTS)
+GONE = {
+    "miss_cost": "what it costs to miss one of class A is {A: {OTHER: 10}}",
+    "false_alarm_cost": "what a false alarm of class A costs is {OTHER: {A: 10}}",
+}
 
 
 def load(
@@ -34,11 +38,13 @@ def load(
     path = _find(config)
     raw = _anchored(_read(path), path.parent)
     _check_names_no_code(raw, str(path))
+    _check_names_no_old_key(raw, str(path))
     changes = [_split(pair, "--set", "train.epochs=5") for pair in overrides]
     raw = _without_old_kinds(raw, changes)
     for change in changes:
         raw = _changed(raw, change)
     _check_names_no_code(raw, "--set")
+    _check_names_no_old_key(raw, "--set")
     raw = _with_kinds(raw)
     try:
         return _with_code(Experiment.model_validate(raw), network_from)
@@ -76,6 +82,16 @@ def _check_names_no_code(raw: Raw, where: str) -> None:
             f"{where}: model.network_from: code is taken only from where the command line says: "
             "--network-from FILE_OR_FOLDER"
         )
+
+
+def _check_names_no_old_key(raw: Raw, where: str) -> None:
+    evaluation = raw.get("evaluation")
+    for key, instead in GONE.items():
+        if isinstance(evaluation, Mapping) and key in evaluation:
+            raise UserError(
+                f"{where}: evaluation.{key} is now part of evaluation.costs, by true class and "
+                f"then the class that it is taken for: {instead}"
+            )
 
 
 def _with_code(experiment: Experiment, network_from: Path | None) -> Experiment:

@@ -14,6 +14,7 @@ from harness.config.load import load
 from harness.data import prepare
 from harness.data.examples import Array, Examples
 from harness.errors import DamagedRecord, UserError
+from harness.export.choice import CONFIGURATION
 from harness.strategy.registry import resolve
 from harness.training.threads import use
 from harness.trial.ahead import features_ahead
@@ -22,7 +23,7 @@ from harness.trial.refit import refit
 from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 
-CONFIGURATION, SAVED = "config.yaml", "best.keras"
+SAVED = "best.keras"
 TOLERANCE = 1e-5
 BATCH = 1024
 

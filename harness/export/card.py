@@ -8,6 +8,7 @@ from harness.comparison.units import label, written
 from harness.export.description import Description
 from harness.export.members import Worth
 from harness.export.tested import Recall
+from harness.scoring.decision import FittedRule
 
 DECODED = {
     "keras": """\
@@ -132,6 +133,8 @@ def _scores(card: Card) -> str:
     single = described.members == 1
     whose = "" if single else ", the mean of the members, each on its own test examples"
     lines = ["## On test examples", f"Scores under its decision rule{whose}:"]
+    if card.refit and not single:
+        lines.insert(1, "All scores are those of the networks before validation was added.")
     rows = [
         [label(name), written(name, value)]
         for name, value in described.metrics.items()
@@ -164,9 +167,10 @@ def _worth(worth: Worth) -> str:
     if worth.ensemble is None or worth.members is None:
         return (
             "What the average itself scores can't be said from these data: there are "
-            f"{worth.tested:,} examples that every member was tested on, too few of some class. "
-            "Each other one was trained on by some member, which would flatter the ensemble. "
-            "Expect no less than the members' mean, and try it on new images."
+            f"{worth.tested:,} examples that every member was tested on, too few of some class, "
+            "and others may have been seen in training by some member, which would flatter it. An "
+            "average is seldom worse than its members' mean, but that is not shown here: try it "
+            "on new images."
         )
     return (
         f"On the {worth.tested:,} examples that every member was tested on, and none trained on, "
@@ -189,14 +193,32 @@ def _decision(card: Card) -> str:
         "moves them to the target, any other leaves that out:",
         _table(["class", "logits reflect", "target"], rows),
     ]
+    lines += _job(described)
     calibration = described.calibration
     if calibration.ece_before is not None and calibration.ece_after is not None:
+        applied = described.rule["temperature"] == calibration.temperature
         lines.append(
-            f"Temperature {calibration.temperature:.3g}: expected calibration error on validation "
-            f"{written('ece', calibration.ece_before)} before, "
-            f"{written('ece', calibration.ece_after)} after."
+            f"Temperature that fits validation best: {calibration.temperature:.3g}, which the rule "
+            f"{'divides the logits by' if applied else 'leaves out'}; expected calibration error "
+            f"{written('ece', calibration.ece_before)} without, "
+            f"{written('ece', calibration.ece_after)} with it."
         )
     return "\n\n".join(lines)
+
+
+def _job(described: Description) -> list[str]:
+    """Return what the rule was asked for: recalls to keep, and what errors cost."""
+    rule, names = FittedRule.of_document(described.rule), described.classes
+    lines = [
+        f"It keeps recall of {names[index]} at {_share(floor)} or more on validation."
+        for index, floor in rule.floors.items()
+    ]
+    if rule.costs is not None:
+        rows = [
+            [name, *map("{:g}".format, row)] for name, row in zip(names, rule.costs, strict=True)
+        ]
+        lines += ["What errors cost, true class by row:", _table(["", *names], rows)]
+    return lines
 
 
 def _origin(card: Card) -> str:

@@ -13,9 +13,12 @@ from harness.comparison.keep import Kept, read
 from harness.comparison.moved import moved
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import Comparison, Line
+from harness.config.experiment import Evaluation
+from harness.config.load import load
 from harness.errors import UserError, unknown
 from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
 
+CONFIGURATION = "config.yaml"
 SHOWN = ("strategy", "mean", "difference", "interval", "verdict", "learning", "detectable")
 ENDS = {
     "FAILED": "failed",
@@ -73,8 +76,8 @@ def choose(wanted: str, ensemble: bool) -> Choice:
             f"harness export {run.tags.get('experiment', 'EXPERIMENT')} DIR --ensemble"
         )
     _refuse_unfinished(run)
-    trial = RecordedTrial(store, run)
-    return Choice((trial,), (trial.own_rule,), run.run_id, "this run was asked for")
+    trial = RecordedTrial(store, run, _job(store, run))
+    return Choice((trial,), (trial.rule,), run.run_id, "this run was asked for")
 
 
 def _is_run_id(wanted: str) -> bool:
@@ -95,6 +98,13 @@ def _refuse_unfinished(run: RecordedRun) -> None:
         )
 
 
+def _job(store: Store, run: RecordedRun) -> Evaluation | None:
+    """Return what the trial was judged by, if that decides labels; else rules are as recorded."""
+    with store.artifact(run.run_id, CONFIGURATION) as path:
+        evaluation = load(str(path)).evaluation
+    return evaluation if evaluation.rule else None
+
+
 def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
     comparison = kept.comparison
     line = _best(comparison)
@@ -103,7 +113,8 @@ def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
         side, reason = moved(trials, comparison.metric), _why_the_baseline(comparison)
     else:
         side = Contestant.under(trials)
-        reason = f"of {len(comparison.judged)} strategies it has the best verdict, better"
+        count = len(comparison.judged)
+        reason = f"it is better than {comparison.baseline!r}, by the most of {count} strategies"
     seeds = sorted(trials) if ensemble else [_nearest_the_mean(side, comparison.metric)]
     if ensemble and len(seeds) < 2:
         raise UserError(

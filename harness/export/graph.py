@@ -30,7 +30,7 @@ def whole(members: Sequence[Any], taken: Input, rule: FittedRule) -> Any:
     scaled = keras.ops.cast(inputs, "float32")
     if taken.dtype == "uint8":
         scaled = scaled / 255.0
-    each = [_frozen(member)(scaled) for member in members]
+    each = [_renamed(member, number)(scaled) for number, member in enumerate(members, 1)]
     mean = each[0] if len(each) == 1 else keras.layers.Average()(each)
     logits = keras.layers.Identity(name="logits")(mean)
     shifted = _shifted(logits, rule.probability_offsets, 1 / rule.temperature)
@@ -40,7 +40,9 @@ def whole(members: Sequence[Any], taken: Input, rule: FittedRule) -> Any:
         "probabilities": probabilities,
         "label": _label(logits, probabilities, rule),
     }
-    return keras.Model(inputs, outputs, name="model_with_rule")
+    model = keras.Model(inputs, outputs, name="model_with_rule")
+    model(np.zeros((1, *taken.shape), taken.dtype))  # ONNX takes only what was called before
+    return model
 
 
 def own_layers(member: Any) -> list[str]:
@@ -53,9 +55,9 @@ def own_layers(member: Any) -> list[str]:
     ]
 
 
-def _frozen(member: Any) -> Any:
-    member.trainable = False
-    return member
+def _renamed(member: Any, number: int) -> Any:
+    """Return a model of the same variables, for a graph can't hold two of one name."""
+    return keras.Model(member.inputs, member.outputs[0], name=f"network_{number}")
 
 
 def _shifted(logits: Any, offsets: np.ndarray[Any, Any], scale: float = 1.0) -> Any:

@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,8 @@ def load(folder: Path, description: Description) -> Model:
 
 def require(format_: Format) -> None:
     """Raise UserError if a library is missing that a format is written or read with."""
-    for library in EXTRAS[format_]:
-        try:
-            import_module(library)
-        except ImportError as error:
-            raise UserError(missing(format_)) from error
+    if any(find_spec(library) is None for library in EXTRAS[format_]):
+        raise UserError(missing(format_))
 
 
 def missing(format_: Format) -> str:

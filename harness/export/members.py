@@ -9,8 +9,7 @@ from harness.comparison.held_out import FEWEST_UNITS
 from harness.comparison.records import Predictions
 from harness.data.examples import Floats, Integers
 from harness.scoring.decision import FittedRule
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import one
+from harness.scoring.metrics import FROM_LABELS, one
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,11 @@ def averaged(rules: Sequence[FittedRule]) -> FittedRule:
 
 
 def worth(
-    members: Sequence[Predictions], rules: Sequence[FittedRule], metric: str, positive: int
+    members: Sequence[Predictions],
+    rules: Sequence[FittedRule],
+    metric: str,
+    positive: int,
+    costs: Floats | None = None,
 ) -> Worth:
     """Score the ensemble and its members on the examples that all of them were tested on."""
     shared = members[0].test_ids
@@ -60,11 +63,11 @@ def worth(
         return Worth(metric, len(labels), None, None)
     logits = [each.test_logits[place] for each, place in zip(members, at, strict=True)]
     alone = [
-        _score(rule, each.astype(np.float64), labels, metric, positive)
+        _score(rule, each.astype(np.float64), labels, metric, positive, costs)
         for rule, each in zip(rules, logits, strict=True)
     ]
     together = np.mean([each.astype(np.float64) for each in logits], axis=0)
-    ensemble = _score(averaged(rules), together, labels, metric, positive)
+    ensemble = _score(averaged(rules), together, labels, metric, positive, costs)
     return Worth(metric, len(labels), float(np.mean(alone)), ensemble)
 
 
@@ -74,6 +77,7 @@ def _score(
     labels: Integers,
     metric: str,
     positive: int,
+    costs: Floats | None,
 ) -> float:
     label, probability = rule.apply(logits)
-    return one(metric, labels, label if metric in LABEL_BASED else probability, positive)
+    return one(metric, labels, label if metric in FROM_LABELS else probability, positive, costs)

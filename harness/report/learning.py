@@ -8,7 +8,7 @@ from harness.comparison.contestant import Trials
 from harness.comparison.records import SELECT_BY, SELECTED
 from harness.comparison.summary import Line
 from harness.report.content import LearningCurves
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import higher_is_better
 
 
 def learning_curves(lines: Sequence[Line], trials: Mapping[str, Trials]) -> LearningCurves | None:
@@ -20,7 +20,7 @@ def learning_curves(lines: Sequence[Line], trials: Mapping[str, Trials]) -> Lear
         return None
     epochs = max(len(curve) for curve in every)
     metric = each[lines[0].strategy][0].run.params.get(SELECT_BY, SELECTED)
-    sign = 1 if HIGHER_IS_BETTER[metric] else -1
+    sign = 1 if higher_is_better(metric) else -1
     mean, least, most = (np.full((len(lines), epochs), np.nan) for _ in range(3))
     for index, found in enumerate(curves.values()):
         for epoch in range(epochs):

@@ -54,7 +54,7 @@ def _curve(
             truth = trial.predictions.test_labels == index
             if not truth.any():
                 continue
-            score = metrics.softmax(trial.predictions.test(trial.own_rule).probability)[:, index]
+            score = metrics.softmax(trial.predictions.test(trial.rule).probability)[:, index]
             precisions, recalls, _ = precision_recall_curve(truth, score)
             # Recall falls along the curve; the first point at or above each of the grid counts.
             places = np.searchsorted(recalls[::-1], GRID, side="left")
@@ -79,11 +79,11 @@ def reliability(trials: Mapping[str, Trials]) -> page.Reliability:
     for each in trials.values():
         labels = np.concatenate([trial.predictions.test_labels for trial in each.values()])
         probabilities = [
-            metrics.softmax(trial.predictions.test(trial.own_rule).probability)
+            metrics.softmax(trial.predictions.test(trial.rule).probability)
             for trial in each.values()
         ]
         bins.append(metrics.reliability(labels, np.concatenate(probabilities)))
-        errors.append(np.mean([trial.run.metrics["test/ece"] for trial in each.values()]))
+        errors.append(np.mean([_calibration_error(trial) for trial in each.values()]))
     return page.Reliability(
         strategies=tuple(trials),
         confidence=np.array([each.confidence for each in bins]),
@@ -93,12 +93,18 @@ def reliability(trials: Mapping[str, Trials]) -> page.Reliability:
     )
 
 
+def _calibration_error(trial: RecordedTrial) -> float:
+    predictions = trial.predictions
+    probability = predictions.test(trial.rule).probability
+    return metrics.one("ece", predictions.test_labels, probability, positive_class(trial))
+
+
 def prevalence(
     costs: Mapping[str, float], first: RecordedTrial, trials: Mapping[str, Trials]
 ) -> page.Prevalence | None:
-    """Return what two classes would score at other ratios; None for more than two."""
+    """Return what two classes would score at other ratios; None for more, or if errors are free."""
     classes = first.predictions.class_names
-    if len(classes) != 2:
+    if len(classes) != 2 or not all(costs.values()):
         return None
     positive, per_error = positive_class(first), Costs(**costs)
 

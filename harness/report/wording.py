@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.comparison.units import SHARES, label
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.comparison.units import is_share, label
+from harness.scoring.metrics import higher_is_better
 
 LONGEST_NAME = 50
 UNSEEN = {"Cc", "Cf", "Cs", "Cn", "Co"}
@@ -32,7 +32,7 @@ class Metric:
 
     @property
     def share(self) -> bool:
-        return self.name in SHARES
+        return is_share(self.name)
 
     @property
     def scale(self) -> float:
@@ -41,7 +41,7 @@ class Metric:
     @property
     def sign(self) -> int:
         """Return 1 where higher is better and -1 where lower is."""
-        return 1 if HIGHER_IS_BETTER.get(self.name, True) else -1
+        return 1 if higher_is_better(self.name) else -1
 
     @property
     def heading(self) -> str:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from harness.errors import unknown
 from harness.scoring.label_metrics import LABEL_BASED, from_counts, ratio
-from harness.scoring.ranking import RANKINGS, rankings
+from harness.scoring.part import part_of
+from harness.scoring.ranking import RANKINGS, ranked_classes, rankings
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
@@ -28,6 +29,8 @@ HIGHER_IS_BETTER: dict[str, bool] = {
     "brier": False,
     "ece": False,
 }
+OF_JOBS = {"expected_cost": False, "precision_at_recall": True}
+FROM_LABELS = (*LABEL_BASED, "expected_cost")
 ECE_BINS = 15
 
 
@@ -52,6 +55,19 @@ class Reliability:
     count: NDArray[np.int64]
     confidence: Float64s
     accuracy: Float64s
+
+
+def kind(metric: str) -> str:
+    """Return a metric's name without its number: `roc_auc` of `roc_auc:max_fpr:0.2`."""
+    return metric.partition(":")[0]
+
+
+def higher_is_better(metric: str) -> bool:
+    """Say whether more of a metric is better; raises ValueError for an unknown one."""
+    known = HIGHER_IS_BETTER | OF_JOBS
+    if kind(metric) not in known:
+        raise ValueError(unknown("metric", metric, known))
+    return known[kind(metric)]
 
 
 def score(
@@ -79,19 +95,42 @@ def score(
     )
 
 
-def one(metric: str, labels: Integers, logits: Floats, positive: int) -> float:
-    """Return one score of the logits `[n, C]` against `labels [n]`, as cheaply as it can be had."""
-    if metric in LABEL_BASED:
-        confusion = _confusion(labels, logits.argmax(axis=1), logits.shape[1])
-        return float(from_confusion(metric, confusion))
-    if metric not in HIGHER_IS_BETTER:
-        raise ValueError(unknown("metric", metric, HIGHER_IS_BETTER))
+def one(
+    metric: str,
+    labels: Integers,
+    logits: Floats,
+    positive: int,
+    costs: Floats | None = None,
+) -> float:
+    """Return one score of the logits `[n, C]` against `labels [n]`, as cheaply as it can be had.
+
+    `costs [C, C]` are for the expected cost of an example, by true and predicted class; without
+    them every error costs 1.
+    """
+    if metric in FROM_LABELS:
+        predicted = logits.argmax(axis=1)
+        if metric == "expected_cost":
+            return float(paid(labels, predicted, logits.shape[1], costs).mean())
+        return float(from_confusion(metric, _confusion(labels, predicted, logits.shape[1])))
+    higher_is_better(metric)
     probabilities = _probabilities(logits)
+    if metric != kind(metric):
+        classes, unit = ranked_classes(labels, logits.shape[1], positive), np.ones((len(labels), 1))
+        parts = [part_of(metric)(labels == each, probabilities[:, each])(unit) for each in classes]
+        return float(np.mean(parts)) if parts else float("nan")
     if metric in RANKINGS:
         return rankings(labels, probabilities, positive)[metric]
     if metric == "ece":
         return _expected_calibration_error(reliability(labels, probabilities))
     return _of_each(metric, labels, probabilities)
+
+
+def paid(
+    labels: Integers, predicted: Integers, n_classes: int, costs: Floats | None = None
+) -> Float64s:
+    """Return what each prediction `[n]` costs, by `[C, C]` or 1 an error."""
+    matrix = 1.0 - np.eye(n_classes) if costs is None else costs.astype(np.float64)
+    return np.asarray(matrix[labels, predicted])
 
 
 def from_confusion(metric: str, confusion: Integers) -> Float64s:

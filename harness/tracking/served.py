@@ -1,7 +1,8 @@
 """The code that MLflow serves an exported model with: a copy of this file lies beside the model.
 
 It needs TensorFlow alone, not this program, and the graph that it runs is data: nothing is
-unpickled. It is loaded by MLflow, as models from code are, and imported by nobody else.
+unpickled. It is loaded by MLflow, as models from code are, and imported by nobody else. The bare
+`ndarray` is the type hint that MLflow takes without a warning.
 """
 
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
@@ -22,7 +24,12 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         description = Path(context.artifacts["description"]).read_text("utf-8")
         self._classes = json.loads(description)["classes"]
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    def predict(
+        self,
+        context: Any,
+        model_input: np.ndarray,
+        params: Any = None,
+    ) -> dict[str, Any]:
         """Return `logits [N, C]`, `probabilities [N, C]`, `label [N]` and `class [N]`."""
         import tensorflow as tf
 

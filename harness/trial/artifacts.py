@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,8 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
             "values": result.effective_prior,
             "precision": "exact" if result.prior.exact else "approximate",
         },
+        "target_prior": dict(zip(result.class_names, result.target_prior.tolist(), strict=True)),
+        "calibration": asdict(result.calibration),
         "plan": describe(result.plan),
         "inputs": space_of(result.trial.experiment.model),
         "head_transform": result.head_transform,

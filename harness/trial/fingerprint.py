@@ -24,7 +24,7 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
     "name": True,
     "comparison": True,
     "record": True,
-    "evaluation": {"metric", "margin", "generalise", "miss_cost", "false_alarm_cost"},
+    "evaluation": {"metric", "margin", "generalise", "decision", "costs"},
 }
 
 

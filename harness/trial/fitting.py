@@ -32,8 +32,8 @@ class Fitted:
 
     `validation` are the examples as the network saw them: where it is frozen, their features in its
     `space`. `phase` is the best epoch's, `prior` what its logits reflect, `target` what decisions
-    correct for, `[C]`. `score` is what the finished network has on validation by
-    `evaluation.metric`, after what `head_transform` names was done to its head, if anything; the
+    correct for, `[C]`. `score` is what the finished network has on validation as
+    `evaluation` judges it, after what `head_transform` names was done to its head, if anything; the
     scores in `epochs` are by `train.select_by` and from before that.
     """
 
@@ -117,7 +117,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     network.restore(finished.best)
     logits = validation.logits()
     prior = effective_prior(plan, chosen.phase)
-    score = validation.score(logits, chosen.phase, evaluation.metric)
+    score = validation.judged(logits, chosen.phase, evaluation)
     seconds, compiling = perf_counter() - started, network.compile_seconds - compiled
     skipped = len(selection.epochs) - selection.candidates
     return Fitted(

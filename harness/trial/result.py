@@ -1,7 +1,7 @@
 """What came of a trial: logits, decision rules, scores under each of them, and what it cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +10,7 @@ from harness.data.batches import chance_without
 from harness.data.examples import Array, Floats, Groups, Identities, Integers
 from harness.plan.plan import Phase, Plan
 from harness.plan.prior import EffectivePrior
+from harness.scoring.calibration import Calibration
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import Scores
 from harness.tracking.names import metric_names
@@ -51,11 +52,12 @@ class TrialResult:
     """A trained and tested trial.
 
     `epochs` hold the validation scores by epoch, `validation_score` is what the finished network
-    has by `evaluation.metric`; `phase` is the one that the best epoch is in. `rules` are fitted on
-    validation; `test` has the scores under each, `validation` and `last_test` (the last epoch's
-    network) those under the plan's own. `prior` is the class distribution that the logits reflect;
-    `compile_seconds` come on top of the cost where it is its process's first of a kind; `remarks`
-    are what a reader should know, a line each.
+    has as `evaluation` judges it; `phase` is the one that the best epoch is in. `rules` are fitted
+    on validation; `test` has the scores under each, `validation` and `last_test` (the last epoch's
+    network) those under the plan's own. `calibration` is of probabilities for the `target_prior
+    [C]`; `prior` is the class distribution that the logits reflect; `compile_seconds` come on top
+    of the cost where it is its process's first of a kind; `remarks` are what a reader should know,
+    a line each.
     """
 
     trial: Trial
@@ -71,6 +73,8 @@ class TrialResult:
     last: Logits
     tested: Tested
     rules: Mapping[str, FittedRule]
+    target_prior: Floats
+    calibration: Calibration
     validation: Scores
     test: Mapping[str, Scores]
     last_test: Scores
@@ -102,6 +106,7 @@ class TrialResult:
         for rule, scores in self.test.items():
             prefix = "test" if rule == self.plan.decision else f"test_{rule}"
             numbers |= _flat(prefix, scores, names)
+        numbers |= {f"calibration/{name}": v for name, v in asdict(self.calibration).items()}
         return numbers | {f"test_last/{name}": v for name, v in self.last_test.overall.items()}
 
     def _costs(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from harness.data.examples import Array, Examples, Integers
 from harness.plan.plan import Phase
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
+from harness.scoring.calibration import calibrate
 from harness.trial.fitting import Fitted
 from harness.trial.result import Logits, Tested, TrialResult
 
@@ -39,6 +40,10 @@ def tested(fitted: Fitted) -> TrialResult:
         last=last,
         tested=Tested(test.labels, test.ids, test.groups),
         rules=rules,
+        target_prior=fitted.target,
+        calibration=calibrate(
+            best.validation, labels, rules["prior_corrected"].label_offsets, fitted.target
+        ),
         validation=scores(labels, best.validation, rules[plan.decision]),
         test={name: scores(test.labels, best.test, rule) for name, rule in rules.items()},
         last_test=scores(test.labels, last.test, rule(plan.decision, last_phase)),

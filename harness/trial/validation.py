@@ -6,12 +6,13 @@ from functools import cache, cached_property
 
 import numpy as np
 
+from harness.config.experiment import Evaluation
 from harness.data.classes import rarest
 from harness.data.examples import Array, Examples, Floats, Integers
 from harness.plan.plan import Phase, Plan
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
-from harness.scoring.label_metrics import LABEL_BASED
+from harness.scoring.job import Job
 from harness.training.compiled import CompiledNetwork
 
 
@@ -33,21 +34,38 @@ class Validation:
         """Return the logits of the network as it is, float32 `[n, C]`."""
         return self.network.predict(self.examples)
 
-    def score(self, logits: Array, phase: Phase, metric: str = "") -> float:
-        """Return a metric, as it is, of logits whose prior is the phase's; else the deciding one.
+    def score(self, logits: Array, phase: Phase) -> float:
+        """Return the deciding metric, as it is, of logits whose prior is the phase's."""
+        return self._one(self.metric, self._rule(self.plan.decision, logits, phase), logits)
 
-        `metric` is one of `scoring.metrics.HIGHER_IS_BETTER`.
-        """
-        metric = metric or self.metric
+    def judged(self, logits: Array, phase: Phase, evaluation: Evaluation) -> float:
+        """Return the metric that an evaluation goes by, with labels decided as it asks for."""
+        job = Job.of(evaluation, self.examples.class_names)
+        if job.moves_thresholds:
+            correction = self._rule("prior_corrected", logits, phase).label_offsets
+            rule = job.fit(logits, self.examples.labels, correction, self.target)
+        else:
+            rule = self._rule(job.name or self.plan.decision, logits, phase)
+        return self._one(evaluation.metric, rule, logits, job.costs)
+
+    def _rule(self, name: str, logits: Array, phase: Phase) -> decision.FittedRule:
         labels, prior = self.examples.labels, self._prior(phase)
-        rule = decision.fit(self.plan.decision, logits, labels, prior, self.target, self.metric)
+        return decision.fit(name, logits, labels, prior, self.target, self.metric)
+
+    def _one(
+        self,
+        metric: str,
+        rule: decision.FittedRule,
+        logits: Array,
+        costs: Floats | None = None,
+    ) -> float:
         for_labels, for_probabilities = rule.apply(logits)
-        chosen = for_labels if metric in LABEL_BASED else for_probabilities
-        return metrics.one(metric, labels, chosen, self._positive)
+        chosen = for_labels if metric in metrics.FROM_LABELS else for_probabilities
+        return metrics.one(metric, self.examples.labels, chosen, self._positive, costs)
 
     def rank(self, score: float) -> float:
         """Return a score as it is to be compared: more is better."""
-        return score if metrics.HIGHER_IS_BETTER[self.metric] else -score
+        return score if metrics.higher_is_better(self.metric) else -score
 
     def loss(self, logits: Array) -> float:
         """Return the mean cross-entropy, neither weighted nor adjusted."""

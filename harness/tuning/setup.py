@@ -83,7 +83,9 @@ def tuning(
     stack = searched.point(first).candidate(candidate).stack()
     stack.plan(base, generator(FIRST_INNER_SEED, "strategy"))
     trial = Trial(fixed, stack, FIRST_INNER_SEED, splits)
-    aim = f"{trial.fingerprint} {fixed.evaluation.metric}"
+    evaluation = fixed.evaluation
+    job = json.dumps(evaluation.job, sort_keys=True) if evaluation.job else ""
+    aim = f"{trial.fingerprint} {evaluation.metric}{job}"
     made = Tuning(
         experiment=fixed,
         candidate=candidate,

@@ -9,7 +9,7 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.errors import UserError
-from harness.scoring.metrics import HIGHER_IS_BETTER
+from harness.scoring.metrics import higher_is_better
 from harness.tuning import slots
 from harness.tuning.pruner import pruner
 from harness.tuning.setup import Tuning
@@ -32,7 +32,7 @@ class OpenStudy:
             UserError: the storage can't be opened, or holds another study under this name.
 
         """
-        maximize = HIGHER_IS_BETTER[tuning.experiment.evaluation.metric]
+        maximize = higher_is_better(tuning.experiment.evaluation.metric)
         study = optuna.create_study(
             storage=open_storage(tuning.storage),
             study_name=tuning.study,
@@ -60,7 +60,7 @@ class OpenStudy:
     def best(self) -> FrozenTrial | None:
         """Return the complete trial with the best score; of equal ones the first slot's."""
         complete = [each for each in self.finished() if each.state is TrialState.COMPLETE]
-        sign = 1.0 if HIGHER_IS_BETTER[self.tuning.experiment.evaluation.metric] else -1.0
+        sign = 1.0 if higher_is_better(self.tuning.experiment.evaluation.metric) else -1.0
         return max(complete, key=lambda each: sign * (each.value or 0.0), default=None)
 
     def so_far(self) -> tuple[int, float | None]:

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from harness.comparison.resampling import HeldOut, Logits, noise, weighted
-from harness.scoring.label_metrics import LABEL_BASED
-from harness.scoring.metrics import HIGHER_IS_BETTER, one
+from harness.scoring.metrics import FROM_LABELS, HIGHER_IS_BETTER, one
+
+METRICS = (
+    *HIGHER_IS_BETTER,
+    "expected_cost",
+    "precision_at_recall:0.8",
+    "roc_auc:max_fpr:0.3",
+    "roc_auc:min_tpr:0.8",
+)
 
 
 def held_out(counts, seed=0, first_id=0):
@@ -23,13 +30,13 @@ def says(test, n_classes, seed, step=None):
 
 
 def plain(metric, labels, logits, positive):
-    chosen = logits.label if metric in LABEL_BASED else logits.probability
+    chosen = logits.label if metric in FROM_LABELS else logits.probability
     return one(metric, labels, chosen, positive)
 
 
 @pytest.mark.parametrize("step", [None, 1.0])
 @pytest.mark.parametrize("counts", [(40, 7), (3, 60), (50, 20, 5, 0), (9, 0)])
-@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("metric", METRICS)
 def test_unit_weights_give_the_plain_metric(metric, counts, step):
     test = held_out(counts)
     logits = says(test, len(counts), seed=1, step=step)
@@ -41,7 +48,7 @@ def test_unit_weights_give_the_plain_metric(metric, counts, step):
 
 @pytest.mark.parametrize("step", [None, 1.0])
 @pytest.mark.parametrize("counts", [(40, 7), (50, 20, 5)])
-@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("metric", METRICS)
 def test_a_weight_counts_an_example_that_often(metric, counts, step):
     test = held_out(counts)
     logits = says(test, len(counts), seed=1, step=step)
@@ -67,7 +74,7 @@ def test_noise_is_the_binomial_variance_that_theory_gives():
     assert estimated.between == 0.0
 
 
-@pytest.mark.parametrize("metric", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("metric", METRICS)
 def test_seeds_share_the_noise_of_the_examples_they_share(metric):
     first = held_out((60, 20))
     apart = HeldOut(first.labels, first.ids + np.uint64(1000))
@@ -95,7 +102,7 @@ def test_partly_shared_test_sets_lie_in_between():
 def test_the_same_predictions_differ_by_nothing():
     test = held_out((30, 2))
     logits = says(test, 2, 1)
-    for metric in HIGHER_IS_BETTER:
+    for metric in METRICS:
         found = noise(metric, [test] * 3, [logits] * 3, {"a": [logits] * 3}, draws=20)["a"]
         assert (found.covariance == 0).all()
         assert found.within == found.between == 0
@@ -112,7 +119,7 @@ def test_draws_do_not_depend_on_which_strategies_are_asked_for():
 def test_a_class_of_one_example_never_vanishes():
     test = held_out((30, 1))
     base, other = says(test, 2, 1), says(test, 2, 2)
-    for metric in HIGHER_IS_BETTER:
+    for metric in METRICS:
         found = noise(metric, [test], [base], {"a": [other]}, draws=50)["a"]
         assert np.isfinite(found.covariance).all(), metric
 
