@@ -65,6 +65,19 @@ class LearningCurves:
 
 
 @dataclass(frozen=True, eq=False)
+class RecallCurves:
+    """Validation recall of each class by epoch, mean over seeds, `[S, E, C]`; NaN where none is.
+
+    `rarest` is the class with the fewest training examples.
+    """
+
+    strategies: tuple[str, ...]
+    classes: tuple[str, ...]
+    mean: Float64s
+    rarest: int
+
+
+@dataclass(frozen=True, eq=False)
 class PrecisionRecall:
     """Curves of one class or of the mean over classes, on one grid of recall for all strategies.
 
@@ -121,8 +134,8 @@ class Prevalence:
 class Content:
     """One comparison: the JSON of `harness compare`, what it rests on, and what predictions show.
 
-    `classes`: all, or the rarest ones and then `thirds` of all; `learning_curves`: None in an older
-    record.
+    `classes`: all, or the rarest ones and then `thirds` of all; `learning_curves` and
+    `recall_curves`: None in an older record, the latter of more than 20 classes as well.
     `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
     than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
     lines on what is uncertain; `digest`: the comparison's; `mistakes`: None in an older record.
@@ -142,6 +155,7 @@ class Content:
     notes: tuple[str, ...]
     digest: str
     mistakes: Mistakes | None = None
+    recall_curves: RecallCurves | None = None
 
     @property
     def experiment(self) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from harness.comparison.advice_words import sentence as advice
 from harness.comparison.records import Samples
 from harness.report import figures, mistakes, panels, record_tables, remarks, tables
-from harness.report.content import Content, LearningCurves, Reliability
+from harness.report.content import Content, LearningCurves, RecallCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
@@ -103,6 +103,7 @@ def _drawings(content: Content) -> dict[str, Drawing]:
         "decisions": _decisions(content),
         **_classes(content),
         **_learning(content.learning_curves),
+        **_recalls(content.recall_curves),
         "reliability": _reliability(content.reliability),
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
@@ -183,6 +184,17 @@ def _learning(table: LearningCurves | None) -> dict[str, Drawing]:
         "still brought something."
     )
     return {"learning": Drawing(caption, panels.learning(table), tables.learning(table))}
+
+
+def _recalls(table: RecallCurves | None) -> dict[str, Drawing]:
+    """Return the drawing of the classes' recall by epoch, if it is recorded."""
+    if table is None:
+        return {}
+    caption = (
+        "Validation recall of each class by epoch, under each strategy’s own rule: mean over "  # noqa: RUF001
+        f"seeds. The thick line is the rarest class, {clean(table.classes[table.rarest])}."
+    )
+    return {"recalls": Drawing(caption, panels.recalls(table), tables.recalls(table))}
 
 
 def strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:

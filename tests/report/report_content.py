@@ -21,6 +21,7 @@ from harness.report.content import (
     LearningCurves,
     PrecisionRecall,
     Prevalence,
+    RecallCurves,
     Reliability,
     Share,
 )
@@ -152,6 +153,7 @@ def content(
             "focal_loss: the effective prior is approximate.",
         ),
         digest="5f0c6f1d9a7b",
+        recall_curves=_recall_curves(alive, class_names) if len(class_names) <= 20 else None,
         mistakes=_mistakes(alive[0], class_names, samples, images),
     )
 
@@ -237,6 +239,13 @@ def _learning_curves(strategies: tuple[str, ...]) -> LearningCurves:
     mean = level * (1 - np.exp(-np.arange(1, 21) / 4))
     gains = tuple(0.02 if name == "focal_loss" else None for name in strategies)
     return LearningCurves("balanced_accuracy", strategies, mean, mean - 0.03, mean + 0.02, gains)
+
+
+def _recall_curves(strategies: tuple[str, ...], class_names: tuple[str, ...]) -> RecallCurves:
+    level = np.linspace(0.95, 0.4, len(class_names))
+    rise = 1 - np.exp(-np.arange(1, 21) / 4)
+    mean = np.array([rise[:, None] * level] * len(strategies))
+    return RecallCurves(strategies, class_names, mean, len(class_names) - 1)
 
 
 def _curve(strategies: tuple[str, ...], rarest: str) -> PrecisionRecall:
