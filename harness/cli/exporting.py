@@ -28,7 +28,7 @@ def _show(document: dict[str, Any]) -> None:
         f"{document['format']} model and model card in {document['folder']}",
     ]
     if kept := document["mlflow"]:
-        lines.append(f"served by: mlflow models serve --env-manager local -m {kept['uri']}")
+        lines.append(f"served by: {kept['command']}")
         if "name" in kept:
             lines.append(f"registered as {kept['name']}, version {kept['version']}")
     for line in lines:

@@ -64,14 +64,9 @@ def build(request: Request) -> Built:
     """
     chosen = choose(request.wanted, request.ensemble)
     members = [Again.of(each, request.plugins, request.network_from) for each in chosen.trials]
-    networks = [_network(member, request.refit, len(members) > 1) for member in members]
-    from harness.export.graph import own_layers, whole
+    networks = [_network(member, request, len(members) > 1) for member in members]
+    from harness.export.graph import whole
 
-    if request.format == "keras" and (own := own_layers(networks[0])):
-        raise UserError(
-            f"the network has layers that Keras can't load without their code ({', '.join(own)}): "
-            "export it with --format savedmodel, litert or onnx"
-        )
     rules = [
         record.predictions.rules[name]
         for record, name in zip(chosen.trials, chosen.rules, strict=True)
@@ -81,8 +76,16 @@ def build(request: Request) -> Built:
     return Built(chosen, members, rules, rule, taken, whole(networks, taken, rule))
 
 
-def _network(member: Again, refit: bool, several: bool) -> Any:
-    model = member.refitted() if refit else member.network()
+def _network(member: Again, request: Request, several: bool) -> Any:
+    """Return a member's network; one of several has variables of its own."""
+    model = member.refitted() if request.refit else member.network()
+    from harness.export.graph import own_layers
+
+    if (several or request.format == "keras") and (own := own_layers(model)):
+        raise UserError(
+            f"the network has layers that Keras can't load without their code ({', '.join(own)}): "
+            "export a single trial, with --format savedmodel, litert or onnx"
+        )
     return copied(model) if several else model
 
 

@@ -128,7 +128,7 @@ def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
         "metric": comparison.metric,
         "baseline": comparison.baseline,
         "seeds": list(line.seeds),
-        **{name: row[name] for name in SHOWN},
+        **{name: _finite(row[name]) for name in SHOWN},
         "advice": kept.document["advice"],
         "comparison": kept.digest,
     }
@@ -140,6 +140,11 @@ def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
         verdict,
         line.by_class,
     )
+
+
+def _finite(value: Any) -> Any:
+    """Return a value; None for a number that JSON has no word for."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _best(comparison: Comparison) -> Line:

@@ -15,6 +15,8 @@ from harness.export.description import DESCRIPTION, MODELS, Format, write
 from harness.export.folder import made_whole
 from harness.export.loading import load, require
 from harness.export.writing import check, write_model
+from harness.tracking import serving
+from harness.tracking.place import is_read_only, tracking_uri
 
 CARD = "README.md"
 COMPARED = 256
@@ -40,6 +42,7 @@ def export(request: Request) -> dict[str, Any]:
 
     """
     require(request.format)
+    serving.check(request.register)
     with made_whole(request.folder) as folder:
         built = build(request)
         write_model(built.graph, folder, request.format)
@@ -61,10 +64,7 @@ def export(request: Request) -> dict[str, Any]:
 
 def _kept_with_run(request: Request, built: Built, folder: Path) -> dict[str, str] | None:
     """Keep the model as an MLflow model with its run; None where the record takes nothing."""
-    from harness.tracking.place import is_read_only, tracking_uri
-    from harness.tracking.serving import Served, log
-
-    if request.register is None and is_read_only(tracking_uri()):
+    if is_read_only(tracking_uri()):
         return None
     with tempfile.TemporaryDirectory() as name:
         saved = Path(name) / MODELS["savedmodel"]
@@ -73,5 +73,5 @@ def _kept_with_run(request: Request, built: Built, folder: Path) -> dict[str, st
         else:
             write_model(built.graph, Path(name), "savedmodel")
         example = built.first.test.gather(np.arange(1))
-        served = Served(saved, folder / DESCRIPTION, example, len(built.rule.label_offsets))
-        return log(served, built.choice.home, request.register)
+        served = serving.Served(saved, folder / DESCRIPTION, example, len(built.rule.label_offsets))
+        return serving.log(served, built.choice.home, request.register)
