@@ -324,7 +324,7 @@ def data(
         from harness.data import prepare
 
         splits, seeds = prepare(experiment, seed), len(experiment.seeds())
-        document = describe(splits, experiment.train.batch_size, seeds)
+        document = describe(splits, experiment.train.batch_size, seeds, experiment.evaluation)
         if page:
             from harness.report.data_page import write
 

@@ -1,5 +1,6 @@
 """`harness data`: class counts, imbalance ratio, and what a batch is likely to lack."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -7,16 +8,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.cli.notes import print_notes
+from harness.cli.notes import print_line, print_notes
 from harness.comparison.remarks import hardly_tested
+from harness.config.experiment import Evaluation
 from harness.data.audit import duplicates, identical
 from harness.data.batches import chance_without, imbalance_ratio
 from harness.data.split import Splits
+from harness.scoring.job import Job
 
 
-def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
-    """Return the data of a first seed as JSON-ready facts; so many seeds will be compared."""
+def describe(
+    splits: Splits, batch_size: int, seeds: int, evaluation: Evaluation | None = None
+) -> dict[str, Any]:
+    """Return the data of a first seed as JSON-ready facts; so many seeds will be compared.
+
+    Raises UserError for classes of the evaluation that the data don't have.
+    """
     train = splits.train
+    job = Job.of(evaluation or Evaluation(), train.class_names)
     audit, same = duplicates(splits), identical(splits)
     files = () if splits.originals is None else splits.originals.notes
     chances = chance_without(train.counts, min(batch_size, len(train)))
@@ -42,6 +51,7 @@ def describe(splits: Splits, batch_size: int, seeds: int) -> dict[str, Any]:
         "originals": None if splits.originals is None else splits.originals.facts,
         "duplicates": asdict(audit),
         "identical": same.facts,
+        "recall_floors": job.promises(splits.validation.counts, train.class_names),
         "notes": [*splits.notes, *files, *audit.notes, *same.notes, *hardly_tested(splits, seeds)],
     }
 
@@ -73,6 +83,20 @@ def show(document: dict[str, Any], name: str) -> None:
         highlight=False,
     )
     out.print(table)
+    for each in document["recall_floors"]:
+        print_line(out, _promise(each))
     print_notes(out, document["notes"])
     if "page" in document:
         out.print(document["page"], markup=False, soft_wrap=True)
+
+
+def _promise(floor: Mapping[str, Any]) -> str:
+    """Say how many validation examples a recall floor needs, and how many there are."""
+    head = f"recall of {floor['class']!r} at {floor['floor']:.4g} or more"
+    if floor["confidence"] is None:
+        return f"{head}: as {floor['validation']:,} validation examples show it"
+    needed = "no number is" if floor["needed"] is None else f"{floor['needed']:,} are"
+    return (
+        f"{head} with a confidence of {floor['confidence']:.4g}: {needed} enough for validation to "
+        f"promise it; it has {floor['validation']:,}"
+    )

@@ -12,13 +12,14 @@ from harness.comparison.ranking import Ranking
 from harness.errors import MOST_NAMED, first_few
 from harness.report.ranks import sentence as ranks_sentence
 from harness.report.verdict import sentence
-from harness.report.wording import Metric, plural, wrapped
+from harness.report.wording import Metric, decision, plural, wrapped
 
 LEDGER = (
     "untuned, tuned: test {score}; bought: tuned minus untuned{points}; optimism: the search's "
     "best validation score minus that of the same parameters on fresh seeds{points}; trials, "
     "examples, s: what the search took, and in how many seconds"
 )
+OWN = "each strategy's own decision rule"
 NAME_COLUMNS, WIDE = 23, 100
 MOST_SIZES = 3
 WORDS = {"too_few_seeds": "too few seeds"}
@@ -149,10 +150,10 @@ def _verdict(row: Mapping[str, Any]) -> str:
 def _legend(document: Mapping[str, Any]) -> str:
     """Say what the numbers are, how small a difference is likely to be found, and what to mind."""
     metric = Metric(document["metric"])
-    rows = document["strategies"][1:]
+    rows, decided = document["strategies"][1:], decision(document.get("decision", {}))
     lines = [
-        f"mean: test {metric.heading} over {plural(len(document['seeds']), 'seed')}, by each "
-        f"strategy's own decision rule; difference: from {document['baseline']}"
+        f"mean: test {metric.heading} over {plural(len(document['seeds']), 'seed')}, by "
+        f"{decided or OWN}; difference: from {document['baseline']}"
         f"{', in points' if metric.share else ''}; corrected: the same when both correct for the "
         "prior" + ("; ~: the prior is approximate" if _approximate(document) else ""),
         _sureness(document),

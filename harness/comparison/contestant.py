@@ -9,7 +9,6 @@ from harness.comparison.held_out import HeldOut, Logits, outside
 from harness.comparison.records import RecordedTrial
 from harness.comparison.weighting import weighted
 from harness.data.classes import rarest
-from harness.scoring.metrics import FROM_LABELS, one
 
 Trials = Mapping[int, RecordedTrial]
 
@@ -40,17 +39,16 @@ class Contestant:
 
     def score(self, seed: int, metric: str, left_out: Collection[int] = ()) -> float:
         """Return one seed's test score, from stored logits, without some classes' examples."""
-        trial, logits = self.trials[seed], self.logits(seed)
-        labels = trial.predictions.test_labels
+        trial = self.trials[seed]
+        found, positive = trial.predictions, positive_class(trial)
         if not left_out:
-            chosen = logits.label if metric in FROM_LABELS else logits.probability
-            return one(metric, labels, chosen, positive_class(trial), trial.costs)
+            return found.test_score(self.rules[seed], metric, positive, trial.costs)
         rows = outside(self.tests(seed), left_out)
         score = weighted(
             metric,
-            labels[rows],
-            logits.take(rows),
-            positive_class(trial),
+            found.test_labels[rows],
+            self.logits(seed).take(rows),
+            positive,
             left_out,
             trial.costs,
         )

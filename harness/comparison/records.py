@@ -64,6 +64,14 @@ class Predictions:
         logits = label if metric in FROM_LABELS else probability
         return one(metric, self.validation_labels, logits, positive, costs)
 
+    def test_score(
+        self, rule: str, metric: str, positive: int, costs: NDArray[np.float64] | None = None
+    ) -> float:
+        """Return the score of the test logits under a decision rule."""
+        found = self.test(rule)
+        logits = found.label if metric in FROM_LABELS else found.probability
+        return one(metric, self.test_labels, logits, positive, costs)
+
     def decided_by(self, job: Job, target_prior: NDArray[np.float64]) -> "Predictions":
         """Return the same with the rule that the job asks for, fitted on the stored logits."""
         if not job.moves_thresholds:

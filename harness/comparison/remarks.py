@@ -72,7 +72,7 @@ def of_decision(trials: Mapping[str, Trials], job: Job, splits: Splits) -> list[
         for trial in each.values():
             found, rule = trial.predictions, trial.predictions.rules[trial.rule]
             for index in unkept(rule, found.validation_logits, found.validation_labels):
-                failing.setdefault(index, []).append(f"{strategy}, seed {trial.seed}")
+                failing.setdefault(index, []).append(f"{strategy} (seed {trial.seed})")
     return lines + [
         f"the recall of {names[index]!r} can't be kept beside the floors of other classes: "
         f"{first_few(where)}"

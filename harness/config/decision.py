@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from harness.config.section import ClassName, Section
 
+CONFIDENCE = 0.95
 Cost = Annotated[float, Field(ge=0)]
 Floor = Annotated[float, Field(gt=0, le=1)]
 
@@ -29,14 +30,14 @@ class JobDecision(Section):
     """
 
     recall_floor: Annotated[dict[ClassName, Floor], Field(min_length=1)] | None = None
-    confidence: Annotated[float, Field(gt=0, lt=1)] | None = 0.95
+    confidence: Annotated[float, Field(gt=0, lt=1)] | None = CONFIDENCE
     costs: Costs | None = None
 
     @model_validator(mode="after")
     def _is_one_decision(self) -> "JobDecision":
         if (self.recall_floor is None) == (self.costs is None):
             raise ValueError("write either recall_floor or costs")
-        if self.recall_floor is None and "confidence" in self.model_fields_set:
+        if self.recall_floor is None and self.confidence != CONFIDENCE:
             raise ValueError("confidence is for recall_floor; leave it out")
         return self
 

@@ -14,11 +14,12 @@ MOST_ROWS, SHORT = 50, 10
 
 @dataclass(frozen=True)
 class Tile:
-    """An image as a data URI, what was said of it, by how many seeds, and its name."""
+    """An image as a data URI, what was said of it, how surely, by how many seeds, and its name."""
 
     source: str
     alt: str
     said: str
+    confidence: str
     seeds: str
     name: str
 
@@ -80,11 +81,12 @@ def _classes(found: Mistakes, names: Sequence[str]) -> tuple[OfClass, ...]:
 
 
 def _tile(found: Mistakes, each: Tested, names: Sequence[str]) -> Tile:
-    said = f"{names[each.other]}, {percent(each.confidence)} %"
+    said = names[each.other] if each.other == each.label else f"taken for {names[each.other]}"
     return Tile(
         source=alone(found.images[each.identity]),
-        alt=f"an image of {clean(names[each.label])}, taken for {clean(said)}",
-        said=said if each.other == each.label else f"taken for {said}",
+        alt=f"an image of {clean(names[each.label])}, taken for {clean(names[each.other])}",
+        said=said,
+        confidence=f"{percent(each.confidence)} %",
         seeds=_agreement(each),
         name=each.name or name_of(each)[:SHORT],
     )

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from harness.comparison.effect import Effect
-from harness.comparison.summary import Comparison, Line
+from harness.comparison.summary import OWN_RULE, Comparison, Line
 from harness.errors import first_few
 from harness.report.content import (
     Classes,
@@ -20,6 +20,7 @@ from harness.report.content import (
     Share,
 )
 from harness.report.wording import (
+    JOB_RULES,
     NOTHING,
     RULE_NAMES,
     Metric,
@@ -134,7 +135,7 @@ def metrics(comparison: Comparison) -> Table:
         ),
     )
     head = (cell for name in names for cell in (Metric(name).heading, "Difference (95 % interval)"))
-    return Table("Two metrics, each strategy under its own rule", ("Strategy", *head), rows)
+    return Table("Two metrics, under the rule that decides", ("Strategy", *head), rows)
 
 
 def _by_metric(line: Line, name: str) -> tuple[str, str]:
@@ -172,14 +173,14 @@ def gains(content: Content) -> Table:
     lines = content.comparison.lines[1:]
     rows = {line.strategy: line.effects for line in lines}
     caption = (
-        f"Difference from the baseline under the same rule{unit}, and, under the strategy’s own, "  # noqa: RUF001
+        f"Difference from the baseline under the same rule{unit}, and, under the one that decides, "
         "from the baseline under the rule that validation picks, with 95 % interval"
     )
     found = _by_rule(caption, content, rows, signed=True)
     moved = (_with_interval(line.moved, content.metric) for line in lines)
     return replace(
         found,
-        head=(*found.head, "own, against a moved threshold"),
+        head=(*found.head, "as decided, against a moved threshold"),
         rows=tuple((*row, cell) for row, cell in zip(found.rows, moved, strict=True)),
     )
 
@@ -187,14 +188,16 @@ def gains(content: Content) -> Table:
 def _by_rule(
     caption: str, content: Content, effects: Mapping[str, Mapping[str, Effect]], *, signed: bool
 ) -> Table:
+    asked = content.document.get("decision", {}).get("rule") in JOB_RULES
+    rules = ({OWN_RULE: "as decided"} if asked else {}) | RULE_NAMES
     rows = tuple(
         (
             name + (" (approximate prior)" if name in content.approximate else ""),
-            *(_with_interval(by_rule[rule], content.metric, signed=signed) for rule in RULE_NAMES),
+            *(_with_interval(by_rule[rule], content.metric, signed=signed) for rule in rules),
         )
         for name, by_rule in effects.items()
     )
-    return Table(caption, ("Strategy", *RULE_NAMES.values()), rows)
+    return Table(caption, ("Strategy", *rules.values()), rows)
 
 
 def by_class(table: Classes, measures: Mapping[str, str]) -> Table:

@@ -3,8 +3,9 @@
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.comparison.units import is_share, label
 from harness.scoring.metrics import higher_is_better
@@ -17,6 +18,12 @@ RULE_NAMES = {
     "prior_corrected": "prior-corrected",
     "tuned_threshold": "tuned threshold",
 }
+NAMED_RULES = {
+    "argmax": "argmax",
+    "prior_corrected": "the prior-corrected rule",
+    "tuned_threshold": "the tuned threshold",
+}
+JOB_RULES = ("recall_floor", "costs")
 NOTHING = "–"  # noqa: RUF001
 
 
@@ -168,6 +175,24 @@ def joined(parts: Sequence[str]) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Return "1 seed" or "5 seeds"; `many` is the plural that is not noun + s."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def decision(job: Mapping[str, Any]) -> str:
+    """Return by which rule labels are decided, as `evaluation.decision` asks; else nothing."""
+    rule = job.get("rule", "")
+    if rule == "recall_floor":
+        floors = [f"{cut(name)} at {floor:.4g}" for name, floor in job["recall_floor"].items()]
+        sure = job["confidence"]
+        words = f"the best precision that keeps the recall of {joined(floors)} or more"
+        return words if sure is None else f"{words}, with a confidence of {sure:.4g}"
+    if rule == "costs":
+        costs = [
+            f"{cut(true)} taken for {cut(taken_for)} costs {cost:.6g}"
+            for true, row in job["costs"].items()
+            for taken_for, cost in row.items()
+        ]
+        return f"the least expected cost ({', '.join([*costs, 'any other error 1'])})"
+    return NAMED_RULES.get(rule, "")
 
 
 def baseline_name(name: str) -> str:

@@ -77,6 +77,22 @@ class Job:
                     "recall of it can be kept; set a larger split.validation"
                 )
 
+    def promises(self, validation: Integers, class_names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return, for each floor, how many validation examples there are, `[C]`, and are needed.
+
+        JSON-ready; `needed` is None where no number could promise the floor, or none has to.
+        """
+        return [
+            {
+                "class": class_names[index],
+                "floor": floor,
+                "confidence": self.confidence,
+                "validation": int(validation[index]),
+                "needed": self.confidence and examples_needed(floor, self.confidence),
+            }
+            for index, floor in self.floors.items()
+        ]
+
     def remarks(self, validation: Integers, class_names: Sequence[str]) -> list[str]:
         """Return a line on each floor that so many validation examples, `[C]`, can't promise."""
         return [
@@ -92,8 +108,8 @@ class Job:
         if needed is not None and n >= needed:
             return ""
         enough = "no number of them could" if needed is None else f"{needed:,} are needed"
+        examples = f"{n:,} validation example{'s' * (n != 1)}"
         return (
-            f"{n:,} validation examples of {name!r} can't promise a recall of {floor:.4g} with a "
-            f"confidence of {self.confidence:.4g}: {enough}; until then every one of them is to be "
-            "found"
+            f"{examples} of {name!r} can't promise a recall of {floor:.4g} with a confidence of "
+            f"{self.confidence:.4g}: {enough}; until then every one of them is to be found"
         )

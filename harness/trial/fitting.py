@@ -9,6 +9,7 @@ from harness.errors import TrialFailed, reason
 from harness.features.space import Space
 from harness.plan.plan import Phase, Plan
 from harness.plan.prior import EffectivePrior, effective_prior
+from harness.scoring.job import Job
 from harness.scoring.target import target_prior
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe, compiled_network
@@ -96,6 +97,7 @@ def _refuse_changed(trial: Trial) -> None:
 def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fitted:
     experiment, splits = trial.experiment, trial.splits
     evaluation = experiment.evaluation
+    Job.of(evaluation, splits.train.class_names)  # what it asks for must be there to be decided
     model, settings = experiment.model, experiment.train
     space = Space.of(model, splits.train) if model.frozen else None
     plan = planned(trial, space)

@@ -102,10 +102,10 @@ class TrialResult:
     def metrics(self) -> dict[str, float]:
         """Every final number under the name that the record gives it."""
         names = self.class_names
-        numbers = self._costs() | _flat("validation", self.validation, names)
+        numbers = self._costs() | flat("validation", self.validation, names)
         for rule, scores in self.test.items():
             prefix = "test" if rule == self.plan.decision else f"test_{rule}"
-            numbers |= _flat(prefix, scores, names)
+            numbers |= flat(prefix, scores, names)
         numbers |= {f"calibration/{name}": v for name, v in asdict(self.calibration).items()}
         return numbers | {f"test_last/{name}": v for name, v in self.last_test.overall.items()}
 
@@ -134,7 +134,8 @@ def counts_after(plan: Plan) -> Integers:
     return np.rint(plan.pass_counts(plan.phases[-1])).astype(np.int64)
 
 
-def _flat(prefix: str, scores: Scores, class_names: tuple[str, ...]) -> dict[str, float]:
+def flat(prefix: str, scores: Scores, class_names: tuple[str, ...]) -> dict[str, float]:
+    """Return scores by the names that the record gives them."""
     flat = {f"{prefix}/{name}": value for name, value in scores.overall.items()}
     if len(class_names) > CLASSES_LOGGED_ONE_BY_ONE:
         return flat

@@ -55,7 +55,7 @@ class Objective:
     def __call__(self, trial: OptunaTrial) -> float:
         """Return the mean over inner seeds of the finished network's validation score.
 
-        Epochs are reported where they are scored by the same metric as the finished network.
+        Epochs are reported where they are scored as the finished network is.
 
         Raises:
             TrialPruned: the first inner seed is hopeless beside those of others; no known point is.
@@ -67,7 +67,8 @@ class Objective:
         experiment = point.experiment(self.tuning.experiment)
         stack = point.candidate(self.tuning.candidate).stack()
         epochs, known = experiment.train.most_epochs, trial.user_attrs.get(KNOWN, False)
-        by_epoch = experiment.train.select_by == experiment.evaluation.metric
+        evaluation = experiment.evaluation
+        by_epoch = experiment.train.select_by == evaluation.metric and not evaluation.job
         report = _Report()
 
         def on_epoch(epoch: Epoch) -> None:

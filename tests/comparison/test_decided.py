@@ -154,5 +154,5 @@ def test_floors_that_exclude_each_other_are_remarked_with_where() -> None:
     found, job = trials(evaluation), Job.of(evaluation, ("many", "few"))
     lines = of_decision(found, job, Split((500, 500)))  # type: ignore[arg-type]
     assert any(
-        "recall of 'many' can't be kept" in line and "none, seed 0" in line for line in lines
+        "recall of 'many' can't be kept" in line and "none (seed 0)" in line for line in lines
     )

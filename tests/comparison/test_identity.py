@@ -50,6 +50,12 @@ def test_whatever_decides_what_it_shows_makes_another_comparison() -> None:
         found(evaluation={"metric": "g_mean"}),
         found(evaluation={"margin": 0.02}),
         found(evaluation={"generalise": "pool"}),
+        found(evaluation={"decision": "argmax"}),
+        found(evaluation={"decision": "costs"}),
+        found(evaluation={"decision": "costs", "costs": {"1": {"2": 5.0}}}),
+        found(evaluation={"decision": {"recall_floor": {"9": 0.9}}}),
+        found(evaluation={"decision": {"recall_floor": {"9": 0.9}, "confidence": None}}),
+        found(evaluation={"metric": "expected_cost", "costs": {"1": {"2": 5.0}}}),
         found(train={"epochs": 3}),
         found(imbalance={"kind": "long_tail", "ratio": 5}),
         found(effort=Effort(10)),
@@ -99,3 +105,24 @@ def test_what_verdicts_are_to_hold_on_decides_no_training() -> None:
         stack = setup(experiment, ("focal_loss",)).candidates[0].stack()
         conditions.add(Trial(experiment, stack, 0, prepare(experiment, 0)).conditions)
     assert len(conditions) == 1
+
+
+def test_costs_that_nothing_goes_by_make_no_other_comparison() -> None:
+    assert found(evaluation={"costs": {"1": {"2": 5.0}}}).digest == found().digest
+
+
+def test_what_labels_are_decided_by_decides_no_training() -> None:
+    asked = (
+        {},
+        {"decision": "argmax", "costs": {"1": {"2": 5.0}}},
+        {"decision": {"recall_floor": {"9": 0.9}}, "metric": "precision_at_recall:0.9"},
+    )
+    trials = {
+        Trial(
+            experiment, setup(experiment, ["focal_loss"]).candidates[0].stack(), 0, splits
+        ).fingerprint
+        for evaluation in asked
+        for experiment in [Experiment.model_validate({"evaluation": evaluation})]
+        for splits in [prepare(experiment, 0)]
+    }
+    assert len(trials) == 1

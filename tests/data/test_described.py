@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from harness.cli.inspection import describe, show
+from harness.config.decision import JobDecision
+from harness.config.experiment import Evaluation
 from harness.data.examples import Examples, Groups
 from harness.data.split import Sealed, Splits
 
@@ -54,3 +56,16 @@ def test_names_are_shown_as_they_are_and_notes_unbroken(capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
     assert f"note: {document['notes'][0]}\n" in shown
+
+
+def test_a_recall_floor_says_how_many_validation_examples_it_needs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    evaluation = Evaluation(decision=JobDecision(recall_floor={"dog": 0.95}))
+    document = describe(splits(grouped=False), 2, 1, evaluation)
+    assert document["recall_floors"] == [
+        {"class": "dog", "floor": 0.95, "confidence": 0.95, "validation": 1, "needed": 59}
+    ]
+    show(document, "mine")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "59 are enough for validation to promise it; it has 1" in shown

@@ -337,9 +337,10 @@ def test_mistakes_are_shown_class_by_class_with_what_they_were_taken_for() -> No
     root = tree("digits")
     first = next(part for part in root.all("ul") if part.attributes.get("class") == "tiles")
     tile = first.all("li")[0]
-    assert tile.all("img")[0].attributes["alt"] == "an image of 0, taken for 1, 90.0 %"
+    assert tile.all("img")[0].attributes["alt"] == "an image of 0, taken for 1"
     assert [part.text for part in tile.all("span")] == [
-        "taken for 1, 90.0 %",
+        "taken for 1",
+        "90.0 %",
         "2 of 3 seeds",
         "0/image 0.png",
     ]

@@ -74,3 +74,29 @@ def test_names_are_wrapped_where_they_are_joined(name: str, lines: list[str]) ->
 
 def test_every_word_of_a_verdict_has_a_mark() -> None:
     assert set(MARKS) == set(get_args(Word))
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({}, ""),
+        ({"rule": "tuned_threshold"}, "the tuned threshold"),
+        (
+            {"rule": "recall_floor", "recall_floor": {"a": 0.9, "b": 0.95}, "confidence": 0.95},
+            "the best precision that keeps the recall of a at 0.9 and b at 0.95 or more, with a "
+            "confidence of 0.95",
+        ),
+        (
+            {"rule": "costs", "costs": {"a": {"b": 50}}},
+            "the least expected cost (a taken for b costs 50, any other error 1)",
+        ),
+    ],
+)
+def test_what_decides_labels_is_named(job: dict[str, object], words: str) -> None:
+    assert wording.decision(job) == words
+
+
+def test_a_metric_with_a_number_is_named_with_it_and_is_a_share() -> None:
+    metric = wording.Metric("precision_at_recall:0.9")
+    assert metric.heading == "precision at a recall of 0.9 (%)"
+    assert wording.Metric("expected_cost").heading == "expected cost, lower is better"
