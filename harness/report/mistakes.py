@@ -7,7 +7,7 @@ from harness.comparison.mistakes import MOST_CLASSES, Mistakes, Tested
 from harness.report.content import Content
 from harness.report.images import alone
 from harness.report.tables import Table
-from harness.report.wording import RULE_NAMES, clean, percent, plural
+from harness.report.wording import NAMED_RULES, clean, percent, plural
 
 MOST_ROWS, SHORT = 50, 10
 
@@ -60,7 +60,7 @@ def shown(content: Content) -> Shown:
 
 
 def _introduction(found: Mistakes) -> str:
-    rule = RULE_NAMES.get(found.rule, found.rule)
+    rule = NAMED_RULES.get(found.rule, f"the rule {found.rule.replace('_', ' ')}")
     return (
         f"Test images under the strategy {clean(found.strategy)} and {rule}, each by the seeds "
         f"that did not train on it, of {plural(found.seeds, 'seed')} in all. Confidence is the "

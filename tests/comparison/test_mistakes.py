@@ -1,6 +1,7 @@
 """What is worth a look after a comparison, from test predictions that are made to order."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from harness.comparison.mistakes import (
     mistakes,
 )
 from harness.comparison.records import Predictions, RecordedTrial
+from harness.config.experiment import Evaluation
 from harness.data.examples import Examples
 from harness.scoring.decision import FittedRule
 from harness.trial.stored import read_json
@@ -91,6 +93,14 @@ def test_of_a_class_the_most_confident_mistakes_are_shown() -> None:
 def test_another_rule_makes_other_mistakes() -> None:
     found = mistakes(TWO_SEEDS, "tuned_threshold", TESTS, "none")
     assert {each.identity for each in found.wrong} == {1, 2, 6}
+
+
+def test_the_rule_that_the_job_asks_for_goes_before_the_strategys_own() -> None:
+    evaluation = Evaluation.model_validate({"decision": "tuned_threshold"})
+    asked = {seed: replace(TWO_SEEDS[seed], evaluation=evaluation) for seed in TWO_SEEDS}
+    for seed, each in asked.items():
+        vars(each).update(plan=TWO_SEEDS[seed].plan, predictions=TWO_SEEDS[seed].predictions)
+    assert mistakes(asked, None, TESTS, "none").rule == "tuned_threshold"
 
 
 def test_a_label_is_suspected_where_another_class_is_as_probable_as_usual_for_its_own() -> None:
