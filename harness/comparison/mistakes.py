@@ -18,7 +18,7 @@ from harness.data.examples import Examples
 from harness.scoring.label_errors import NONE, likelier_labels
 from harness.scoring.metrics import softmax
 
-MOST_CLASSES, MOST_SHOWN, MOST_SUSPECTED = 20, 6, 1000
+MOST_CLASSES, MOST_SHOWN, MOST_SUSPECTED = 20, 8, 1000
 LARGEST = 96
 FACTS, IMAGES = "mistakes.json", "mistakes.npz"
 Integers = NDArray[np.integer[Any]]
@@ -126,7 +126,7 @@ def mistakes(
 
     return Mistakes(
         strategy=strategy,
-        rule=rule or first.own_rule,
+        rule=rule or first.rule,
         seeds=len(trials),
         n_tested=len(pooled.ids),
         n_suspected=len(suspected),
@@ -156,7 +156,7 @@ def _said(
     trial: RecordedTrial, rule: str | None
 ) -> tuple[NDArray[np.uint64], Integers, Integers, Float64s]:
     predictions = trial.predictions
-    logits = predictions.test(rule or trial.own_rule)
+    logits = predictions.test(rule or trial.rule)
     said = logits.label.argmax(axis=1)
     return predictions.test_ids, predictions.test_labels, said, softmax(logits.probability)
 

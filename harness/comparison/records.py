@@ -191,6 +191,13 @@ class RecordedTrial:
         return scores if higher_is_better(self.run.params.get(SELECT_BY, SELECTED)) else -scores
 
     @property
+    def recall_curves(self) -> NDArray[np.float64]:
+        """The validation recall of each class by epoch, `[E, C]`; `[0, C]` in an older record."""
+        n_classes = len(self.plan["class_names"])
+        recalls = [each for each in self.plan.get("validation_recalls", []) if each]
+        return np.array(recalls, np.float64).reshape(-1, n_classes)
+
+    @property
     def made_examples(self) -> Samples | None:
         """A few of the examples that the strategy made; None if it made none."""
         try:

@@ -45,8 +45,11 @@ def moved(rule: FittedRule, prior: Floats, description: Description) -> tuple[Fi
     recall still holds, and what is best for balanced accuracy still is. What was tuned for F1 or
     MCC would need validation again.
     """
-    effective = np.array([description.effective_prior[name] for name in description.classes])
-    offsets = prior_correction(effective, prior)
+    # A rule that corrects gives probabilities at its target prior, calibrated there if at all.
+    corrects = bool(rule.probability_offsets.any())
+    known = description.target_prior if corrects else description.effective_prior
+    before = np.array([known[name] for name in description.classes])
+    offsets = rule.probability_offsets + prior_correction(before, prior)
     changed = f"{OPTION} changes the probabilities"
     if not description.exact_prior:
         changed += " (approximately: what the model learned with is known only so far)"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.mistakes import Mistakes
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison
 from harness.data.audit import Duplicates
@@ -61,6 +62,19 @@ class LearningCurves:
     least: Float64s
     most: Float64s
     late_gains: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RecallCurves:
+    """Validation recall of each class by epoch, mean over seeds, `[S, E, C]`; NaN where none is.
+
+    `rarest` is the class with the fewest training examples.
+    """
+
+    strategies: tuple[str, ...]
+    classes: tuple[str, ...]
+    mean: Float64s
+    rarest: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +134,11 @@ class Prevalence:
 class Content:
     """One comparison: the JSON of `harness compare`, what it rests on, and what predictions show.
 
-    `classes`: all, or the rarest ones and then `thirds` of all; `learning_curves`: None in an older
-    record.
+    `classes`: all, or the rarest ones and then `thirds` of all; `learning_curves` and
+    `recall_curves`: None in an older record, the latter of more than 20 classes as well.
     `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
     than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
-    lines on what is uncertain; `digest`: the comparison's.
+    lines on what is uncertain; `digest`: the comparison's; `mistakes`: None in an older record.
     """
 
     document: Mapping[str, Any]
@@ -140,6 +154,8 @@ class Content:
     made: Mapping[str, Samples]
     notes: tuple[str, ...]
     digest: str
+    mistakes: Mistakes | None = None
+    recall_curves: RecallCurves | None = None
 
     @property
     def experiment(self) -> str:

@@ -6,7 +6,7 @@ from harness.comparison.keep import Kept
 from harness.comparison.remarks import of_trials
 from harness.report import by_class, predicted
 from harness.report.content import Content
-from harness.report.learning import learning_curves
+from harness.report.learning import learning_curves, recall_curves
 
 
 def gather(kept: Kept) -> Content:
@@ -34,4 +34,6 @@ def gather(kept: Kept) -> Content:
         made={name: samples for name, samples in made.items() if samples},
         notes=tuple(dict.fromkeys([*notes, *of_trials(trials)])),
         digest=kept.digest,
+        mistakes=kept.mistakes,
+        recall_curves=recall_curves(trials, kept.document["classes"], train_counts),
     )

@@ -7,7 +7,8 @@ import numpy as np
 from harness.comparison.contestant import Trials
 from harness.comparison.records import SELECT_BY, SELECTED
 from harness.comparison.summary import Line
-from harness.report.content import LearningCurves
+from harness.data.classes import rarest
+from harness.report.content import Counts, LearningCurves, RecallCurves
 from harness.scoring.metrics import higher_is_better
 
 
@@ -36,4 +37,22 @@ def learning_curves(lines: Sequence[Line], trials: Mapping[str, Trials]) -> Lear
         least,
         most,
         tuple(line.rise.gain if line.rise.goes_on else None for line in lines),
+    )
+
+
+def recall_curves(
+    trials: Mapping[str, Trials], class_names: Sequence[str], train_counts: Counts
+) -> RecallCurves | None:
+    """Return every class's validation recall by epoch; None where no trial has recorded it."""
+    each = [[trial.recall_curves for trial in found.values()] for found in trials.values()]
+    epochs = max(len(curve) for curves in each for curve in curves)
+    if not epochs:
+        return None
+    mean = np.full((len(each), epochs, len(class_names)), np.nan)
+    for index, curves in enumerate(each):
+        for epoch in range(max(map(len, curves))):
+            there = [curve[epoch] for curve in curves if len(curve) > epoch]
+            mean[index, epoch] = np.mean(there, axis=0)
+    return RecallCurves(
+        tuple(trials), tuple(class_names), mean, rarest(train_counts.astype(np.int64))
     )

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from harness.comparison.advice_words import sentence as advice
 from harness.comparison.records import Samples
-from harness.report import figures, panels, record_tables, remarks, tables
-from harness.report.content import Content, LearningCurves, Reliability
+from harness.report import figures, mistakes, panels, record_tables, remarks, tables
+from harness.report.content import Content, LearningCurves, RecallCurves, Reliability
 from harness.report.images import MOST_CLASSES, MOST_IMAGES, strip
 from harness.report.svg import page_style
 from harness.report.tables import Table
@@ -76,6 +76,7 @@ def render(content: Content) -> str:
         duplicates=remarks.duplicates(content.duplicates),
         samples=strips(content.samples, content.class_names),
         made={name: strips(made, content.class_names) for name, made in content.made.items()},
+        mistakes=None if content.mistakes is None else mistakes.shown(content),
         hidden_classes=max(0, len(content.class_names) - MOST_CLASSES),
     )
 
@@ -89,7 +90,9 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clean=clean, short=_short, breakable=_breakable, verbatim=verbatim)
+    made.filters.update(
+        clean=clean, short=_short, breakable=_breakable, verbatim=verbatim, tail=_tail
+    )
     # Ours alone; nothing from a comparison stands in it.
     made.globals["style"] = Markup((HERE / "page.css").read_text(encoding="utf-8"))
     return made
@@ -102,6 +105,7 @@ def _drawings(content: Content) -> dict[str, Drawing]:
         "decisions": _decisions(content),
         **_classes(content),
         **_learning(content.learning_curves),
+        **_recalls(content.recall_curves),
         "reliability": _reliability(content.reliability),
         "counts": Drawing(
             "Examples of every class in every split, for the first seed.",
@@ -184,6 +188,17 @@ def _learning(table: LearningCurves | None) -> dict[str, Drawing]:
     return {"learning": Drawing(caption, panels.learning(table), tables.learning(table))}
 
 
+def _recalls(table: RecallCurves | None) -> dict[str, Drawing]:
+    """Return the drawing of the classes' recall by epoch, if it is recorded."""
+    if table is None:
+        return {}
+    caption = (
+        "Validation recall of each class by epoch, under each strategy’s own rule: mean over "  # noqa: RUF001
+        f"seeds. The thick line is the rarest class, {clean(table.classes[table.rarest])}."
+    )
+    return {"recalls": Drawing(caption, panels.recalls(table), tables.recalls(table))}
+
+
 def strips(samples: Samples, class_names: Sequence[str]) -> list[Strip]:
     """Return a strip a class, of the first ones; inputs that are no images can't be shown."""
     if samples.inputs.ndim != 4 or samples.inputs.dtype != np.uint8:
@@ -203,6 +218,13 @@ def _short(text: str, width: int = LONGEST_CELL) -> Markup:
     if columns(whole) <= width:
         return Markup("<bdi>{}</bdi>").format(shown)
     return Markup('<bdi title="{}">{}</bdi>').format(whole, shown)
+
+
+def _tail(text: str, width: int) -> Markup:
+    """Return the end of a path that is longer than `width`, escaped."""
+    whole = clean(text)
+    shown = whole if columns(whole) <= width else f"…{whole[1 - width :]}"
+    return Markup("<bdi>{}</bdi>").format(shown)
 
 
 def _breakable(text: str, after: str = "+") -> Markup:

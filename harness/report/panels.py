@@ -10,7 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from harness.report.content import Classes, Counts, LearningCurves, PrecisionRecall, Reliability
+from harness.report.content import (
+    Classes,
+    Counts,
+    LearningCurves,
+    PrecisionRecall,
+    RecallCurves,
+    Reliability,
+)
 from harness.report.svg import BAND, INK, MUTED, PAPER, Margins, canvas, to_svg
 from harness.report.wording import (
     Metric,
@@ -82,6 +89,27 @@ def learning(table: LearningCurves) -> tuple[Markup, ...]:
         label = f"Validation score of {strategy} by epoch, at last {metric.score(scores[-1])}. "
         label = (label + words).strip()
         panels.append(to_svg(figure, f"learning-{index}", label, (strategy,)))
+    return tuple(panels)
+
+
+def recalls(table: RecallCurves) -> tuple[Markup, ...]:
+    """Return one panel a strategy: a line a class, the rarest one's thick."""
+    epochs = np.arange(1, table.mean.shape[1] + 1)
+    panels = []
+    for index, strategy in enumerate(table.strategies):
+        figure, axes = canvas(WIDTH, WIDTH - 60, CURVE)
+        lines = 100 * table.mean[index]
+        axes.plot(epochs, lines, color=MUTED, linewidth=0.9)
+        axes.plot(epochs, lines[:, table.rarest], color=INK, linewidth=2.2)
+        axes.set(xlim=(1, max(len(epochs), 2)), ylim=(-3, 103), xlabel="epoch")
+        axes.locator_params(axis="x", nbins=5, integer=True)
+        axes.set_ylabel("recall (%)")
+        _head(figure, strategy)
+        last = lines[np.isfinite(lines).all(axis=1)][-1:]
+        label = f"Validation recall of {strategy} by class and epoch. At last: " + "".join(
+            _listed(table.classes, values / 100) for values in last
+        )
+        panels.append(to_svg(figure, f"recalls-{index}", label, (strategy, *table.classes)))
     return tuple(panels)
 
 

@@ -15,6 +15,7 @@ from harness.report.content import (
     LearningCurves,
     PrecisionRecall,
     Prevalence,
+    RecallCurves,
     Reliability,
     Share,
 )
@@ -240,6 +241,19 @@ def learning(table: LearningCurves) -> Table:
     head = ("Strategy", *(f"Epoch {epoch + 1}" for epoch in epochs), "The last fifth")
     caption = f"Validation {metric.heading} by epoch, mean over seeds"
     return Table(caption, head, rows, words=(len(head) - 1,))
+
+
+def recalls(table: RecallCurves) -> Table:
+    """Return the validation recall of each class and strategy at six epochs."""
+    n_epochs = table.mean.shape[1]
+    epochs = np.unique(np.linspace(0, n_epochs - 1, len(CURVE_POINTS)).round().astype(int))
+    rows = tuple(
+        (name, strategy, *(percent(float(table.mean[i, epoch, place])) for epoch in epochs))
+        for place, name in enumerate(table.classes)
+        for i, strategy in enumerate(table.strategies)
+    )
+    head = ("Class", "Strategy", *(f"Epoch {epoch + 1}" for epoch in epochs))
+    return Table("Validation recall by epoch, in percent, mean over seeds", head, rows, words=(1,))
 
 
 def precision_recall(table: PrecisionRecall) -> Table:

@@ -68,6 +68,7 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
         "inputs": space_of(result.trial.experiment.model),
         "head_transform": result.head_transform,
         "validation_scores": [epoch.validation_score for epoch in result.epochs],
+        "validation_recalls": [list(epoch.validation_recalls) for epoch in result.epochs],
         "decision_offsets": {
             name: {
                 "label": rule.label_offsets.tolist(),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class Epoch:
     """What is recorded of an epoch, counted from 0.
 
-    The validation loss is never weighted or adjusted; the score is `train.select_by` as it is.
+    The validation loss is never weighted or adjusted; the score is `train.select_by` as it is. The
+    recalls are those of the classes on validation under the plan's own rule, `[C]`.
     """
 
     number: int
@@ -17,6 +18,7 @@ class Epoch:
     validation_score: float
     learning_rate: float
     examples_seen: int
+    validation_recalls: tuple[float, ...] = ()
 
 
 OnEpoch = Callable[[Epoch], None]

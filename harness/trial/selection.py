@@ -46,6 +46,7 @@ class Selection:
             self._validation.score(logits, phase),
             end.learning_rate,
             end.examples_seen,
+            self._validation.recalls(logits, phase),
         )
         self.epochs.append(epoch)
         if self._on_epoch:

@@ -13,7 +13,9 @@ from harness.plan.plan import Phase, Plan
 from harness.plan.prior import effective_prior
 from harness.scoring import decision, metrics
 from harness.scoring.job import Job
+from harness.scoring.label_metrics import ratio
 from harness.training.compiled import CompiledNetwork
+from harness.trial.result import CLASSES_LOGGED_ONE_BY_ONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,15 @@ class Validation:
     def score(self, logits: Array, phase: Phase) -> float:
         """Return the deciding metric, as it is, of logits whose prior is the phase's."""
         return self._one(self.metric, self._rule(self.plan.decision, logits, phase), logits)
+
+    def recalls(self, logits: Array, phase: Phase) -> tuple[float, ...]:
+        """Return the recall of each class at the plan's rule; nothing for more than 20 classes."""
+        labels, n_classes = self.examples.labels, logits.shape[1]
+        if n_classes > CLASSES_LOGGED_ONE_BY_ONE:
+            return ()
+        said = self._rule(self.plan.decision, logits, phase).apply(logits)[0].argmax(axis=1)
+        hits = np.bincount(labels[said == labels], minlength=n_classes)
+        return tuple(ratio(hits, self.examples.counts).tolist())
 
     def judged(self, logits: Array, phase: Phase, evaluation: Evaluation) -> float:
         """Return the metric that an evaluation goes by, with labels decided as it asks for."""

@@ -95,6 +95,24 @@ def test_the_likeliest_class_is_taken_under_a_temperature_too() -> None:
     assert labels(fitted, logits) == probabilities(fitted, logits).argmax(axis=1).tolist()
 
 
+@given(shift=st.floats(-3, 3), temperature=st.floats(0.3, 3))
+def test_at_the_prior_that_a_rule_corrects_for_nothing_changes(
+    shift: float, temperature: float
+) -> None:
+    costs = np.array([[0.0, 50.0], [1.0, 0.0]])
+    before = rule(
+        "costs",
+        costs=costs,
+        temperature=temperature,
+        probability_offsets=np.array([shift, -shift]) / temperature,
+    )
+    shares = {"defect": 0.5, "fine": 0.5} if shift == 0 else {"defect": 0.2, "fine": 0.8}
+    after, _ = moved(before, np.full(2, 0.5), described(**shares))
+    logits = np.random.default_rng(0).normal(0, 4, (50, 2))
+    np.testing.assert_allclose(probabilities(after, logits), probabilities(before, logits))
+    assert labels(after, logits) == labels(before, logits)
+
+
 def test_a_prior_is_uniform_or_a_share_of_each_class() -> None:
     assert asked("uniform", CLASSES).tolist() == [0.5, 0.5]
     assert asked("{fine: 99, defect: 1}", CLASSES).tolist() == [0.01, 0.99]

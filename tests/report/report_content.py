@@ -11,6 +11,7 @@ from harness.comparison.by_class import ByClass, Measure
 from harness.comparison.effect import Effect
 from harness.comparison.learning_curve import Rise
 from harness.comparison.looks import Family
+from harness.comparison.mistakes import Mistakes, Tested
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison, Line
 from harness.comparison.verdict import Verdict, Word
@@ -20,6 +21,7 @@ from harness.report.content import (
     LearningCurves,
     PrecisionRecall,
     Prevalence,
+    RecallCurves,
     Reliability,
     Share,
 )
@@ -151,6 +153,8 @@ def content(
             "focal_loss: the effective prior is approximate.",
         ),
         digest="5f0c6f1d9a7b",
+        recall_curves=_recall_curves(alive, class_names) if len(class_names) <= 20 else None,
+        mistakes=_mistakes(alive[0], class_names, samples, images),
     )
 
 
@@ -237,6 +241,13 @@ def _learning_curves(strategies: tuple[str, ...]) -> LearningCurves:
     return LearningCurves("balanced_accuracy", strategies, mean, mean - 0.03, mean + 0.02, gains)
 
 
+def _recall_curves(strategies: tuple[str, ...], class_names: tuple[str, ...]) -> RecallCurves:
+    level = np.linspace(0.95, 0.4, len(class_names))
+    rise = 1 - np.exp(-np.arange(1, 21) / 4)
+    mean = np.array([rise[:, None] * level] * len(strategies))
+    return RecallCurves(strategies, class_names, mean, len(class_names) - 1)
+
+
 def _curve(strategies: tuple[str, ...], rarest: str) -> PrecisionRecall:
     recall = np.linspace(0, 1, 101)
     power = np.linspace(2.5, 5, len(strategies))[:, None]
@@ -264,6 +275,31 @@ def _prevalence(strategies: tuple[str, ...], positive: str) -> Prevalence:
     cost = (1 - precision) * 30
     return Prevalence(
         positive, "prior-corrected", 10.0, 1.0, ratios, strategies, precision, recall, f1, cost
+    )
+
+
+def _mistakes(
+    strategy: str, class_names: tuple[str, ...], samples: Samples, images: bool
+) -> Mistakes:
+    """Each sample is a mistake of its class, or the last of them a right answer."""
+    n_classes = len(class_names)
+    every = [
+        Tested(
+            identity=place,
+            label=int(label),
+            other=int((label + 1) % n_classes),
+            confidence=0.9,
+            label_confidence=0.05,
+            agree=2,
+            tested=3,
+            name=f"{class_names[label]}/image {place}.png",
+        )
+        for place, label in enumerate(samples.labels)
+    ]
+    unsure = [replace(each, other=each.label, confidence=0.4) for each in every[::8]]
+    shown = dict(enumerate(samples.inputs)) if images else {}
+    return Mistakes(
+        strategy, "argmax", 3, 500, len(every), (*every[:-1],), (*unsure,), (*every,), shown
     )
 
 

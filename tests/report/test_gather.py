@@ -10,11 +10,12 @@ from report_content import line
 from sklearn.metrics import average_precision_score, precision_recall_curve, recall_score
 
 from harness.comparison.by_class import by_class
+from harness.comparison.keep import read
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.report import predicted
 from harness.report.by_class import MOST_CLASSES, classes, thirds
 from harness.report.content import Classes
-from harness.report.learning import learning_curves
+from harness.report.learning import learning_curves, recall_curves
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
 from harness.tracking.store import RecordedRun
@@ -54,6 +55,38 @@ def test_learning_curves_are_the_validation_scores_of_the_seeds(ten_classes: Rec
         assert shown.mean[row] == pytest.approx(np.mean(scores, axis=0))
         assert shown.least[row] == pytest.approx(np.min(scores, axis=0))
         assert shown.most[row] == pytest.approx(np.max(scores, axis=0))
+
+
+def test_recalls_by_epoch_are_the_means_of_the_seeds(ten_classes: Recorded) -> None:
+    shown = ten_classes.content.recall_curves
+    assert shown is not None
+    assert shown.mean.shape == (len(STRATEGIES), 2, 10)
+    assert shown.rarest == int(np.argmin(ten_classes.document["counts"]["train"]))
+    for row, strategy in enumerate(shown.strategies):
+        recalls = [trial.plan["validation_recalls"] for trial in ten_classes.trials(strategy)]
+        assert shown.mean[row] == pytest.approx(np.mean(recalls, axis=0))
+        scores = [trial.plan["validation_scores"] for trial in ten_classes.trials(strategy)]
+        assert shown.mean[row].mean(axis=1) == pytest.approx(np.mean(scores, axis=0))
+
+
+def test_what_was_mistaken_is_kept_with_the_comparison_and_read_again(
+    ten_classes: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", ten_classes.uri)
+    found = ten_classes.content.mistakes
+    assert found is not None
+    again = read(ten_classes.document["experiment"]).mistakes
+    assert again is not None
+    assert (again.wrong, again.suspected) == (found.wrong, found.suspected)
+    assert {each.identity for each in found.wrong} <= {*found.images}
+    tested = [trial.predictions.test_ids for trial in ten_classes.trials(found.strategy)]
+    assert found.n_tested == len(np.unique(np.concatenate(tested)))
+
+
+def test_an_older_record_has_no_recalls_by_epoch() -> None:
+    trial = made_up()
+    trial.plan["class_names"] = ["a", "b"]
+    assert recall_curves({"none": {0: trial}}, ["a", "b"], np.array([5, 2])) is None
 
 
 def test_a_curve_that_patience_ended_leaves_the_later_epochs_to_the_other_seeds() -> None:

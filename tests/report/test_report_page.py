@@ -180,6 +180,7 @@ def test_sections_come_in_order() -> None:
         "Recall, precision and F1 by class",
         "Learning curves",
         "Ranking and calibration",
+        "Look at the mistakes",
         "Cost and optimism",
         "At your prevalence",
         "The data",
@@ -326,10 +327,45 @@ def test_classes_without_images_are_left_out_and_those_that_do_not_fit_are_count
     few = replace(
         start.samples, inputs=start.samples.inputs[kept], labels=start.samples.labels[kept]
     )
-    images = parse(render(replace(start, samples=few, made={}))).all("img")
+    images = parse(render(replace(start, samples=few, made={}, mistakes=None))).all("img")
     assert [image.attributes["alt"] for image in images] == ["8 examples of 0"]
     many = parse(render(content(class_names=[f"class {i}" for i in range(23)])))
     assert "3 more classes are not shown." in many.text
+
+
+def test_mistakes_are_shown_class_by_class_with_what_they_were_taken_for() -> None:
+    root = tree("digits")
+    first = next(part for part in root.all("ul") if part.attributes.get("class") == "tiles")
+    tile = first.all("li")[0]
+    assert tile.all("img")[0].attributes["alt"] == "an image of 0, taken for 1"
+    assert [part.text for part in tile.all("span")] == [
+        "taken for 1",
+        "90.0 %",
+        "2 of 3 seeds",
+        "0/image 0.png",
+    ]
+    assert len(rows(root, "The most confident mistakes")) == 79 + 10
+
+
+def test_suspected_labels_have_a_table_that_is_cut_with_the_count() -> None:
+    root = tree("digits")
+    found = rows(root, "Labels that may be wrong")
+    assert len(found) == 50
+    assert found[0] == ["0/image 0.png", "0", "5.0", "1", "90.0", "2 of 3 seeds"]
+    assert "80 of 500 tested examples may have a wrong label" in root.text
+    assert "The table has the first 50" in root.text
+
+
+def test_inputs_that_are_no_images_have_their_mistakes_in_an_open_table() -> None:
+    root = tree("one_seed_two_classes")
+    assert not root.all("img")
+    assert any(
+        "open" in part.attributes and "as a table" in part.text for part in root.all("details")
+    )
+
+
+def test_an_older_record_has_a_page_without_mistakes() -> None:
+    assert "Look at the mistakes" not in render(replace(content(), mistakes=None))
 
 
 def test_what_tuning_took_and_bought_is_told_where_strategies_were_tuned() -> None:

@@ -49,19 +49,18 @@ def test_a_class_that_labels_no_example_is_never_suggested() -> None:
 @pytest.mark.parametrize("share", [0.02, 0.1])
 def test_most_digits_with_a_label_flipped_on_purpose_are_found(share: float) -> None:
     from sklearn.datasets import load_digits
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.neighbors import KNeighborsClassifier
 
     digits, rng = load_digits(), np.random.default_rng(0)
     labels = digits.target.copy()
     flipped = rng.choice(len(labels), int(share * len(labels)), replace=False)
     labels[flipped] = (labels[flipped] + rng.integers(1, 10, len(flipped))) % 10
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.02, max_iter=300))
+    model = KNeighborsClassifier(10)
     held_out = cross_val_predict(model, digits.data, labels, cv=5, method="predict_proba")
     found = likelier_labels(labels, held_out)
     suspected = np.flatnonzero(found != NONE)
     hits = np.intersect1d(suspected, flipped)
-    assert len(hits) > 2 / 3 * len(flipped)
+    assert len(hits) > 0.75 * len(flipped)
+    assert len(hits) > 0.6 * len(suspected)
     assert (found[hits] == digits.target[hits]).mean() > 0.9

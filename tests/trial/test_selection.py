@@ -29,6 +29,9 @@ class Scored:
     def score(self, logits: Array, phase: Phase) -> float:
         return next(self.scores)
 
+    def recalls(self, logits: Array, phase: Phase) -> tuple[float, ...]:
+        return ()
+
     def loss(self, logits: Array) -> float:
         return next(self.losses)
 
