@@ -1,7 +1,11 @@
-"""Commands as a user runs them, each in a process of its own."""
+"""Commands as a user runs them: in a process of their own, or in this one, which is quicker."""
 
 import subprocess
 import sys
+
+import pytest
+
+from harness.__main__ import main
 
 
 def begin(*words: str) -> subprocess.Popen[str]:
@@ -18,3 +22,15 @@ def end(process: subprocess.Popen[str], status: int = 0) -> str:
     assert process.returncode == status, err
     assert "Traceback" not in err
     return out
+
+
+def output(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tuple[str, str]:
+    """What a command that runs in this process writes to standard output and error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["harness", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code or 0) == status, err
+    assert "Traceback" not in err
+    return out, err

@@ -5,12 +5,13 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from commands import begin, end
+from commands import begin, end, output
 
 import harness
 from harness.scoring.metrics import one
@@ -30,8 +31,17 @@ class Broken(harness.Strategy):
 pytestmark = pytest.mark.usefixtures("record")
 
 
-def compared(*words: str, status: int = 0) -> Any:
-    return json.loads(end(begin(*COMPARE, "--json", *words), status))
+Compared = Callable[..., Any]
+
+
+@pytest.fixture
+def compared(capsys: pytest.CaptureFixture[str]) -> Compared:
+    """Compares in this process, and returns the document."""
+
+    def run(*words: str, status: int = 0) -> Any:
+        return json.loads(output(capsys, *COMPARE, "--json", *words, status=status)[0])
+
+    return run
 
 
 def lasting(document: Any) -> Any:
@@ -51,7 +61,9 @@ def finished(folder: Path) -> int:
     return len(runs)
 
 
-def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Path) -> None:
+def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(
+    record: Path, compared: Compared, capsys: pytest.CaptureFixture[str]
+) -> None:
     document = compared()
     assert {"experiment", "metric", "baseline", "seeds", "margin", "strategies"} < set(document)
     assert document["seeds"] == [0, 1, 2]
@@ -79,22 +91,21 @@ def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(record: Pa
     assert lasting(again) == lasting(document)
 
     page = record / "page.html"
-    assert end(begin("report", "-o", str(page))).strip() == str(page)
+    assert output(capsys, "report", "-o", str(page))[0].strip() == str(page)
     assert "balanced_class_weight" in page.read_text()
-    older = ("report", "--comparison", published.stem.removeprefix("digits-")[:6])
-    assert end(begin(*older)).strip() == str(published)
-    assert end(begin("report", "--comparison", document["run_id"])).strip() == str(published)
-    process = begin("report", "--comparison", "nonesuch")
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
+    for known in (published.stem.removeprefix("digits-")[:6], document["run_id"]):
+        assert output(capsys, "report", "--comparison", known)[0].strip() == str(published)
+    _, err = output(capsys, "report", "--comparison", "nonesuch", status=2)
     assert err.count("\n") == 1
     assert published.stem.removeprefix("digits-") in err
 
 
-def test_runs_stand_below_one_run_that_holds_the_page(record: Path) -> None:
+def test_runs_stand_below_one_run_that_holds_the_page(
+    compared: Compared, capsys: pytest.CaptureFixture[str]
+) -> None:
     from mlflow import MlflowClient
 
-    single = end(begin("run", "none", *COMPARE[5:], "--seed", "1", "--json"))
+    single, _ = output(capsys, "run", "none", *COMPARE[5:], "--seed", "1", "--json")
     document = compared()
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
     parent = client.get_run(document["run_id"])
@@ -110,30 +121,30 @@ def test_runs_stand_below_one_run_that_holds_the_page(record: Path) -> None:
     assert more["run_id"] == document["run_id"]
 
 
-def test_a_strategy_that_fails_is_named_and_the_others_are_compared(record: Path) -> None:
+def test_a_strategy_that_fails_is_named_and_the_others_are_compared(
+    record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = record / "broken.py"
     path.write_text(BROKEN)
-    process = begin(
-        *("compare", "broken", "balanced_class_weight", "--plugin", str(path), "--json"),
-        *COMPARE[3:],
-    )
-    document = json.loads(end(process, status=1))
+    words = ("compare", "broken", "balanced_class_weight", "--plugin", str(path), "--json")
+    document = json.loads(output(capsys, *words, *COMPARE[3:], status=1)[0])
     assert [each["strategy"] for each in document["failed"]] == ["broken"] * 3
     assert "LookupError: no such luck (broken.py, line" in document["failed"][0]["reason"]
     assert [row["strategy"] for row in document["strategies"]] == ["none", "balanced_class_weight"]
 
 
-def test_one_seed_is_too_few_to_tell(record: Path) -> None:
+def test_one_seed_is_too_few_to_tell(
+    compared: Compared, capsys: pytest.CaptureFixture[str]
+) -> None:
     document = compared("--seeds", "1")
     row = document["strategies"][1]
     assert (row["verdict"], row["interval"], row["p_adjusted"]) == ("too_few_seeds", None, None)
-    told = end(begin(*COMPARE, "--seeds", "1"))
-    assert "Too few seeds" in told
+    assert "Too few seeds" in output(capsys, *COMPARE, "--seeds", "1")[0]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
-    jobs: str, record: Path
+    jobs: str, record: Path, compared: Compared
 ) -> None:
     for trials in (1, 3):
         process = begin(*COMPARE, "--jobs", jobs)
@@ -174,7 +185,7 @@ def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
     assert "Traceback" not in err
 
 
-def test_several_experiments_are_ranked_over(record: Path) -> None:
+def test_several_experiments_are_ranked_over(record: Path, compared: Compared) -> None:
     other = record / "other.yaml"
     other.write_text("name: other\nimbalance: {kind: step, ratio: 10}\ntrain: {batch_size: 64}\n")
     document = compared("-c", "digits", "-c", str(other))
@@ -184,7 +195,9 @@ def test_several_experiments_are_ranked_over(record: Path) -> None:
     assert document["ranks"]["reason"]
 
 
-def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(record: Path) -> None:
+def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
+    compared: Compared,
+) -> None:
     document = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
     assert [row["strategy"] for row in document["strategies"]] == [
         "none",

@@ -3,15 +3,13 @@
 import json
 import shlex
 import signal
-import sys
 import time
 from pathlib import Path
 
 import optuna
 import pytest
-from commands import begin, end
+from commands import begin, end, output
 
-from harness.__main__ import main
 from harness.config.yaml_text import parse
 from harness.tuning.storage import open_storage
 
@@ -19,16 +17,6 @@ QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", 
 TUNE = ["tune", "focal_loss", *QUICK]
 
 pytestmark = pytest.mark.usefixtures("record")
-
-
-def output(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> tuple[str, str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["harness", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    out, err = capsys.readouterr()
-    assert (ended.value.code or 0) == status, err
-    return out, err
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
