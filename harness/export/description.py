@@ -8,7 +8,8 @@ import json
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, ValidationError
+import numpy as np
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
 from harness.config.section import Positive, Section
 from harness.errors import UserError, first_few
@@ -29,6 +30,16 @@ Range = Annotated[tuple[float, float], Field(strict=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
+def _is_of_numbers(name: str) -> str:
+    try:
+        numbers = np.dtype(name).kind in "uif"
+    except TypeError:
+        numbers = False
+    if not numbers:
+        raise ValueError(f"{name!r} is no type of numbers")
+    return name
+
+
 class Input(Section):
     """What the model takes: pixels `[N, height, width, channels]`, or vectors `[N, channels]`.
 
@@ -40,7 +51,7 @@ class Input(Section):
 
     size: Size | None
     channels: Positive
-    dtype: str
+    dtype: Annotated[str, AfterValidator(_is_of_numbers)]
     value_range: Range | None = None
     max_pixels: Positive = 50_000_000
 
@@ -76,8 +87,8 @@ class Description(Section):
     classes: Annotated[list[str], Field(min_length=2)]
     input: Input
     rule: dict[str, JsonValue]
-    target_prior: dict[str, float]
-    effective_prior: dict[str, float]
+    target_prior: dict[str, Probability]
+    effective_prior: dict[str, Probability]
     exact_prior: bool
     calibration: Calibration = Calibration()
     format: Format
@@ -88,6 +99,17 @@ class Description(Section):
     experiment: str
     verdict: dict[str, JsonValue] | None = None
     metrics: dict[str, float | None]
+
+    @model_validator(mode="after")
+    def _fits_its_classes(self) -> "Description":
+        names = set(self.classes)
+        if len(names) < len(self.classes):
+            raise ValueError("classes must have names of their own")
+        for key in ("target_prior", "effective_prior"):
+            prior: dict[str, float] = getattr(self, key)
+            if set(prior) != names or not any(prior.values()):
+                raise ValueError(f"{key} must have a share for each class")
+        return self
 
     @property
     def model(self) -> str:
@@ -113,7 +135,7 @@ def read(folder: Path) -> Description:
         what = "is a file" if folder.is_file() else "does not exist"
         raise UserError(f"{folder} {what}; give the folder that harness export wrote")
     description = _parsed(folder)
-    _check_files(folder, description.files)
+    _check_files(folder, description.files, description.model)
     return description
 
 
@@ -155,20 +177,25 @@ def _refuse_newer(path: Path, raw: Any) -> None:
         )
 
 
-def _check_files(folder: Path, files: dict[str, str]) -> None:
-    """Raise UserError for a file that is missing, not as it was exported, or outside the folder."""
+def _check_files(folder: Path, files: dict[str, str], model: str) -> None:
+    """Raise UserError for a file that is missing, not as it was exported, or not of the model."""
     outside = [name for name in files if not _is_inside(name)]
     if outside:
         raise UserError(f"{folder / DESCRIPTION} names files elsewhere: {first_few(outside)}")
     missing = [name for name in files if not (folder / name).is_file()]
     if missing:
         raise UserError(f"{folder} lacks {first_few(missing)}; copy it as a whole, or export again")
+    try:
+        found = digests(folder, model)
+    except OSError as error:
+        raise UserError(f"{error.filename} can't be read: {error.strerror}") from error
+    if strange := found.keys() ^ files.keys():
+        raise UserError(
+            f"{folder / DESCRIPTION} does not name the files of the model: "
+            f"{first_few(sorted(strange))}; export again"
+        )
     for name, digest in files.items():
-        try:
-            found = _digest(folder / name)
-        except OSError as error:
-            raise UserError(f"{folder / name} can't be read: {error.strerror}") from error
-        if found != digest:
+        if found[name] != digest:
             raise UserError(
                 f"{folder / name} is not the file that was exported (its SHA-256 is another one); "
                 "export again"

@@ -1,7 +1,8 @@
 """An exported model, loaded from its folder: a function of decoded inputs.
 
-No code of the folder runs, and nothing is unpickled: the formats hold graphs alone, and of Keras'
-own only layers of Keras and of this program are made.
+No code of the folder runs, and nothing is unpickled: the formats hold graphs alone, of which a
+SavedModel's may do no more than compute, and of Keras' own only layers of Keras and of this program
+are made.
 """
 
 import json
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError, reason
 from harness.export.description import Description, Format
+from harness.export.operations import refuse_what_does_more_than_compute
 
 Array = NDArray[Any]
 Model = Callable[[Array], dict[str, Array]]
@@ -79,6 +81,7 @@ def _keras(path: Path) -> Model:
 def _saved_model(path: Path) -> Model:
     from harness.training.framework import tf
 
+    refuse_what_does_more_than_compute(path)
     loaded = tf.saved_model.load(str(path))
 
     def predict(inputs: Array) -> dict[str, Array]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.data import value_range
 from harness.data.examples import Array, Integers
@@ -23,6 +24,7 @@ MOST, BYTES = 256, 32 << 20
 LISTED = 8192
 NOT_FINITE = "it holds values that are not finite"
 Each = TypeVar("Each")
+Booleans = NDArray[np.bool_]
 
 
 class Unreadable(NamedTuple):
@@ -44,6 +46,18 @@ class Batch:
     labels: Integers
     unreadable: Sequence[Unreadable] = ()
     extent: Extent | None = None
+
+    def only(self, rows: Booleans, reason: str) -> "Batch":
+        """Return it with these rows, `[n]`; the others count as unreadable."""
+        names = np.array(self.names, object)
+        others = [Unreadable(name, reason) for name in names[~rows]]
+        return replace(
+            self,
+            names=names[rows].tolist(),
+            inputs=self.inputs[rows],
+            labels=self.labels[rows],
+            unreadable=[*self.unreadable, *others],
+        )
 
 
 def batches(parts: Iterable[Part], takes: Input) -> Iterator[Batch]:
@@ -82,12 +96,14 @@ def _batch(pairs: Sequence[tuple[Item, File]], decoder: Decoder) -> Batch:
 def _rows(part: Rows, takes: Input, size: int) -> Iterator[Batch]:
     for rows in blocks(part.inputs, size):
         values = part.inputs[rows].reshape(len(rows), *takes.shape)
+        if part.scale is None:
+            with np.errstate(over="ignore"):
+                values = values.astype(takes.dtype, copy=False)
         finite = np.isfinite(values).reshape(len(rows), -1).all(axis=1)
         kept = values[finite]
-        inputs = kept if part.scale is None else value_range.as_bytes(kept, part.scale)
         yield Batch(
             [_name(part, row) for row in rows[finite].tolist()],
-            inputs.astype(takes.dtype, copy=False),
+            kept if part.scale is None else value_range.as_bytes(kept, part.scale),
             part.labels[rows[finite]],
             [Unreadable(_name(part, row), NOT_FINITE) for row in rows[~finite].tolist()],
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.examples import Array, Floats, Integers
-from harness.errors import UserError
+from harness.errors import UserError, reason
 from harness.export.description import Description
 from harness.prediction.batches import Batch
 from harness.scoring.decision import FittedRule
@@ -14,6 +14,7 @@ from harness.scoring.metrics import softmax
 
 Model = Callable[[Array], Mapping[str, Array]]
 LOGITS = "logits"
+NO_LOGITS = "the model has no finite logits for it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +49,26 @@ def predictions(batches: Iterable[Batch], model: Model, rule: FittedRule) -> Ite
             nothing = np.zeros(0, np.int64)
             yield Predicted(batch, nothing, nothing, np.zeros((0, n_classes)))
             continue
-        logits = np.asarray(model(batch.inputs)[LOGITS])
+        logits = _logits(model, batch.inputs)
         if logits.shape != (len(batch.inputs), n_classes):
             raise UserError(
                 f"the model gives logits {list(logits.shape)} for {len(batch.inputs)} inputs of "
                 f"{n_classes} classes; export again"
             )
+        finite = np.asarray(np.isfinite(logits).all(axis=1))
+        logits, shown = logits[finite], batch if finite.all() else batch.only(finite, NO_LOGITS)
         scores, probability_logits = rule.apply(logits)
         yield Predicted(
-            batch, scores.argmax(axis=1), logits.argmax(axis=1), softmax(probability_logits)
+            shown, scores.argmax(axis=1), logits.argmax(axis=1), softmax(probability_logits)
         )
+
+
+def _logits(model: Model, inputs: Array) -> Array:
+    try:
+        return np.asarray(model(inputs)[LOGITS])
+    except Exception as error:  # what a model raises that takes other inputs has no common base
+        shape = "x".join(map(str, inputs.shape[1:]))
+        raise UserError(
+            f"the model does not take {shape} inputs of {inputs.dtype}, as its model.json says "
+            f"({reason(error)}); export again"
+        ) from error

@@ -17,8 +17,12 @@ from harness.export.description import Description
 from harness.scoring.decision import FittedRule, prior_correction
 
 OPTION = "--prior"
-THRESHOLDS = ("tuned_threshold", "recall_floor")
-"""Rules whose labels validation chose, by the recalls of the classes unless asked otherwise."""
+THRESHOLDS = {
+    "tuned_threshold": "the labels stay where validation put the threshold, which is right for "
+    "balanced accuracy and the G-mean; for another metric it would need validation again",
+    "recall_floor": "the labels stay: no prevalence changes the recall that the floor keeps",
+}
+"""Rules whose labels validation chose, and what another prevalence means to each."""
 
 
 def asked(text: str, class_names: Sequence[str]) -> Floats:
@@ -54,11 +58,12 @@ def moved(rule: FittedRule, prior: Floats, description: Description) -> tuple[Fi
     if not description.exact_prior:
         changed += " (approximately: what the model learned with is known only so far)"
     if rule.name in THRESHOLDS:
-        kept = f"{changed}; the labels stay: no prevalence changes the recall that set {rule.name}"
-        return replace(rule, probability_offsets=offsets), kept
+        return replace(rule, probability_offsets=offsets), f"{changed}; {THRESHOLDS[rule.name]}"
     by = "the likeliest class" if rule.costs is None else "the least expected cost"
+    label_offsets = offsets * rule.temperature
+    name = rule.name if rule.costs is not None else "prior_corrected"
     return (
-        replace(rule, label_offsets=offsets * rule.temperature, probability_offsets=offsets),
+        replace(rule, name=name, label_offsets=label_offsets, probability_offsets=offsets),
         f"{changed}, and the labels, which are now those of {by}",
     )
 

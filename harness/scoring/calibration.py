@@ -16,7 +16,7 @@ Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 Float64s = NDArray[np.float64]
 
-LEAST, MOST = 0.1, 10.0
+LEAST, MOST = 0.01, 100.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def calibrate(
 
 
 def temperature(logits: Floats, labels: Integers, weights: Floats) -> float:
-    """Return the T of least weighted log loss of softmax(logits / T), from 0.1 to 10.
+    """Return the T of least weighted log loss of softmax(logits / T), from 0.01 to 100.
 
     The loss is convex in 1 / T, so that its slope there, the mean of what a label's logit lacks to
     the expected one, crosses 0 once at most; where it does not, the nearer end is returned. The

@@ -19,9 +19,13 @@ WHERE = "evaluation.costs"
 
 
 def cost_matrix(
-    costs: Mapping[str, Mapping[str, float]] | None, class_names: Sequence[str]
+    costs: Mapping[str, Mapping[str, float]] | None,
+    class_names: Sequence[str],
+    where: str = WHERE,
 ) -> Float64s:
     """Return the costs `[C, C]` by true (row) and predicted class; an error left out costs 1.
+
+    `where` is the key that they are written under.
 
     Raises:
         UserError: a class is unknown or named twice, or what is right is to cost something.
@@ -30,14 +34,14 @@ def cost_matrix(
     matrix = 1.0 - np.eye(len(class_names))
     seen = set()
     for true, row in (costs or {}).items():
-        truth = named_class(true, class_names, WHERE)
+        truth = named_class(true, class_names, where)
         for taken_for, cost in row.items():
-            predicted = named_class(taken_for, class_names, WHERE)
+            predicted = named_class(taken_for, class_names, where)
             pair = f"{class_names[truth]!r} taken for {class_names[predicted]!r}"
             if truth == predicted:
-                raise UserError(f"{WHERE}: {pair} is no error; leave it out")
+                raise UserError(f"{where}: {pair} is no error; leave it out")
             if (truth, predicted) in seen:
-                raise UserError(f"{WHERE}: {pair} is given twice")
+                raise UserError(f"{where}: {pair} is given twice")
             seen.add((truth, predicted))
             matrix[truth, predicted] = cost
     return matrix

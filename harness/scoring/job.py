@@ -41,7 +41,8 @@ class Job:
     def of(cls, evaluation: Evaluation, class_names: Sequence[str]) -> "Job":
         """Return what an evaluation asks for; raises UserError for an unknown class."""
         decision = evaluation.decision
-        costs = cost_matrix(evaluation.error_costs, class_names)
+        where = "evaluation.costs" if evaluation.costs else "evaluation.decision.costs"
+        costs = cost_matrix(evaluation.error_costs, class_names, where)
         if not isinstance(decision, JobDecision) or decision.recall_floor is None:
             return cls(evaluation.rule, costs)
         floors: dict[int, float] = {}

@@ -111,3 +111,37 @@ def test_a_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None
     described(tmp_path / "model")
     edited(tmp_path / "model", lambda raw: raw.update(files={name: "0"}))
     assert "names files elsewhere" in refusal(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda raw: raw["input"].update(dtype="foo"), "'foo' is no type of numbers"),
+        (lambda raw: raw.update(classes=["fine", "fine"]), "names of their own"),
+        (lambda raw: raw["effective_prior"].update(fine=-1), "effective_prior"),
+        (lambda raw: raw["target_prior"].pop("fine"), "target_prior must have a share"),
+        (lambda raw: raw.update(files={"README.md": "0"}), "README.md"),
+    ],
+)
+def test_a_description_that_contradicts_itself_is_damaged(
+    change: Callable[[dict[str, Any]], object], line: str, tmp_path: Path
+) -> None:
+    described(tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text("a card")
+    edited(tmp_path / "model", change)
+    with pytest.raises(UserError, match=line):
+        read(tmp_path / "model")
+
+
+def test_a_file_that_came_later_is_no_part_of_the_model(tmp_path: Path) -> None:
+    description = described(tmp_path / "model")
+    place = tmp_path / "model" / "saved_model"
+    place.mkdir()
+    (place / "saved_model.pb").write_bytes(b"a graph")
+    files = digests(tmp_path / "model", "saved_model")
+    update = {"format": "savedmodel", "files": files}
+    write(tmp_path / "model", description.model_copy(update=update))
+    read(tmp_path / "model")
+    (place / "more").write_bytes(b"a function")
+    with pytest.raises(UserError, match="saved_model/more"):
+        read(tmp_path / "model")

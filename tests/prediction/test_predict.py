@@ -96,3 +96,19 @@ def test_logits_of_another_number_of_classes_are_refused() -> None:
 
     with pytest.raises(UserError, match="export again"):
         list(predictions([batch([[1, 0]], [-1])], other, RULE))
+
+
+def test_an_input_without_finite_logits_has_no_label() -> None:
+    counted = tally(batch([[1, 0], [np.nan, 0], [0, np.inf]], [0, 1, 1]))
+    assert counted.predicted == 1
+    assert [each.name for each in counted.unreadable] == ["1", "2"]
+    assert "finite" in counted.unreadable[0].reason
+
+
+def test_a_model_that_takes_other_inputs_is_one_line() -> None:
+    def strict(inputs: np.ndarray) -> dict[str, np.ndarray]:
+        raise ValueError("expected\nanother shape")
+
+    with pytest.raises(UserError, match="does not take 2 inputs of float32") as caught:
+        list(predictions([batch([[1, 0]], [0])], strict, RULE))
+    assert "\n" not in str(caught.value)
