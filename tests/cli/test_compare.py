@@ -156,8 +156,8 @@ def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
     document = compared("--jobs", jobs)
     assert sum(each["cached"] for each in document["trials"]) >= 1
     assert len(document["trials"]) == 6
-    fresh = compared("--jobs", jobs, "--fresh")
-    assert lasting(fresh) == lasting(document)
+    undisturbed = compared("--jobs", "1", "--fresh")
+    assert lasting(undisturbed) == lasting(document)
 
 
 def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Path) -> None:
@@ -167,11 +167,13 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
     assert finished(record) == 6
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("number", "jobs"), [(signal.SIGINT, "2"), (signal.SIGTERM, "2"), (signal.SIGHUP, "1")]
+)
 def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
-    number: signal.Signals, record: Path
+    number: signal.Signals, jobs: str, record: Path
 ) -> None:
-    process = begin(*COMPARE, "--jobs", "2", "--seeds", "40")
+    process = begin(*COMPARE, "--jobs", jobs, "--seeds", "40")
     while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
         assert process.poll() is None
         time.sleep(0.02)

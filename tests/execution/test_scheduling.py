@@ -179,27 +179,25 @@ def test_workers_that_are_killed_one_after_the_other_fail_each_task_once_and_gue
     assert reason.startswith("its process ended twice without a word: its own code may have ")
 
 
-LEAVING = ("leaving", "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line")
-UNUSUAL = ("unusual", "'unusual' broke down in plan(): Own: with a reason (plugin.py, line")
+RAISED = {
+    "leaving": "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line",
+    "unusual": "'unusual' broke down in plan(): Own: with a reason (plugin.py, line",
+}
+BY_WORKERS = RAISED | {"interrupting": "KeyboardInterrupt", "vanishing": KILLED}
+"""In the test's own process the one is Ctrl-C, and the other would end the test."""
 
 
-@pytest.mark.parametrize(
-    ("name", "reason", "jobs"),
-    [
-        *((*case, jobs) for case in (LEAVING, UNUSUAL) for jobs in (1, 2)),
-        # In the test's own process the one is Ctrl-C, and the other would end the test.
-        ("interrupting", "KeyboardInterrupt", 2),
-        ("vanishing", KILLED, 2),
-    ],
-)
+@pytest.mark.parametrize(("reasons", "jobs"), [(RAISED, 1), (BY_WORKERS, 2)])
 def test_whatever_a_strategy_raises_fails_its_own_task_alone(
-    name: str, reason: str, jobs: int, plugin: Path
+    reasons: dict[str, str], jobs: int, plugin: Path
 ) -> None:
-    found = outcomes(tasks(name, "none", plugins=(plugin,)), jobs)
-    failed = found.pop(f"{name}, seed 0")
-    assert failed.state == "failed"
-    assert reason in failed.reason
-    assert {each.state for each in found.values()} == {"done"}
+    found = outcomes(tasks(*reasons, "none", plugins=(plugin,)), jobs)
+    assert found.pop("none, seed 0").state == "done"
+    for name, reason in reasons.items():
+        failed = found.pop(f"{name}, seed 0")
+        assert failed.state == "failed"
+        assert reason in failed.reason
+    assert not found
 
 
 def test_workers_that_cannot_load_the_framework_fail_each_task_and_say_why(
