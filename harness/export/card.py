@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 from typing import Any
 
 from harness.comparison.units import label, written
@@ -161,7 +162,7 @@ def _means(verdict: Mapping[str, Any]) -> str:
         return ""
     rule = str(verdict["exported_rule"]).replace("_", " ")
     mean = f"the mean is {written(metric, exported)} under the exported rule ({rule})"
-    if compared == exported:
+    if isclose(compared, exported):
         return f" Over the seeds {mean}."
     return (
         f" Over the seeds {mean}, and {written(metric, compared)} under the decision that was "
