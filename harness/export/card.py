@@ -273,7 +273,7 @@ def _job(card: Card) -> list[str]:
 
 def _promise(promise: Promise) -> str:
     asked = f"recall of {promise.name} at {_share(promise.floor)} or more"
-    shown = f"the {promise.examples:,} validation examples of it"
+    shown = f"its {promise.examples:,} validation example{'s' * (promise.examples != 1)}"
     if promise.kept is None:
         return f"Each member was to keep {asked}; that the ensemble does is not verified."
     if not promise.kept:
