@@ -9,6 +9,7 @@ from signal import SIGINT
 from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import (
+    NotKept,
     RecordLost,
     TrialFailed,
     UserError,
@@ -59,6 +60,8 @@ def _run(ending: "Ending") -> NoReturn:
         _stop(str(error), 2)
     except TrialFailed as error:
         _stop(f"trial failed: {message(error)}", 1)
+    except NotKept as error:
+        _stop(str(error), 1)
     except RecordLost as error:
         _stop(f"{error}; {GOES_ON}", 1)
     except (Abort, KeyboardInterrupt):

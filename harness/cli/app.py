@@ -9,6 +9,7 @@ from harness.cli.options import (
     Also,
     Config,
     Csv,
+    Decision,
     Exported,
     InnerSeeds,
     Json,
@@ -354,6 +355,7 @@ def export(
     register: Annotated[
         str | None, typer.Option(metavar="NAME", help="A name in MLflow's registry.")
     ] = None,
+    decision: Decision = None,
     plugin: Plugins = None,
     network_from: NetworkFrom = None,
     as_json: Json = False,
@@ -373,6 +375,7 @@ def export(
         ensemble,
         refit == "all",
         register,
+        decision,
         tuple(plugin or ()),
         network_from,
     )

@@ -54,6 +54,13 @@ Prior = Annotated[
     str | None,
     typer.Option(help="Another prevalence: uniform, or '{defect: 0.01, fine: 0.99}'."),
 ]
+Decision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="YAML",
+        help="Another decision than the recorded one: argmax, '{recall_floor: {defect: 0.95}}'.",
+    ),
+]
 PathColumn = Annotated[str | None, typer.Option(help="A table's column of paths; default: path.")]
 LabelColumn = Annotated[
     str | None, typer.Option(help="A table's column of classes; default: label, if it is there.")

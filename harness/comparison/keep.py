@@ -46,6 +46,11 @@ class Kept:
     mistakes: Mistakes | None = None
 
     @property
+    def evaluation(self) -> Evaluation:
+        """What was compared, and under which decision."""
+        return _evaluation(self.document)
+
+    @property
     def page(self) -> Path:
         """Where its page is written."""
         return page_of(self.document["experiment"], self.digest)
@@ -105,8 +110,7 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     store = Store.existing(experiment)
     run = find(store, experiment, wanted)
     document = read_file(store, run.run_id, DOCUMENT, read_json)
-    written = document.get("evaluation", {"metric": document["metric"]})
-    evaluation = Evaluation.model_validate(written)
+    evaluation = _evaluation(document)
     trials: dict[str, dict[int, RecordedTrial]] = {name: {} for name in document["strategy_names"]}
     for row in document["trials"]:
         trials[row["strategy"]][row["seed"]] = RecordedTrial(
@@ -124,6 +128,11 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     digest = run.tags[COMPARISON]
     found = _mistakes(store, run.run_id)
     return Kept(store, run.run_id, digest, document, comparison, trials, samples, found)
+
+
+def _evaluation(document: Mapping[str, Any]) -> Evaluation:
+    """Return a document's evaluation; an older one has the metric alone."""
+    return Evaluation.model_validate(document.get("evaluation", {"metric": document["metric"]}))
 
 
 def _mistakes(store: Store, run_id: str) -> Mistakes | None:

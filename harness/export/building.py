@@ -9,8 +9,9 @@ from harness.errors import UserError
 from harness.export.again import Again, copied
 from harness.export.choice import Choice, choose
 from harness.export.description import Format, Input
-from harness.export.members import averaged
+from harness.export.members import Joint, rule_of_average
 from harness.scoring.decision import FittedRule
+from harness.scoring.job import Job
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Request:
     """What to export, a run or an experiment, to which folder, and how.
 
     `ensemble` takes all seeds; `refit` trains on validation examples too; `register` is a name in
-    MLflow's registry; `plugins` and `network_from` are where code comes from, as for a trial.
+    MLflow's registry; `decision` is another one than is recorded, in YAML; `plugins` and
+    `network_from` are where code comes from, as for a trial.
     """
 
     wanted: str
@@ -27,6 +29,7 @@ class Request:
     ensemble: bool = False
     refit: bool = False
     register: str | None = None
+    decision: str | None = None
     plugins: tuple[Path, ...] = ()
     network_from: Path | None = None
 
@@ -38,7 +41,7 @@ class Built:
     choice: Choice
     members: Sequence[Again]
     rules: Sequence[FittedRule]
-    rule: FittedRule
+    joint: Joint
     taken: Input
     graph: Any
 
@@ -46,6 +49,16 @@ class Built:
     def first(self) -> Again:
         """The first member, which speaks for the data of all."""
         return self.members[0]
+
+    @property
+    def rule(self) -> FittedRule:
+        """The rule in the graph."""
+        return self.joint.rule
+
+    @property
+    def job(self) -> Job:
+        """What labels are for, and what errors cost."""
+        return _job(self.choice, self.first)
 
     @property
     def is_ensemble(self) -> bool:
@@ -62,18 +75,33 @@ def build(request: Request) -> Built:
         TrialFailed: a trial had to be trained again, and that broke down.
 
     """
-    chosen = choose(request.wanted, request.ensemble)
+    chosen = choose(request.wanted, request.ensemble, request.decision)
     members = [Again.of(each, request.plugins, request.network_from) for each in chosen.trials]
+    job = _job(chosen, members[0])
+    for member in members:
+        splits = member.trial.splits
+        job.check(splits.validation.counts, splits.train.class_names)
+    rules = [record.predictions.rules[chosen.decision.rule] for record in chosen.trials]
+    joint = Joint(rules[0]) if len(rules) == 1 else _joint(members, chosen.decision.rule, job)
     networks = [_network(member, request, len(members) > 1) for member in members]
     from harness.export.graph import whole
 
-    rules = [
-        record.predictions.rules[name]
-        for record, name in zip(chosen.trials, chosen.rules, strict=True)
-    ]
-    rule = rules[0] if len(rules) == 1 else averaged(rules)
     taken = _input(members[0])
-    return Built(chosen, members, rules, rule, taken, whole(networks, taken, rule))
+    return Built(chosen, members, rules, joint, taken, whole(networks, taken, joint.rule))
+
+
+def _job(chosen: Choice, member: Again) -> Job:
+    return Job.of(chosen.decision.evaluation, member.record.predictions.class_names)
+
+
+def _joint(members: Sequence[Again], rule: str, job: Job) -> Joint:
+    return rule_of_average(
+        [member.record.predictions for member in members],
+        [member.trial.splits.validation.ids for member in members],
+        rule,
+        job,
+        members[0].record.target_prior,
+    )
 
 
 def _network(member: Again, request: Request, several: bool) -> Any:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 from typing import Any
 
 from harness.comparison.units import label, written
 from harness.export.description import Description
 from harness.export.members import Worth
+from harness.export.promises import Promise
 from harness.export.tested import Recall
 from harness.scoring.decision import FittedRule
 
@@ -33,6 +35,33 @@ names = [output.name for output in session.get_outputs()]
 outputs = dict(zip(names, session.run(names, {session.get_inputs()[0].name: inputs})))""",
 }
 
+PRIOR = {
+    "argmax": "Labels and probabilities hold for these shares; the target plays no part",
+    "prior_corrected": "The rule moves labels and probabilities to the target",
+    "tuned_threshold": (
+        "The threshold is where validation scores best, whatever the target; probabilities hold "
+        "for these shares"
+    ),
+    "recall_floor": (
+        "The threshold is where validation keeps recall, whatever the target; probabilities hold "
+        "for these shares"
+    ),
+    "costs": "The rule moves probabilities to the target, and labels weigh costs by them",
+}
+"""What each rule makes of the shares that logits reflect, and of the target."""
+THRESHOLDS = (
+    "The threshold is the mean of the members', each fitted on validation examples of its own. It "
+    "was not fitted or tried on the averaged logits."
+)
+FITTED = {
+    "tuned_threshold": THRESHOLDS,
+    "recall_floor": THRESHOLDS,
+    "costs": (
+        "The temperature is averaged over the members, each fitted on validation examples of its "
+        "own. It was not fitted or tried on the averaged logits."
+    ),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Card:
@@ -40,7 +69,8 @@ class Card:
 
     `reason` says why this model was taken; `counts` are the examples of each class by split;
     `recalls` are by class; `refit` whether validation examples were trained on as well; `worth` is
-    an ensemble's; `remarks` are what a reader of its scores should know.
+    an ensemble's; `promises` are the recalls that its rule is to keep, which is `averaged` where it
+    is the mean of the members'.
     """
 
     description: Description
@@ -49,7 +79,8 @@ class Card:
     recalls: Sequence[Recall]
     refit: bool
     worth: Worth | None
-    remarks: Sequence[str]
+    promises: Sequence[Promise]
+    averaged: bool
     made: str
 
 
@@ -121,7 +152,22 @@ def _verdict(card: Card) -> str:
         assert isinstance(interval, list)
         low, high = (float(str(end)) for end in interval)
         line += f" (difference {_points(low)} to {_points(high)}, 95 %, all strategies at once)"
-    return f"## Verdict\n\n{line}.\n\n{verdict['advice']}"
+    return f"## Verdict\n\n{line}.{_means(verdict)}\n\n{verdict['advice']}"
+
+
+def _means(verdict: Mapping[str, Any]) -> str:
+    """Return the mean under the exported rule, beside the compared one where that is another."""
+    metric, compared, exported = verdict["metric"], verdict["mean"], verdict["exported_mean"]
+    if compared is None or exported is None:
+        return ""
+    rule = str(verdict["exported_rule"]).replace("_", " ")
+    mean = f"the mean is {written(metric, exported)} under the exported rule ({rule})"
+    if isclose(compared, exported):
+        return f" Over the seeds {mean}."
+    return (
+        f" Over the seeds {mean}, and {written(metric, compared)} under the decision that was "
+        "compared, which the verdict speaks of."
+    )
 
 
 def _points(value: float) -> str:
@@ -160,7 +206,7 @@ def _scores(card: Card) -> str:
         "Recall holds at any prevalence; precision, accuracy and F1 hold only where the classes "
         "are as frequent as in the test set."
     )
-    return "\n\n".join(lines + [f"- {remark}" for remark in card.remarks])
+    return "\n\n".join(lines + [f"- {remark}" for remark in described.remarks])
 
 
 def _worth(worth: Worth) -> str:
@@ -189,11 +235,11 @@ def _decision(card: Card) -> str:
     exact = "exact" if described.exact_prior else "approximate"
     lines = [
         "## Decision",
-        f"Rule: {rule}. The logits reflect these class shares ({exact}); a prior-corrected rule "
-        "moves them to the target, any other leaves that out:",
+        f"Rule: {rule}, {described.decision['source']}. The logits reflect these class shares "
+        f"({exact}). {PRIOR[str(described.rule['name'])]}:",
         _table(["class", "logits reflect", "target"], rows),
     ]
-    lines += _job(described)
+    lines += _job(card)
     calibration = described.calibration
     if calibration.ece_before is not None and calibration.ece_after is not None:
         applied = described.rule["temperature"] == calibration.temperature
@@ -206,19 +252,35 @@ def _decision(card: Card) -> str:
     return "\n\n".join(lines)
 
 
-def _job(described: Description) -> list[str]:
+def _job(card: Card) -> list[str]:
     """Return what the rule was asked for: recalls to keep, and what errors cost."""
-    rule, names = FittedRule.of_document(described.rule), described.classes
-    lines = [
-        f"It keeps recall of {names[index]} at {_share(floor)} or more on validation."
-        for index, floor in rule.floors.items()
-    ]
+    rule, names = FittedRule.of_document(card.description.rule), card.description.classes
+    lines = [_promise(promise) for promise in card.promises]
+    if card.averaged and rule.name in FITTED:
+        lines.insert(0, FITTED[rule.name])
+    if card.refit and card.promises:
+        lines.append(
+            "The network has trained on these validation examples since: what they show is of the "
+            "network before that, and was not tried again."
+        )
     if rule.costs is not None:
         rows = [
             [name, *map("{:g}".format, row)] for name, row in zip(names, rule.costs, strict=True)
         ]
         lines += ["What errors cost, true class by row:", _table(["", *names], rows)]
     return lines
+
+
+def _promise(promise: Promise) -> str:
+    asked = f"recall of {promise.name} at {_share(promise.floor)} or more"
+    shown = f"its {promise.examples:,} validation example{'s' * (promise.examples != 1)}"
+    if promise.kept is None:
+        return f"Each member was to keep {asked}; that the ensemble does is not verified."
+    if not promise.kept:
+        return f"It was to keep {asked}, but does not even on {shown}."
+    if promise.promised is None:
+        return f"It keeps {asked}, as shown on {shown}; for new images that is not promised."
+    return f"It keeps {asked}, promised with a confidence of {_share(promise.promised)} by {shown}."
 
 
 def _origin(card: Card) -> str:

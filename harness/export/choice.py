@@ -1,21 +1,20 @@
 """What is exported: a run's trial, or what an experiment's comparison speaks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from harness.comparison.by_class import ByClass
+from harness.comparison.by_class import ByClass, by_class
 from harness.comparison.contestant import Contestant
 from harness.comparison.document import results
 from harness.comparison.keep import Kept, read
-from harness.comparison.moved import moved
 from harness.comparison.records import RecordedTrial
 from harness.comparison.summary import Comparison, Line
-from harness.config.experiment import Evaluation
 from harness.config.load import load
 from harness.errors import UserError, unknown
+from harness.export.decision import Decision, Source, most_picked, picked, under
 from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
 
 CONFIGURATION = "config.yaml"
@@ -30,37 +29,42 @@ ENDS = {
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Recorded trials of one strategy, one or all of an ensemble, each with its decision rule.
+    """Recorded trials of one strategy, one or all of an ensemble, under one decision.
 
     `home` is the run that a model of them belongs to: the trial's, or of an ensemble the
     comparison's. `reason` says why these, in a sentence. `verdict` is the strategy's in its
-    comparison, and `by_class` its recall over all seeds; None where a run was asked for.
+    comparison, and `by_class` its recall over all seeds under the decision; None where a run was
+    asked for.
     """
 
     trials: tuple[RecordedTrial, ...]
-    rules: tuple[str, ...]
+    decision: Decision
     home: str
     reason: str
     verdict: Mapping[str, Any] | None = None
     by_class: ByClass | None = None
 
 
-def choose(wanted: str, ensemble: bool) -> Choice:
+def choose(wanted: str, ensemble: bool, decision: str | None = None) -> Choice:
     """Return what the id of a run or the name of an experiment stands for.
 
     Of an experiment it is the strategy with the best verdict: of those that are better than the
-    baseline, the one with the largest difference. If none is, it is the baseline under the decision
-    rule that validation picks. Of its seeds it is the one whose test score is nearest the mean,
-    which is what the verdict speaks of; the best one's score would be luck. An `ensemble` has all.
+    baseline, the one with the largest difference; if none is, the baseline. Of its seeds it is the
+    one whose test score is nearest the mean, which is what the verdict speaks of; the best one's
+    score would be luck. An `ensemble` has all.
+
+    It decides as `decision` asks, in YAML as in `evaluation.decision`; else as the run or the
+    comparison has it; else a strategy by its own rule, and the baseline by the rule that the
+    validation of most seeds picks.
 
     Raises:
-        UserError: there is no such run or experiment, it has no result, or an ensemble of one
-            trial is asked for.
+        UserError: there is no such run or experiment, it has no result, the decision is none, or an
+            ensemble of one trial is asked for.
 
     """
     names = experiment_names()
     if wanted in names:
-        return _of_comparison(read(wanted), ensemble)
+        return _of_comparison(read(wanted), ensemble, decision)
     store = Store.anywhere()
     try:
         run = store.run(wanted)
@@ -69,15 +73,14 @@ def choose(wanted: str, ensemble: bool) -> Choice:
             raise
         raise UserError(unknown("run or experiment", wanted, names)) from error
     if COMPARISON in run.tags:
-        return _of_comparison(read(run.tags["experiment"], run.run_id), ensemble)
+        return _of_comparison(read(run.tags["experiment"], run.run_id), ensemble, decision)
     if ensemble:
         raise UserError(
             f"--ensemble takes all seeds of an experiment, but {wanted} is a single trial: "
             f"harness export {run.tags.get('experiment', 'EXPERIMENT')} DIR --ensemble"
         )
     _refuse_unfinished(run)
-    trial = RecordedTrial(store, run, _job(store, run))
-    return Choice((trial,), (trial.rule,), run.run_id, "this run was asked for")
+    return _of_run(store, run, decision)
 
 
 def _is_run_id(wanted: str) -> bool:
@@ -98,23 +101,30 @@ def _refuse_unfinished(run: RecordedRun) -> None:
         )
 
 
-def _job(store: Store, run: RecordedRun) -> Evaluation | None:
-    """Return what the trial was judged by, if that decides labels; else rules are as recorded."""
+def _of_run(store: Store, run: RecordedRun, decision: str | None) -> Choice:
     with store.artifact(run.run_id, CONFIGURATION) as path:
-        evaluation = load(str(path)).evaluation
-    return evaluation if evaluation.rule else None
+        evaluation = under(load(str(path)).evaluation, decision)
+    # Without a decision the rules are those recorded, which were not tuned for any other metric.
+    trial = RecordedTrial(store, run, evaluation if evaluation.rule else None)
+    source: Source = "as recorded with the run" if decision is None else "as asked"
+    decided = Decision(
+        trial.rule, source if evaluation.rule else "as the strategy has it", evaluation
+    )
+    reason = f"this run was asked for, under {decided.words}"
+    return Choice((trial,), decided, run.run_id, reason)
 
 
-def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
+def _of_comparison(kept: Kept, ensemble: bool, decision: str | None) -> Choice:
     comparison = kept.comparison
     line = _best(comparison)
-    trials = kept.trials[line.strategy]
+    side, decided = _side(kept, line, decision)
+    trials = side.trials
     if line is comparison.base:
-        side, reason = moved(trials, comparison.metric), _why_the_baseline(comparison)
+        reason = _why_the_baseline(comparison)
     else:
-        side = Contestant.under(trials)
         count = len(comparison.judged)
         reason = f"it is better than {comparison.baseline!r}, by the most of {count} strategies"
+    reason += f", under {decided.words}"
     seeds = sorted(trials) if ensemble else [_nearest_the_mean(side, comparison.metric)]
     if ensemble and len(seeds) < 2:
         raise UserError(
@@ -123,22 +133,57 @@ def _of_comparison(kept: Kept, ensemble: bool) -> Choice:
         )
     if not ensemble:
         reason += f"; seed {seeds[0]} is the one of {len(trials)} nearest the mean score"
+    return Choice(
+        tuple(trials[seed] for seed in seeds),
+        decided,
+        kept.run_id if ensemble else trials[seeds[0]].run.run_id,
+        reason,
+        _verdict(kept, line, side, decided.rule),
+        _by_class(side),
+    )
+
+
+def _side(kept: Kept, line: Line, decision: str | None) -> tuple[Contestant, Decision]:
+    """Return the strategy's trials under the decision that is to be exported, and that decision."""
+    comparison, trials = kept.comparison, kept.trials[line.strategy]
+    evaluation = under(kept.evaluation, decision)
+    if decision is not None:
+        trials = {seed: replace(trial, evaluation=evaluation) for seed, trial in trials.items()}
+    side = Contestant.under(trials)
+    source: Source
+    if evaluation.rule:
+        rule = evaluation.rule
+        source = "as the comparison asks" if decision is None else "as asked"
+    elif line is comparison.base:
+        rule, source = picked(side, comparison.metric), "as validation picks"
+    else:
+        rule, source = most_picked(side), "as the strategy has it"
+    return Contestant.under(trials, rule), Decision(rule, source, evaluation)
+
+
+def _verdict(kept: Kept, line: Line, side: Contestant, rule: str) -> dict[str, Any]:
+    """Return the strategy's verdict, and its mean over the seeds under the exported rule."""
+    comparison = kept.comparison
     row = next(r for r in results(comparison)["strategies"] if r["strategy"] == line.strategy)
-    verdict = {
+    scores = [side.score(seed, comparison.metric) for seed in side.trials]
+    return {
         "metric": comparison.metric,
         "baseline": comparison.baseline,
         "seeds": list(line.seeds),
         **{name: _finite(row[name]) for name in SHOWN},
+        "exported_rule": rule,
+        "exported_mean": _finite(float(np.nanmean(scores))),
         "advice": kept.document["advice"],
         "comparison": kept.digest,
     }
-    return Choice(
-        tuple(trials[seed] for seed in seeds),
-        tuple(side.rules[seed] for seed in seeds),
-        kept.run_id if ensemble else trials[seeds[0]].run.run_id,
-        reason,
-        verdict,
-        line.by_class,
+
+
+def _by_class(side: Contestant) -> ByClass:
+    seeds = sorted(side.trials)
+    return by_class(
+        [side.tests(seed) for seed in seeds],
+        [side.logits(seed).label.argmax(axis=1) for seed in seeds],
+        side.trials[seeds[0]].predictions.class_names,
     )
 
 
@@ -158,7 +203,7 @@ def _why_the_baseline(comparison: Comparison) -> str:
     listed = f" (verdicts: {', '.join(words)})" if words else ""
     return (
         f"no strategy is shown to be better than the baseline {comparison.baseline!r}{listed}, so "
-        "it is the baseline, under the decision rule that validation picks"
+        "it is the baseline"
     )
 
 

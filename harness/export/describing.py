@@ -1,5 +1,6 @@
 """What is said of an exported model: its `model.json`, and the facts of its card."""
 
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from harness.export.building import Built, Request
 from harness.export.card import Card
 from harness.export.description import MODELS, Calibration, Description, digests
 from harness.export.members import Worth, worth
+from harness.export.promises import promises, remarks
 from harness.export.tested import Recall, number, of_members, of_model
 from harness.scoring import metrics
 from harness.trial.fingerprint import VERSIONS
@@ -32,8 +34,28 @@ def tested(request: Request, built: Built) -> Tested:
         if request.refit and not built.is_ensemble:
             logits = _logits(built)
         names, positive = known.class_names, member.trial.positive
-        found.append(metrics.score(known.test_labels, *rule.apply(logits), positive, names))
+        decided = rule.apply(logits)
+        scores = metrics.score(known.test_labels, *decided, positive, names)
+        asked = {
+            metric: _one(metric, known.test_labels, decided, positive, built.job.costs)
+            for metric in _asked_metrics(built)
+        }
+        found.append(replace(scores, overall=scores.overall | asked))
     return found
+
+
+def _asked_metrics(built: Built) -> list[str]:
+    """Return the metric that decides, and what errors cost where that is given."""
+    evaluation = built.choice.decision.evaluation
+    return [evaluation.metric, *(["expected_cost"] if evaluation.error_costs else [])]
+
+
+def _one(
+    metric: str, labels: Array, decided: tuple[Array, Array], positive: int, costs: Array
+) -> float:
+    label, probability = decided
+    logits = label if metric in metrics.FROM_LABELS else probability
+    return metrics.one(metric, labels, logits, positive, costs)
 
 
 def described(request: Request, built: Built, scores: Tested, folder: Path) -> Description:
@@ -45,6 +67,8 @@ def described(request: Request, built: Built, scores: Tested, folder: Path) -> D
         classes=classes,
         input=built.taken,
         rule=built.rule.as_document(),
+        decision=built.choice.decision.as_document(),
+        remarks=remarks(built),
         target_prior=dict(zip(classes, record.target_prior.tolist(), strict=True)),
         effective_prior=prior["values"],
         exact_prior=prior["precision"] == "exact",
@@ -81,7 +105,8 @@ def card_of(request: Request, built: Built, scores: Tested, description: Descrip
         recalls=_recalls(built, scores, description.classes),
         refit=request.refit,
         worth=_worth(built) if built.is_ensemble else None,
-        remarks=built.first.record.warnings,
+        promises=promises(built),
+        averaged=built.is_ensemble and built.joint.fitted_on is None,
         made=f"{now.day} {now:%B %Y}",
     )
 
@@ -105,11 +130,10 @@ def _recalls(built: Built, scores: Tested, classes: list[str]) -> list[Recall]:
 
 
 def _worth(built: Built) -> Worth:
-    record = built.first.record
-    evaluation = record.evaluation or built.first.trial.experiment.evaluation
+    metric = built.choice.decision.evaluation.metric
     predictions = [member.record.predictions for member in built.members]
-    positive = built.first.trial.positive
-    return worth(predictions, built.rules, evaluation.metric, positive, record.costs)
+    positive, costs = built.first.trial.positive, built.job.costs
+    return worth(predictions, built.rules, built.rule, metric, positive, costs)
 
 
 def _logits(built: Built) -> Array:

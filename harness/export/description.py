@@ -78,8 +78,10 @@ class Description(Section):
     `rule` is the document of its decision rule, which the model applies. `target_prior` is what the
     rule corrects for, `effective_prior` what the logits reflect, by class, `exact_prior` whether
     that is known exactly. `files` are the model's, with their SHA-256. `members` is 1, or how many
-    models an ensemble averages; `trials` are their runs and fingerprints. `verdict` is that of the
-    strategy in its comparison, if there was one; `metrics` are those of the test set.
+    models an ensemble averages; `trials` are their runs and fingerprints. `decision` names the
+    rule, its source, and what was asked of it; `remarks` are what a reader of scores and rule
+    should know. `verdict` is that of the strategy in its comparison, if there was one; `metrics`
+    are those of the test set.
     """
 
     schema_version: Positive = SCHEMA_VERSION
@@ -87,6 +89,8 @@ class Description(Section):
     classes: Annotated[list[str], Field(min_length=2)]
     input: Input
     rule: dict[str, JsonValue]
+    decision: dict[str, JsonValue] = Field(default_factory=dict)
+    remarks: list[str] = Field(default_factory=list)
     target_prior: dict[str, Probability]
     effective_prior: dict[str, Probability]
     exact_prior: bool

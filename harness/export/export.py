@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import UserError, unknown
+from harness.data.examples import Array
+from harness.errors import NotKept, UserError, reason, unknown
 from harness.export import card
 from harness.export.building import Built, Request, build
 from harness.export.describing import card_of, described, tested
@@ -33,12 +34,14 @@ def format_of(name: str) -> Format:
 def export(request: Request) -> dict[str, Any]:
     """Write the folder, keep the model with its run as well, and return the JSON document.
 
-    The folder is there as a whole or not at all, and its model gives the logits that are recorded.
+    The folder is there as a whole or not at all, and its model gives what is recorded. The model is
+    kept with its run only then.
 
     Raises:
         UserError: there is no such run or experiment, it has no result, its data are gone or
             others, the folder is taken or can't be written, or a library is missing.
         TrialFailed: it had to be trained again, and that broke down.
+        NotKept: the folder is there, but the record did not take its MLflow model.
 
     """
     require(request.format)
@@ -48,18 +51,33 @@ def export(request: Request) -> dict[str, Any]:
         write_model(built.graph, folder, request.format)
         scores = tested(request, built)
         description = described(request, built, scores, folder)
-        few = built.first.test.gather(np.arange(min(COMPARED, len(built.first.test))))
-        check(built.graph, load(folder, description), few, request.format)
+        check(built.graph, load(folder, description), _few(built), built.rule, request.format)
         write(folder, description)
         text = card.render(card_of(request, built, scores, description))
         (folder / CARD).write_text(text, "utf-8")
-        kept = _kept_with_run(request, built, folder)
     return {
         "folder": str(request.folder),
         "reason": built.choice.reason,
         **description.model_dump(mode="json"),
-        "mlflow": kept,
+        "mlflow": _kept(request, built),
     }
+
+
+def _few(built: Built) -> Array:
+    """Return test inputs from all over the test set, which may be in the order of the classes."""
+    test = built.first.test
+    return test.gather(np.linspace(0, len(test) - 1, min(COMPARED, len(test)), dtype=np.int64))
+
+
+def _kept(request: Request, built: Built) -> dict[str, str] | None:
+    """Keep the model with its run; whatever that fails of, the folder is there already."""
+    try:
+        return _kept_with_run(request, built, request.folder.resolve())
+    except Exception as error:  # what a record raises that takes nothing has no common base
+        why = str(error) if isinstance(error, UserError) else reason(error)
+        raise NotKept(
+            f"the export is in {request.folder}, but its MLflow model is not kept: {why}"
+        ) from error
 
 
 def _kept_with_run(request: Request, built: Built, folder: Path) -> dict[str, str] | None:

@@ -17,8 +17,9 @@ def made_whole(folder: Path) -> Iterator[Path]:
         UserError: `folder` exists and is not empty, or nothing can be written there.
 
     """
-    place = folder.absolute()
     _refuse_taken(folder)
+    place = _resolved(folder)
+    _refuse_taken(place)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -28,13 +29,21 @@ def made_whole(folder: Path) -> Iterator[Path]:
         raise _unwritable(folder, error) from error
     try:
         yield aside
-        _refuse_taken(folder)
+        _refuse_taken(place)
         try:
             aside.replace(place)
         except OSError as error:
             raise _unwritable(folder, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _resolved(folder: Path) -> Path:
+    """Return where the folder lies, so that none is made for a name that `..` takes back."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"cannot write {folder}: {error}; give another folder") from error
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:

@@ -1,5 +1,6 @@
 """Writing a graph in a format, by Keras' own means, and holding what was written against it."""
 
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -12,8 +13,9 @@ from harness.errors import UserError
 from harness.export.again import apart_by
 from harness.export.description import MODELS, Format
 from harness.export.loading import Model
+from harness.scoring.decision import FittedRule
 
-TOLERANCES: dict[Format, float] = {"keras": 1e-5, "savedmodel": 1e-5, "litert": 1e-3, "onnx": 1e-3}
+TOLERANCE = 1e-5
 ARCHIVES: dict[Format, str] = {"savedmodel": "tf_saved_model", "litert": "litert", "onnx": "onnx"}
 
 
@@ -27,12 +29,37 @@ def write_model(graph: Any, folder: Path, format_: Format) -> None:
         graph.export(str(path), format=ARCHIVES[format_], verbose=False)
 
 
-def check(graph: Any, written: Model, inputs: Array, format_: Format) -> None:
-    """Raise UserError if what was written gives other logits for inputs than the graph does."""
-    expected = np.asarray(graph(inputs, training=False)["logits"])
-    apart = apart_by(written(inputs)["logits"], expected)
-    if not apart <= TOLERANCES[format_]:
+def check(graph: Any, written: Model, inputs: Array, rule: FittedRule, format_: Format) -> None:
+    """Raise UserError if what was written gives other outputs for inputs than the graph does.
+
+    Numbers may differ by 1e-5 of the largest logit, or of 1 where that is smaller; labels only
+    where so small a difference can turn them.
+    """
+    expected = {name: np.asarray(each) for name, each in graph(inputs, training=False).items()}
+    found = written(inputs)
+    if wrong := _difference(found, expected, rule):
         raise UserError(
-            f"the model in format {format_} gives other logits (they differ by {apart:.2g}): this "
-            "network can't be written so; take --format keras"
+            f"the model in format {format_} gives other {wrong}: this network can't be written so; "
+            "take --format keras"
         )
+
+
+def _difference(
+    found: Mapping[str, Array], expected: Mapping[str, Array], rule: FittedRule
+) -> str | None:
+    """Return the output that differs by too much, and by how much; None if none does."""
+    apart = apart_by(found["logits"], expected["logits"])
+    if not apart <= TOLERANCE:
+        return f"logits (they differ by {apart:.2g})"
+    scores, probability_logits = rule.apply(expected["logits"])
+    apart = float(np.abs(found["probabilities"] - expected["probabilities"]).max(initial=0.0))
+    if not apart <= TOLERANCE * _scale(probability_logits):
+        return f"probabilities (they differ by {apart:.2g})"
+    best = np.sort(scores, axis=1)[:, -2:]
+    sure = best[:, 1] - best[:, 0] > 2 * TOLERANCE * _scale(scores)
+    others = int((sure & (found["label"] != expected["label"])).sum())
+    return f"labels (for {others:,} of {len(sure):,} inputs)" if others else None
+
+
+def _scale(values: Array) -> float:
+    return max(1.0, float(np.abs(values).max(initial=0.0)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.__main__ import main
+from harness.errors import NotKept
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,17 @@ def test_bad_input_is_one_line(
     assert ended.value.code == 2
     assert err.count("\n") == 1 and line in err
     assert not (record / "model").exists()
+
+
+def test_a_copy_that_is_not_kept_is_one_line_and_status_1(
+    record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def export(*_: object) -> None:
+        raise NotKept("the export is in model, but its MLflow model is not kept: no room")
+
+    monkeypatch.setattr("harness.cli.exporting.export", export)
+    monkeypatch.setattr(sys, "argv", ["harness", "export", "digits", "model"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "harness: the export is in model" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from made import (
 )
 
 from harness.data import forget
-from harness.errors import TrialFailed, UserError
+from harness.errors import NotKept, TrialFailed, UserError
 from harness.export.description import Format, read
 from harness.export.folder import made_whole
 from harness.scoring.metrics import softmax
@@ -243,3 +243,29 @@ def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         (aside / "whole").write_text("")
         assert not (tmp_path / "model").exists()
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["whole"]
+
+
+def test_a_name_that_goes_back_makes_no_other_folder(tmp_path: Path) -> None:
+    with made_whole(tmp_path / "sub" / ".." / "model") as aside:
+        (aside / "whole").write_text("")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    with (
+        pytest.raises(UserError, match="is not empty"),
+        made_whole(tmp_path / "s" / ".." / "model"),
+    ):
+        pass
+
+
+def test_the_folder_stays_where_the_record_does_not_take_the_model(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no room")
+
+    run_id = recorded(experiment())
+    monkeypatch.setattr("harness.export.export._kept_with_run", full)
+    with pytest.raises(
+        NotKept, match=r"the export is in .*model, but .* not kept: OSError: no room"
+    ):
+        exported(run_id, record / "model")
+    assert read(record / "model").trials[0]["run_id"] == run_id
