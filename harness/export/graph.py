@@ -15,7 +15,6 @@ from harness.scoring.decision import FittedRule
 from harness.training.framework import keras
 
 PIXELS = "pixels"
-OUTPUTS = ("logits", "probabilities", "label")
 LOADABLE = ("keras", "keras_hub", "harness")
 
 

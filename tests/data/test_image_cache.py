@@ -1,5 +1,3 @@
-import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -9,55 +7,32 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from multiprocessing import spawn
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from image_folders import COUNT, one_line, read, write
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from harness.__main__ import main
 from harness.config.data import FolderData
-from harness.config.experiment import Experiment
-from harness.data import images, prepare
+from harness.data import images
 from harness.data.examples import Examples, Subset, identities
 from harness.data.images import ingest as ingesting
 from harness.data.images import store as storing
 from harness.data.images import workers as working
 from harness.data.stored import StoredRows
 from harness.decoding.decoder import Decoder
-from harness.decoding.files import Examined, File, examine
+from harness.decoding.files import Examined, examine
 from harness.errors import UserError
-from harness.strategy.registry import resolve
-from harness.trial.trial import Trial
 
-COUNT = 30
 INDEX = storing.INDEX
 FULL = sqlite3.OperationalError("database or disk is full")
 Decoded = list[str]
 
-
-def write(path: Path, grey: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(grey).integers(0, 256, (8, 9), np.uint8)
-    Image.fromarray(noise).save(path, "PNG")
-    return path
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for position in range(COUNT):
-        write(tmp_path / "images" / f"{position:02}.png", position)
-    return tmp_path / "images"
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 @pytest.fixture
@@ -71,16 +46,6 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> Decoded:
 
     monkeypatch.setattr(working, "examine", noting)
     return found
-
-
-def read(root: Path, mode: str = "disk", **options: Any) -> images.Images:
-    settings = {"image_size": [6, 7], "channels": 1, "max_bad_fraction": 0.5, **options}
-    cached = {"mode": mode, "max_gib": settings.pop("max_gib", 1.0)}
-    section = FolderData.model_validate(
-        {"source": "folder", "path": str(root), "cache": cached, **settings}
-    )
-    names = sorted(path.name for path in root.iterdir())
-    return images.read(root, names, section)
 
 
 def pixels(found: images.Images) -> NDArray[Any]:
@@ -99,10 +64,6 @@ def tables(path: Path) -> list[Any]:
             database.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
             for table in ("files", "contents")
         ]
-
-
-def one_line(text: str) -> bool:
-    return bool(text) and "\n" not in text
 
 
 def test_what_is_read_is_what_pillow_reads(root: Path) -> None:
@@ -583,207 +544,8 @@ def test_an_image_that_changes_after_it_was_read_is_refused(root: Path) -> None:
         found.inputs[np.array([3])]
 
 
-def together(workers: working.Workers, names: Sequence[str]) -> list[File]:
-    return [file for batch in workers.examine(names) for file in batch]
-
-
-def test_workers_and_threads_see_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "05.png").write_bytes(b"no image")
-    names = [path.name for path in sorted(root.iterdir())]
-    decoder = Decoder(6, 7, 3, 1000)
-    with closing(working.Workers(root, decoder)) as workers:
-        expected = together(workers, names)
-    assert [file.name for file in expected] == names
-    monkeypatch.setattr(working, "FEW", 1)
-    with closing(working.Workers(root, decoder)) as workers:
-        assert together(workers, names) == expected
-        assert together(workers, names[:3]) == expected[:3]
-
-
-@pytest.mark.parametrize("program", ["/nowhere/python", shutil.which("false") or "/bin/false"])
-def test_workers_that_cannot_start_are_made_up_for(
-    root: Path, monkeypatch: pytest.MonkeyPatch, program: str
-) -> None:
-    monkeypatch.setattr(working, "FEW", 1)
-    monkeypatch.setattr(working, "CHUNK", 1)
-    python = spawn.get_executable()
-    spawn.set_executable(program)
-    try:
-        assert read(root, "memory").preparation.decoded == COUNT
-    finally:
-        spawn.set_executable(python)
-
-
-@pytest.mark.parametrize("error", [OSError(13, "Permission denied"), NotImplementedError()])
-def test_where_processes_have_no_semaphores_threads_do_the_work(
-    root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def refused(_: int) -> None:
-        raise error
-
-    monkeypatch.setattr(working, "FEW", 1)
-    monkeypatch.setattr(working, "pool", refused)
-    assert read(root, "memory").preparation.decoded == COUNT
-
-
-def test_a_worker_that_dies_is_made_up_for(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [path.name for path in sorted(root.iterdir())]
-    monkeypatch.setattr(working, "FEW", 1)
-    monkeypatch.setattr(working, "CHUNK", 1)
-    with closing(working.Workers(root, Decoder(6, 7, 3, 1000))) as workers:
-        expected = together(workers, names)
-        batches = workers.examine(names)
-        found = list(next(batches))
-        multiprocessing.active_children()[0].kill()
-        found += [file for batch in batches for file in batch]
-        assert found == expected
-        assert together(workers, names) == expected
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-from harness.config.data import FolderData
-from harness.data import images
-from harness.data.images import workers
-with open(sys.argv[2], "a") as notes:
-    notes.write("run\\n")
-workers.FEW = 1
-root = Path(sys.argv[1])
-section = FolderData(source="folder", path=str(root), image_size=[6, 7], channels=1)
-names = sorted(path.name for path in root.iterdir())
-print(images.read(root, names, section).preparation.decoded)
-"""
-
-
-def test_workers_do_not_run_a_script_again_that_has_no_guard(root: Path, tmp_path: Path) -> None:
-    script, notes = tmp_path / "script.py", tmp_path / "notes"
-    script.write_text(SCRIPT)
-    words = [sys.executable, str(script), str(root), str(notes)]
-    ended = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert (ended.stdout, ended.stderr) == (f"{COUNT}\n", "")
-    assert notes.read_text() == "run\n"
-
-
-HOLDING = """
-import sys, time
-from pathlib import Path
-from harness.data.images import workers
-from harness.decoding.decoder import Decoder
-workers.FEW = 1
-root = Path(sys.argv[1])
-held = workers.Workers(root, Decoder(6, 7, 1, 1000))
-found = list(held.examine([path.name for path in root.iterdir()]))
-print("ready", flush=True)
-time.sleep(600)
-"""
-
-
-def test_workers_end_with_a_process_that_is_killed(root: Path) -> None:
-    words = [sys.executable, "-c", HOLDING, str(root)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    process.kill()
-    assert process.communicate(timeout=60) == (b"", None)  # nobody has it open any more
-
-
 def test_no_file_is_no_error(root: Path) -> None:
     shutil.rmtree(root)
     root.mkdir()
     for mode in ("disk", "memory", "none"):
         assert len(read(root, mode).reasons) == 0
-
-
-@pytest.fixture
-def classes(root: Path) -> Path:
-    for position, path in enumerate(sorted(root.iterdir())):
-        folder = root / ("cat" if position % 3 else "dog")
-        folder.mkdir(exist_ok=True)
-        path.rename(folder / path.name)
-    return root
-
-
-def experiment(root: Path, mode: str) -> Experiment:
-    data = {"source": "folder", "path": str(root), "image_size": [6, 7], "cache": {"mode": mode}}
-    train = {"epochs": 2, "batch_size": 4}
-    return Experiment.model_validate({"data": data, "train": train, "model": {"name": "mlp"}})
-
-
-def test_every_way_gives_the_same_trial_to_the_bit(classes: Path) -> None:
-    from harness.trial.fitting import fit
-
-    weights, prints = [], set()
-    for mode in ("disk", "memory", "none"):
-        given = experiment(classes, mode)
-        trial = Trial(given, resolve("none", {}), 0, prepare(given, 0))
-        kept = fit(trial).weights
-        weights.append([*kept.best, *kept.last])
-        prints.add(trial.fingerprint)
-    assert len(prints) == 1
-    for first, *others in zip(*weights, strict=True):
-        assert all(np.array_equal(first, other) for other in others)
-
-
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
-) -> tuple[Any, str, str]:
-    monkeypatch.setattr(sys, "argv", ["harness", "data", "--prepare", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return (ended.value.code, *capsys.readouterr())
-
-
-def test_images_are_prepared_ahead_of_time(
-    classes: Path,
-    cache: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    words = ["-c", "folder", "--set", f"data.path={classes}"]
-    code, out, err = command(monkeypatch, capsys, *words)
-    assert (code or 0, err) == (0, "")
-    assert "30 decoded, 0 reused, 0 unreadable, 30 stored" in out
-    assert str(cache) in out
-    _, out, _ = command(monkeypatch, capsys, *words, "--json")
-    facts = json.loads(out)
-    assert (facts["decoded"], facts["reused"], facts["bytes"]) == (0, 30, 30 * 32 * 32 * 3)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["-c", "digits"], "data.source 'digits' has no image files"),
-        (["-c", "folder", "--set", "data.cache.mode=none"], "keeps nothing for later"),
-    ],
-)
-def test_what_cannot_be_prepared_is_said_in_a_line(
-    words: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    code, out, err = command(monkeypatch, capsys, *words)
-    assert (code, out) == (2, "")
-    assert message in err
-    assert one_line(err.strip())
-
-
-@pytest.mark.parametrize(("limit", "why"), [(1, "cannot be written"), (0, "has no room left")])
-def test_what_was_prepared_in_vain_is_an_error(
-    classes: Path,
-    cache: Path,
-    limit: int,
-    why: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    if limit:
-        cache.write_text("a file where the directory should be")
-    words = ["-c", "folder", "--set", f"data.path={classes}"]
-    words += ["--set", f"data.cache.max_gib={limit}"]
-    code, out, err = command(monkeypatch, capsys, *words)
-    assert (code, out) == (2, "")
-    assert "nothing could be kept for later: the image cache" in err
-    assert why in err
-    assert one_line(err.strip())
