@@ -1,11 +1,16 @@
 """Cutting a part off, or into folds: stratified, at random, with groups left whole."""
 
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.examples import Examples, Integers
+from harness.data.examples import Examples, Integers, constant
 from harness.data.group_cut import group_cut
 from harness.errors import UserError
+from harness.seeds import generator
 
 FEWEST_FOR_FOLDS = 3
 
@@ -28,19 +33,46 @@ def part(
     return group_cut(examples, groups, share, cuts, rng)
 
 
-def folds_of(examples: Examples, folds: int, rng: np.random.Generator) -> Integers:
-    """Return the fold of each example, `[N]`, from 0: every class is in every fold.
+def folds_of(examples: Examples, folds: int, repeat: int) -> Integers:
+    """Return the fold of each example in a repeat's cut, `[N]`, from 0: every class is in each.
 
+    The last cuts are kept, for the folds of a repeat are asked for one after the other.
     Raises UserError for a class with fewer examples, or groups, than folds.
     """
     _refuse_few(examples, folds)
-    fold_of = np.full(len(examples), folds - 1)
-    left = np.arange(len(examples))
-    for fold in range(folds - 1):
-        cut = part(examples.take(left), 1 / (folds - fold), folds - 1 - fold, rng)
-        fold_of[left[cut]] = fold
-        left = left[~cut]
-    return fold_of
+    bare = replace(examples, inputs=examples.labels, names=None, identities=None)
+    return _folds_of(_Cut(_what_decides(examples), folds, repeat, bare))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A repeat's cut, which is the same for the same labels and groups."""
+
+    digest: str
+    folds: int
+    repeat: int
+    examples: Examples = field(compare=False)
+
+
+def _what_decides(examples: Examples) -> str:
+    summary = hashlib.blake2b(repr(examples.class_names).encode(), digest_size=16)
+    summary.update(np.ascontiguousarray(examples.labels).tobytes())
+    if examples.groups is not None:
+        summary.update(np.ascontiguousarray(examples.groups.places).tobytes())
+    return summary.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _folds_of(cut: _Cut) -> Integers:
+    rng = generator(cut.repeat, "test cut")
+    fold_of = np.full(len(cut.examples), cut.folds - 1)
+    left = np.arange(len(cut.examples))
+    for fold in range(cut.folds - 1):
+        share, cuts = 1 / (cut.folds - fold), cut.folds - 1 - fold
+        chosen = part(cut.examples.take(left), share, cuts, rng)
+        fold_of[left[chosen]] = fold
+        left = left[~chosen]
+    return constant(fold_of)
 
 
 def units_per_class(examples: Examples) -> NDArray[np.int64]:

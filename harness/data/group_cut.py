@@ -1,6 +1,5 @@
 """A cut that leaves every group whole, and the classes' shares as near as groups allow."""
 
-import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -13,7 +12,6 @@ from harness.errors import UserError
 
 _SINGLE = 500
 _BUNDLES = 500
-_DEALT = 10_000
 _FOLDS = 8
 
 Booleans = NDArray[np.bool_]
@@ -24,11 +22,11 @@ def group_cut(
 ) -> Booleans:
     """Return which examples are cut: whole groups, of each class about `share` of its examples.
 
-    The groups are dealt into folds by scikit-learn's `StratifiedGroupKFold`; cut are the folds
-    whose class shares are nearest to `share`, with every class at least once. `cuts` counts this
-    cut and those that follow: so many groups of each class are left. Of more than 1,000 groups,
-    those with the classes that the fewest have are dealt one by one, the rest in random bundles:
-    the dealer's time grows with the number of groups.
+    The groups are dealt into folds of even class shares; cut are the folds whose class shares are
+    nearest to `share`, with every class at least once. `cuts` counts this cut and those that
+    follow: so many groups of each class are left. Of more than 1,000 groups, those with the
+    classes that the fewest have are dealt one by one, the rest in random bundles: the time to deal
+    grows with the number of groups.
 
     Raises:
         UserError: a class lives in too few groups, or no choice of groups gives every split one.
@@ -121,34 +119,34 @@ def _table(units: Integers, labels: Integers, n_classes: int) -> Integers:
 
 def _folds(table: Integers, share: float, rng: np.random.Generator) -> list[Booleans]:
     """Return candidates: the units of some of the folds, as many as make up about `share`."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    units, labels = _dealt(table)
     limit = max(_FOLDS, round(1 / share))
     wanted = max(Fraction(share).limit_denominator(limit), Fraction(1, limit))
-    n_folds = min(wanted.denominator, len(table), int(np.bincount(labels).max()))
+    n_folds = min(wanted.denominator, len(table))
     taken = min(max(round(share * n_folds), 1), n_folds - 1)
-    dealer = StratifiedGroupKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**32)))
-    folds = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a class with fewer examples than folds is seen to later
-        for _, inside in dealer.split(np.zeros((len(labels), 1)), labels, units):
-            fold = np.zeros(len(table), np.bool_)
-            fold[units[inside]] = True
-            folds.append(fold)
-    return [np.logical_or.reduce(some) for some in combinations(folds, taken)]
+    fold_of = _dealt(table, n_folds, rng)
+    return [np.isin(fold_of, some) for some in combinations(range(n_folds), taken)]
 
 
-def _dealt(table: Integers) -> tuple[Integers, Integers]:
-    """Return the unit and the label of each example that is dealt.
+def _dealt(table: Integers, n_folds: int, rng: np.random.Generator) -> Integers:
+    """Return the fold of each unit, `[U]`, from 0.
 
-    Of a class with very many, fewer stand for all: the dealer looks at shares of a class alone.
+    Each goes where the classes' shares then differ least between the folds, by their standard
+    deviation; of equal folds, to the one with the fewest examples. The units whose classes are the
+    most unequal go first, and in random order where they are equally so.
     """
-    fewer = np.minimum(1.0, _DEALT / table.sum(axis=0))
-    counts = np.ceil(table * fewer).astype(np.int64)
-    units, labels = np.nonzero(counts)
-    repeats = counts[units, labels]
-    return np.repeat(units, repeats), np.repeat(labels, repeats)
+    totals = table.sum(axis=0)
+    shuffled = rng.permutation(len(table))
+    order = shuffled[np.argsort(-table[shuffled].std(axis=1), kind="stable")]
+    held = np.zeros((n_folds, len(totals)), np.int64)
+    fold_of = np.empty(len(table), np.int64)
+    for unit in order.tolist():
+        added = table[unit]
+        squares = (held**2).sum(axis=0) + 2 * held * added + added**2
+        spread = np.sqrt(n_folds * squares - (held.sum(axis=0) + added) ** 2) / totals
+        fold = int(np.lexsort((held.sum(axis=1), spread.sum(axis=1)))[0])
+        held[fold] += added
+        fold_of[unit] = fold
+    return fold_of
 
 
 def _repaired(cut: Booleans, aim: _Aim) -> Booleans:

@@ -193,8 +193,7 @@ def _test_cut(pool: Examples, shares: Shares, seed: int, cuts: int) -> tuple[Exa
         test_seed = seed if shares.test_seed is None else shares.test_seed
         return _cut(pool, shares.test, "test", cuts, generator(test_seed, "test cut"))
     repeat, fold = shares.repeat_and_fold(seed)
-    fold_of = folds_of(pool, shares.folds, generator(repeat, "test cut"))
-    return _apart(pool, fold_of == fold)
+    return _apart(pool, folds_of(pool, shares.folds, repeat) == fold)
 
 
 def _cut(
