@@ -4,35 +4,61 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import reason
-from harness.execution.task import Outcome, Task, perform
-from harness.processes.workers import end_with_parent
+from harness.execution.task import OnEpoch, Outcome, Task, begin, perform
+from harness.processes.workers import end_with_parent, pool
 from harness.training.threads import use
 
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
+if TYPE_CHECKING:
+    from harness.tracking.figures import Evaluation
 
 _spawn = multiprocessing.get_context("spawn")
 _epochs: Any = None
 
 
-class Inline(Executor):
-    """Runs what is submitted at once, in this process."""
+class Inline:
+    """Trains in this process, one task after the other.
 
-    def submit(
-        self, fn: Callable[Given, Made], /, *args: Given.args, **kwargs: Given.kwargs
-    ) -> Future[Made]:
-        """Call the function and return its result as a future that is done; Ctrl-C goes through."""
-        future: Future[Made] = Future()
+    With `beside`, a task's record is completed beside the training of the next: in a thread, and
+    the figures in a process of their own, for drawing would keep this one's interpreter busy.
+    """
+
+    def __init__(self, beside: bool) -> None:
+        self._thread = ThreadPoolExecutor(1) if beside else None
+        self._drawer = pool(1)
+        self.tasks = 2 if beside else 1
+        """How many tasks may be under way."""
+
+    def submit(self, task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Future[Outcome]:
+        """Train a task now, and return the future of its outcome; Ctrl-C goes through."""
+        future: Future[Outcome] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            if self._thread is not None:
+                return self._thread.submit(begin(task, fresh, wait, on_epoch, self._draw))
+            future.set_result(perform(task, fresh, wait, on_epoch))
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def shutdown(self) -> None:
+        """Complete what has been trained, and end."""
+        if self._thread is not None:
+            self._thread.shutdown()
+        self._drawer.shutdown()
+
+    def _draw(self, folder: Path, evaluation: "Evaluation") -> None:
+        from harness.tracking.figures import draw
+
+        try:
+            self._drawer.submit(draw, folder, evaluation).result()
+        except BrokenProcessPool:  # somebody killed it, as the system does when memory runs out
+            draw(folder, evaluation)
 
 
 class Workers(ProcessPoolExecutor):

@@ -53,7 +53,8 @@ class Pace:
         self.ended += 1
         if self._first is not None:
             busy = (self.clock() - self._first) * self.jobs
-            self._beside = max(0.0, busy - (self._done - 1) * self._an_epoch) / self.ended
+            trained = max(self.ended, len(self._reached) - self.jobs)  # some end beside the next
+            self._beside = max(0.0, busy - (self._done - 1) * self._an_epoch) / trained
 
     def left(self, epochs: int, trials: int) -> float | None:
         """Return the seconds that so many epochs in so many trials take; None: not known yet."""

@@ -2,16 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 from harness.errors import RecordLost, reason
 from harness.execution.executors import Inline, Workers, in_worker
-from harness.execution.task import OnEpoch, Outcome, Task, perform
+from harness.execution.pace import spare_cores
+from harness.execution.task import OnEpoch, Outcome, Task
 from harness.training.threads import use
 
 OnOutcome = Callable[[Task, Outcome], None]
+WORTH_A_PROCESS = 3
+"""Trials from which on a process that draws their figures is worth its start."""
 KILLED = (
     "its process ended twice without a word: its own code may have ended it, or somebody killed "
     "it, as the system does when memory runs out"
@@ -30,6 +33,7 @@ class Schedule:
     fresh: bool
     on_epoch: OnEpoch = lambda task, epoch: None
     _workers: dict[int, Workers] = field(default_factory=dict)
+    _inline: Inline | None = None
     _inline_threads: int | None = None
 
     def run(self, tasks: Sequence[Task], threads: int, on_outcome: OnOutcome) -> None:
@@ -42,71 +46,110 @@ class Schedule:
             else:
                 on_outcome(task, outcome)
 
-        self._run(tasks, threads, sort_out, wait_for_others=False)
-        self._run(elsewhere, threads, on_outcome, wait_for_others=True)
+        _Round(self, threads, False, sort_out, deque(tasks)).run()
+        _Round(self, threads, True, on_outcome, deque(elsewhere)).run()
 
     def close(self) -> None:
         """End the workers once they are idle."""
+        if self._inline is not None:
+            self._inline.shutdown()
         for workers in self._workers.values():
             workers.shutdown()
 
     def kill(self) -> None:
-        """End the workers at once, as after Ctrl-C."""
+        """End the workers at once, as after Ctrl-C; what this process has trained is recorded."""
         for workers in self._workers.values():
             workers.kill()
+        if self._inline is not None:
+            self._inline.shutdown()
 
-    def _run(
-        self, tasks: Sequence[Task], threads: int, on_outcome: OnOutcome, wait_for_others: bool
-    ) -> None:
-        pending, suspects = deque(tasks), set[int]()
-        flying: dict[Future[Outcome], Task] = {}
-        while pending or flying:
-            while pending and len(flying) < (1 if suspects else self.jobs):
-                task = pending.popleft()
-                flying[self._submit(task, threads, wait_for_others)] = task
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            broken = any(_is_broken(future) for future in done)
-            for future in [each for each in flying if _ended(each)]:
-                task = flying.pop(future)
-                suspects.discard(id(task))
-                on_outcome(task, _outcome(future))
-            if broken:
-                self._workers.pop(threads).kill()
-                for task in reversed(flying.values()):
-                    if id(task) in suspects:
-                        suspects.discard(id(task))
-                        on_outcome(task, Outcome("failed", reason=KILLED))
-                    else:
-                        suspects.add(id(task))
-                        pending.appendleft(task)
-                flying.clear()
+    def executor(self, threads: int, tasks: int) -> Inline | Workers:
+        """Return what runs tasks with so many threads each, of which there are so many."""
+        if self.jobs == 1 and self._inline_threads in (None, threads):
+            self._inline_threads = threads
+            use(threads)
+            if self._inline is None:
+                self._inline = Inline(tasks >= WORTH_A_PROCESS and spare_cores(1, threads))
+            return self._inline
+        if threads not in self._workers:
+            self._workers[threads] = Workers(self.jobs, threads, self._tell)
+        return self._workers[threads]
+
+    def replace_workers(self, threads: int) -> None:
+        """End workers of which one has died; the next task finds new ones."""
+        self._workers.pop(threads).kill()
 
     def _tell(self, task: Task, epoch: int) -> None:
         self.on_epoch(task, epoch)
 
-    def _submit(self, task: Task, threads: int, wait_for_others: bool) -> Future[Outcome]:
-        executor = self._executor(threads)
+
+@dataclass
+class _Round:
+    """Some tasks on their way: `pending`, under way, or ended and told to `on_outcome`."""
+
+    schedule: Schedule
+    threads: int
+    wait_for_others: bool
+    on_outcome: OnOutcome
+    pending: deque[Task]
+    _flying: dict[Future[Outcome], Task] = field(default_factory=dict)
+    _suspects: set[int] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Run them all."""
+        while self.pending or self._flying:
+            if self.pending and len(self._flying) < self._room():
+                task = self.pending.popleft()
+                self._flying[self._submit(task)] = task
+            else:
+                wait(self._flying, return_when=FIRST_COMPLETED)
+            self._tell_ended()
+
+    def _room(self) -> int:
+        if self._suspects:
+            return 1
+        executor = self._executor()
+        return executor.tasks if isinstance(executor, Inline) else self.schedule.jobs
+
+    def _submit(self, task: Task) -> Future[Outcome]:
+        executor, fresh = self._executor(), self.schedule.fresh
         if isinstance(executor, Inline):
-            return executor.submit(perform, task, self.fresh, wait_for_others, self._tell)
+            return executor.submit(task, fresh, self.wait_for_others, self._on_epoch)
         try:
-            return executor.submit(in_worker, task, self.fresh, wait_for_others)
+            return executor.submit(in_worker, task, fresh, self.wait_for_others)
         except BrokenProcessPool as error:
             broken: Future[Outcome] = Future()
             broken.set_exception(error)
             return broken
 
-    def _executor(self, threads: int) -> Executor:
-        if self.jobs == 1 and self._inline_threads in (None, threads):
-            self._inline_threads = threads
-            use(threads)
-            return Inline()
-        if threads not in self._workers:
-            self._workers[threads] = Workers(self.jobs, threads, self._tell)
-        return self._workers[threads]
+    def _executor(self) -> Inline | Workers:
+        return self.schedule.executor(self.threads, len(self.pending))
 
+    def _on_epoch(self, task: Task, epoch: int) -> None:
+        """Tell an epoch of this process, and whatever has ended beside it."""
+        self.schedule.on_epoch(task, epoch)
+        self._tell_ended()
 
-def _ended(future: Future[Outcome]) -> bool:
-    return future.done() and not _is_broken(future)
+    def _tell_ended(self) -> None:
+        done = [future for future in self._flying if future.done()]
+        for future in [each for each in done if not _is_broken(each)]:
+            task = self._flying.pop(future)
+            self._suspects.discard(id(task))
+            self.on_outcome(task, _outcome(future))
+        if any(map(_is_broken, done)):
+            self._try_alone()
+
+    def _try_alone(self) -> None:
+        """Put off what was under way as a worker died, each to run alone, or fail what did."""
+        self.schedule.replace_workers(self.threads)
+        for task in reversed(self._flying.values()):
+            if id(task) in self._suspects:
+                self._suspects.discard(id(task))
+                self.on_outcome(task, Outcome("failed", reason=KILLED))
+            else:
+                self._suspects.add(id(task))
+                self.pending.appendleft(task)
+        self._flying.clear()
 
 
 def _is_broken(future: Future[Outcome]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.config.experiment import Experiment
 from harness.data import prepare
@@ -12,6 +12,11 @@ from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.trial.trial import Trial
 
+if TYPE_CHECKING:
+    from harness.trial.artifacts import Draw
+    from harness.trial.recording import Recorded
+
+Made = TypeVar("Made")
 OnEpoch = Callable[["Task", int], None]
 
 
@@ -79,15 +84,26 @@ class Outcome:
 
 
 def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
-    """Run a task; whatever goes wrong in it is its outcome, so that the others can go on.
+    """Run a task to its end; what is given and raised is as in `begin`."""
+    return begin(task, fresh, wait, on_epoch)()
 
-    Raises RecordLost where they can't, for the record or the disk takes nothing more.
+
+def begin(
+    task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch, draw: "Draw | None" = None
+) -> Callable[[], Outcome]:
+    """Train a task's trial; return what completes its record, and returns its outcome.
+
+    That may be called in any thread. Whatever goes wrong in either is the task's outcome, so that
+    the others can go on; both raise RecordLost where they can't, for the record or the disk takes
+    nothing more. Figures are drawn with `draw`, or by the call itself.
     """
-    try:
-        from harness.tracking.store import Store
-        from harness.trial.recording import record
 
-        recorded = record(
+    def train() -> Callable[[], "Recorded"]:
+        from harness.tracking import figures
+        from harness.tracking.store import Store
+        from harness.trial.recording import begin
+
+        return begin(
             task.trial(),
             Store.open(task.experiment.name),
             lambda epoch: on_epoch(task, epoch.number + 1),
@@ -95,7 +111,24 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
             wait=wait,
             parent=task.parent,
             title=task.title,
+            draw=draw or figures.draw,
         )
+
+    complete = _attempted(train)
+    return (lambda: complete) if isinstance(complete, Outcome) else (lambda: _ended(complete))
+
+
+def _ended(complete: Callable[[], "Recorded"]) -> Outcome:
+    recorded = _attempted(complete)
+    if isinstance(recorded, Outcome):
+        return recorded
+    return Outcome("done", run_id=recorded.run_id, cached=recorded.cached)
+
+
+def _attempted(step: Callable[[], Made]) -> Made | Outcome:
+    """Return what a step of a task makes, or what the task came to where the step fails."""
+    try:
+        return step()
     except TrialUnderWay:
         return Outcome("under_way")
     except (TrialFailed, UserError) as error:
@@ -104,4 +137,3 @@ def perform(task: Task, fresh: bool, wait: bool, on_epoch: OnEpoch) -> Outcome:
         raise
     except BaseException as error:  # a stranger's strategy or network may fail in any way
         return Outcome("failed", reason=reason(error))
-    return Outcome("done", run_id=recorded.run_id, cached=recorded.cached)

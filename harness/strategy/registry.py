@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,9 +118,15 @@ def _kind(name: str, known: Mapping[str, Entry]) -> type[Strategy]:
 
 def _installed() -> list[Entry]:
     return [
-        Entry(point.name, _distribution(point), point.load, module=point.module)
-        for point in sorted(entry_points(group=GROUP))
+        Entry(point.name, origin, point.load, module=point.module)
+        for point, origin in _points(tuple(sys.path))
     ]
+
+
+@lru_cache(maxsize=1)
+def _points(path: tuple[str, ...]) -> tuple[tuple[EntryPoint, str], ...]:
+    """Return the entry points that are found on a path, each with its distribution; kept by it."""
+    return tuple((point, _distribution(point)) for point in sorted(entry_points(group=GROUP)))
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -154,10 +154,11 @@ class Store:
     def claim(self, key: str, wait: bool = True) -> Iterator[bool]:
         """Hold what `key` names for this process; yield False if another one has it.
 
-        With `wait`, its end is waited for. A process that dies, even of kill -9, lets go.
+        With `wait`, its end is waited for. A process that dies, even of kill -9, lets go; one
+        thread may let go of what another has claimed.
         """
         self._claims.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._claims / f"{key}.lock")
+        lock = FileLock(self._claims / f"{key}.lock", thread_local=False)
         try:
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:

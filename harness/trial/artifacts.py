@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,23 +14,32 @@ from harness.data.examples import Array, Inputs
 from harness.features.space import images_of
 from harness.plan.plan import describe
 from harness.scoring import metrics
-from harness.tracking.figures import Evaluation, draw
+from harness.tracking.figures import Evaluation
 from harness.tracking.names import metric_names, plain
 from harness.trial.network import giving_logits
 from harness.trial.remarks import space_of
 from harness.trial.result import TrialResult
 
+Draw = Callable[[Path, Evaluation], None]
+"""Writes the figures of an evaluation into a folder."""
 
-def write(folder: Path, result: TrialResult) -> None:
-    """Write all files that the record keeps of a trial."""
+
+def write_models(folder: Path, result: TrialResult) -> None:
+    """Write the models of the best and of the last epoch in Keras' own format, if they are kept."""
+    if not result.trial.experiment.record.save_model:
+        return
+    for name, weights in (("last", result.weights.last), ("best", result.weights.best)):
+        giving_logits(result.trial, result.plan, weights).save(folder / f"{name}.keras")
+
+
+def write(folder: Path, result: TrialResult, draw: Draw) -> None:
+    """Write all other files that the record keeps of a trial; no framework is needed for them."""
     _write_predictions(folder, result)
     (folder / "config.yaml").write_text(resolved(result.trial.experiment), "utf-8")
     _write_plan(folder, result)
     _write_per_class(folder, result)
     _write_made_examples(folder, result)
-    _draw_figures(folder, result)
-    if result.trial.experiment.record.save_model:
-        _write_models(folder, result)
+    draw(folder, _evaluation(result))
 
 
 def _write_predictions(folder: Path, result: TrialResult) -> None:
@@ -104,22 +114,19 @@ def _write_per_class(folder: Path, result: TrialResult) -> None:
         )
 
 
-def _draw_figures(folder: Path, result: TrialResult) -> None:
-    """Draw the figures of the test set under the plan's own decision rule."""
+def _evaluation(result: TrialResult) -> Evaluation:
+    """Return what is drawn: the test set under the plan's own decision rule."""
     name = result.plan.decision
     scores, rule = result.test[name], result.rules[name]
-    draw(
-        folder,
-        Evaluation(
-            class_names=result.class_names,
-            labels=result.tested.labels,
-            probabilities=metrics.softmax(rule.apply(result.best.test)[1]),
-            confusion=scores.confusion,
-            recall=scores.recall,
-            counts_before=result.trial.splits.train.counts,
-            counts_after=result.counts_after,
-            positive=result.trial.positive,
-        ),
+    return Evaluation(
+        class_names=result.class_names,
+        labels=result.tested.labels,
+        probabilities=metrics.softmax(rule.apply(result.best.test)[1]),
+        confusion=scores.confusion,
+        recall=scores.recall,
+        counts_before=result.trial.splits.train.counts,
+        counts_after=result.counts_after,
+        positive=result.trial.positive,
     )
 
 
@@ -138,9 +145,3 @@ def _write_made_examples(folder: Path, result: TrialResult) -> None:
         np.savez_compressed(
             folder / "made_examples.npz", inputs=inputs[shown], labels=train.labels[shown]
         )
-
-
-def _write_models(folder: Path, result: TrialResult) -> None:
-    """Write the models of the best and of the last epoch in Keras' own format."""
-    for name, weights in (("last", result.weights.last), ("best", result.weights.best)):
-        giving_logits(result.trial, result.plan, weights).save(folder / f"{name}.keras")

@@ -48,7 +48,7 @@ def conditions(experiment: Experiment, network: str, threads: int, source: str) 
             "source": source,
             "network": network,
             "harness code": _engine_code(),
-            "versions": {name: version(name) for name in VERSIONS} | {"python": python},
+            "versions": _versions() | {"python": python},
         }
     )
 
@@ -97,6 +97,11 @@ def engine() -> Source:
 
 def _name(file: Path) -> str:
     return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in VERSIONS}
 
 
 @lru_cache(maxsize=1)

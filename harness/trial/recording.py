@@ -5,8 +5,8 @@ At most one process of a machine trains a trial at a time.
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -14,9 +14,11 @@ from typing import Any
 
 from harness.errors import RecordLost, TrialFailed, TrialUnderWay, disk_full
 from harness.processes.exits import release
+from harness.tracking import figures
 from harness.tracking.store import RecordedRun, Row, Store
 from harness.tracking.view import GLANCE, at_a_glance
 from harness.trial import artifacts
+from harness.trial.artifacts import Draw
 from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
 from harness.trial.stored import is_whole
@@ -50,8 +52,27 @@ def record(
 ) -> Recorded:
     """Return what is recorded of a trial, or train it and record it.
 
-    A trial that another process has under way is waited for. A new run is recorded below the run
-    `parent`, and is called `title`, or by its strategy and seed.
+    What is given and raised is as in `begin`, whose ending follows at once.
+    """
+    return begin(trial, store, on_epoch, fresh, wait, parent, title)()
+
+
+def begin(
+    trial: Trial,
+    store: Store,
+    on_epoch: OnEpoch | None = None,
+    fresh: bool = False,
+    wait: bool = True,
+    parent: str | None = None,
+    title: str = "",
+    draw: Draw = figures.draw,
+) -> Callable[[], Recorded]:
+    """Train a trial unless it is recorded; return what completes its record and returns it.
+
+    That is to be called once, in any thread: only then the run is finished, and until then the
+    trial is held for this process. It draws figures with `draw`, and needs no framework. A trial
+    that another process has under way is waited for. A new run is recorded below the run `parent`,
+    and is called `title`, or by its strategy and seed.
 
     Raises:
         TrialUnderWay: another process has it under way, and `wait` is false.
@@ -61,13 +82,21 @@ def record(
 
     """
     if not fresh and (found := _found(trial, store)):
-        return found
-    with store.claim(trial.fingerprint, wait) as claimed:
-        if not claimed:
+        return _known(found)
+    with ExitStack() as held:
+        if not held.enter_context(store.claim(trial.fingerprint, wait)):
             raise TrialUnderWay(trial.fingerprint)
         if not fresh and (found := _found(trial, store)):
-            return found
-        return _Recording(trial, store, on_epoch, parent, title).train()
+            return _known(found)
+        recording = _Recording(trial, store, on_epoch, parent, title)
+        result, folder = recording.train(held)
+        held_on = held.pop_all()
+
+    def complete() -> Recorded:
+        with held_on:
+            return recording.complete(result, folder, draw)
+
+    return complete
 
 
 class _Recording:
@@ -87,17 +116,24 @@ class _Recording:
         self._waiting: list[Epoch] = []
         self._sent = monotonic()
 
-    def train(self) -> Recorded:
-        """Train and record; whatever goes wrong once the run is there is recorded as well."""
+    def train(self, held: ExitStack) -> tuple[TrialResult, Path]:
+        """Train, and write what the framework is needed for into a folder that is `held` with it.
+
+        Here as in `complete`, whatever goes wrong once the run is there is recorded as well.
+        """
         with self._failures_recorded():
             result = train_trial(self._trial, self._epoch, self._begin)
-            with tempfile.TemporaryDirectory() as name:
-                artifacts.write(Path(name), result)
-                self._flush()
-                metrics = result.metrics | at_a_glance(result.metrics)
-                self._store.finish(
-                    self._run_id, metrics, _dataset(self._trial), Path(name), _tags(result)
-                )
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+            artifacts.write_models(folder, result)
+            return result, folder
+
+    def complete(self, result: TrialResult, folder: Path, draw: Draw) -> Recorded:
+        """Write the other files, and record that the run is finished with all that it holds."""
+        with self._failures_recorded():
+            artifacts.write(folder, result, draw)
+            self._flush()
+            metrics = result.metrics | at_a_glance(result.metrics)
+            self._store.finish(self._run_id, metrics, _dataset(self._trial), folder, _tags(result))
         return Recorded(
             self._run_id,
             self._trial.fingerprint,
@@ -150,6 +186,10 @@ class _Recording:
             if type(error).__name__ == "ResourceExhaustedError":
                 raise TrialFailed("out of memory: take a smaller train.batch_size") from error
             raise
+
+
+def _known(recorded: Recorded) -> Callable[[], Recorded]:
+    return lambda: recorded
 
 
 def _found(trial: Trial, store: Store) -> Recorded | None:
