@@ -13,7 +13,7 @@ from harness.execution.task import OnEpoch, Outcome, Task
 from harness.training.threads import use
 
 OnOutcome = Callable[[Task, Outcome], None]
-WORTH_A_PROCESS = 3
+WORTH_A_PROCESS = 5
 """Trials from which on a process that draws their figures is worth its start."""
 KILLED = (
     "its process ended twice without a word: its own code may have ended it, or somebody killed "
