@@ -1,6 +1,6 @@
 """Time the default comparison beside the same trials done the usual way.
 
-Run `.venv/bin/python benchmarks/comparison.py`. Whole commands are timed, one after the other in
+Run `.venv/bin/python benchmarks/comparison.py [--seeds 25] [--without-process]`. Whole commands are timed, one after the other in
 each round: `harness compare` from nothing to its report; one process that makes a fresh Keras model
 and calls `fit` for each trial, and prints scores; and one such process a trial. The usual way
 records nothing, draws nothing and gives no verdict. Go by the ratios.
@@ -64,7 +64,7 @@ def train_the_usual_way(strategy: str, seed: int) -> None:
         "class_weight": dict(enumerate(plan.class_weights(phase, 0).tolist())),
         "verbose": 0,
     }
-    epochs = experiment.train.epochs
+    epochs = experiment.train.most_epochs
     if isinstance(phase.sampler, Shuffled) and len(plan.train) == len(splits.train):
         model.fit(inputs, targets, epochs=epochs, callbacks=[best], **common)
     else:
@@ -86,6 +86,10 @@ def main() -> None:
     """Time the three, or be one of the processes that are timed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="counted rounds (default 3)")
+    parser.add_argument("--seeds", type=int, help="another number of seeds than the default one")
+    parser.add_argument(
+        "--without-process", action="store_true", help="leave out a process a trial, the slowest"
+    )
     parser.add_argument(USUAL, nargs="*", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.usual is not None:
@@ -93,14 +97,17 @@ def main() -> None:
             strategy, _, seed = word.partition(":")
             train_the_usual_way(strategy, int(seed))
         return
-    words = [f"{task.candidate.name}:{task.seed}" for task in setup(load()).tasks(None)]
+    seeds = [] if given.seeds is None else ["--seeds", str(given.seeds)]
+    tasks = setup(load(), seeds=given.seeds).tasks(None)
+    words = [f"{task.candidate.name}:{task.seed}" for task in tasks]
     seconds: dict[str, list[float]] = {}
     for _ in range(given.rounds):
         with tempfile.TemporaryDirectory() as folder:
             record = {"MLFLOW_TRACKING_URI": f"sqlite:///{Path(folder) / 'mlflow.db'}"}
-            _time(seconds, "harness compare", [["-m", "harness", "compare"]], record)
+            _time(seconds, "harness compare", [["-m", "harness", "compare", *seeds]], record)
         _time(seconds, "a fresh model and fit a trial", [[__file__, USUAL, *words]], {})
-        _time(seconds, "a process a trial", [[__file__, USUAL, word] for word in words], {})
+        if not given.without_process:
+            _time(seconds, "a process a trial", [[__file__, USUAL, word] for word in words], {})
     title = f"{len(words)} trials on {load().name}"
     table = Table("who", "median s", "time / harness", title=title)
     for name, each in seconds.items():

@@ -78,7 +78,7 @@ def pixels(console: Console, folder: Path) -> None:
     apart = []
     for path in sorted(folder.rglob("*.jpg"))[:COMPARED]:
         content = path.read_bytes()
-        ours = np.frombuffer(Decoder(*SIZE, 3, 10**8).decoded(content).pixels, np.uint8)
+        ours = np.frombuffer(Decoder(SIZE[0], SIZE[1], 3, 10**8).decoded(content).pixels, np.uint8)
         with Image.open(io.BytesIO(content)) as image:
             whole = image.resize((SIZE[1], SIZE[0]), Image.Resampling.BILINEAR)
         apart.append(np.abs(ours.astype(int) - np.asarray(whole).ravel().astype(int)))

@@ -144,9 +144,9 @@ def main() -> None:
             title = documents[0]["experiment"]
             print(f"\n## {title}\n\n{table(documents, corrected=True)}", flush=True)
     kept = {rare: pools / f"{rare}.json" for rare in SIZES}
-    documents = {rare: json.loads(path.read_text()) for rare, path in kept.items() if path.exists()}
-    if 500 in documents:
-        figure(documents, ROOT / "docs" / "the_question.png")
+    by_size = {rare: json.loads(path.read_text()) for rare, path in kept.items() if path.exists()}
+    if 500 in by_size:
+        figure(by_size, ROOT / "docs" / "the_question.png")
 
 
 if __name__ == "__main__":

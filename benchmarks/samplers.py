@@ -13,6 +13,7 @@ import statistics
 import time
 import warnings
 from dataclasses import replace
+from typing import cast
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler
@@ -21,11 +22,12 @@ from scipy import stats
 from harness.config.load import load
 from harness.execution.task import Candidate
 from harness.training.threads import use
-from harness.tuning.pruner import Pruner
-from harness.tuning.sampler import STARTUP_TRIALS, sampler
+from harness.tuning.pruner import pruner
+from harness.tuning.sampler import sampler
 from harness.tuning.setup import Tuning, tuning
 
 THREADS = 1
+STARTUP_TRIALS = 10  # random ones, as of Optuna's TPE
 FRESH_SEEDS = tuple(range(9000, 9005))
 
 
@@ -39,14 +41,15 @@ def study(given: Tuning, chosen: BaseSampler) -> tuple[float, float, float]:
     from harness.tuning.objective import Objective
 
     began = time.perf_counter()
-    pruner = Pruner(given.experiment.train.epochs)
-    made = optuna.create_study(direction="maximize", sampler=chosen, pruner=pruner)
+    made = optuna.create_study(
+        direction="maximize", sampler=chosen, pruner=pruner(given.experiment.train.most_epochs)
+    )
     for known in given.space.known:
         made.enqueue_trial(dict(known))
-    made.optimize(Objective(given, pruner), n_trials=given.trials)
+    made.optimize(Objective(given), n_trials=given.trials)
     seconds = time.perf_counter() - began
-    anew = Objective(replace(given, inner_seeds=FRESH_SEEDS), pruner)
-    fresh = anew(optuna.trial.FixedTrial(made.best_params))
+    anew = Objective(replace(given, inner_seeds=FRESH_SEEDS))
+    fresh = anew(cast("optuna.Trial", optuna.trial.FixedTrial(made.best_params)))
     return made.best_value, fresh, seconds
 
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,18 +25,17 @@ from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data import prepare
 from harness.data.examples import Examples
+from harness.execution.schedule import Schedule
+from harness.execution.task import Candidate
+from harness.execution.task import Task as TrialTask
 from harness.plan.plan import base_plan
-from harness.strategy.registry import resolve
-from harness.tracking.store import Store
 from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
 from harness.training.loop import train
 from harness.training.threads import VARIABLE, threads_for
-from harness.trial import artifacts
-from harness.trial.recording import record
 from harness.trial.selection import Selection
-from harness.trial.trial import Trial
+from harness.trial.train import train_trial
 from harness.trial.validation import Validation
 
 Contestant = Callable[[], Any]
@@ -137,7 +135,7 @@ class Task:
         rng = np.random.default_rng(0)
 
         def run() -> None:
-            for _ in range(settings.epochs):
+            for _ in range(settings.most_epochs):
                 float(epoch(rng.permutation(len(self.train)).astype(np.int32)))
                 float(validate())
 
@@ -203,37 +201,58 @@ def second_trial(console: Console, task: Task, rounds: int) -> None:
 
 
 def tracking(console: Console, rounds: int) -> None:
-    """Print what it costs to record a trial on digits, with its figures and other artifacts."""
-    experiment = Experiment.model_validate({"imbalance": {"kind": "long_tail", "ratio": 50}})
-    spent: dict[str, list[float]] = {}
-    places = {
-        "start": (Store, "start"),
-        "curves": (Store, "curves"),
-        "figures": (artifacts, "draw"),
-        "finish": (Store, "finish"),
-    }
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        uri = f"sqlite:///{Path(folder) / 'mlflow.db'}"
-        stack.enter_context(patch.dict(os.environ, MLFLOW_TRACKING_URI=uri))
-        for name, (owner, function) in places.items():
-            timed = _timed(getattr(owner, function), spent.setdefault(name, []))
-            stack.enter_context(patch.object(owner, function, timed))
-        store = Store.open("benchmark")
-        for seed in range(rounds + 1):
-            splits = prepare(experiment, seed)
-            stack_of = resolve("none", {})
-            record(Trial(experiment, stack_of, seed, splits), store)
-    table = Table("part", "median ms", f"% of {TRIAL_SECONDS:.0f} s", title="Recording a trial")
-    firsts = {
-        name: np.array(each).reshape(rounds + 1, -1)[:, 0]  # `finish` calls `curves` once more
-        for name, each in spent.items()
-    }
-    firsts["in all"] = sum(firsts.values())
-    for name, every in firsts.items():
-        each = every[1:].tolist()
-        share = 100 * median(each) / TRIAL_SECONDS
-        table.add_row(name, f"{1000 * median(each):.0f}", f"{share:.2f}")
+    """Print what recording digits' trials, all of it, adds to training them one after the other."""
+    table = Table("recorded", "median ms", f"% of {TRIAL_SECONDS:.0f} s", title="Recording a trial")
+    for name, idle in (("beside the next trial's training", 1), ("before it", 0)):
+        with patch("harness.execution.schedule.spare_cores", lambda *_, idle=idle: bool(idle)):
+            between = 1000 * median(_trials(rounds + 2)[0][1:])
+        table.add_row(name, f"{between:.0f}", f"{between / TRIAL_SECONDS / 10:.2f}")
     console.print(table)
+
+
+def memory(console: Console, trials: int = 300) -> None:
+    """Print how much resident memory a process gains by trials, when the first are over."""
+    _, resident = _trials(trials)
+    first = trials // 6
+    gained = (resident[-1] - resident[first]) / (trials - 1 - first)
+    console.print(
+        f"{trials} trials: {resident[first]:.0f} MiB resident at trial {first + 1}, "
+        f"{resident[-1]:.0f} at the last, {gained:.3f} more a trial"
+    )
+
+
+def _trials(count: int) -> tuple[list[float], list[float]]:
+    """Record trials on digits; return the seconds between the training of one and of the next.
+
+    With each goes the resident memory as its training begins, in MiB.
+    """
+    experiment = Experiment.model_validate({"imbalance": {"kind": "long_tail", "ratio": 50}})
+    tasks = [TrialTask(experiment, Candidate("none"), seed) for seed in range(count)]
+    began, ended, resident = [], [], []
+
+    def timed(*given: Any) -> Any:
+        resident.append(_resident_mib())
+        began.append(perf_counter())
+        try:
+            return train_trial(*given)
+        finally:
+            ended.append(perf_counter())
+
+    schedule = Schedule(1, fresh=False)
+    with tempfile.TemporaryDirectory() as folder:
+        uri = f"sqlite:///{Path(folder) / 'mlflow.db'}"
+        with (
+            patch.dict(os.environ, MLFLOW_TRACKING_URI=uri),
+            patch("harness.trial.recording.train_trial", timed),
+        ):
+            schedule.run(tasks, 1, lambda task, outcome: None)
+            schedule.close()
+    return [start - end for end, start in zip(ended, began[1:], strict=False)], resident
+
+
+def _resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def start_up(console: Console, rounds: int) -> None:
@@ -247,7 +266,7 @@ def start_up(console: Console, rounds: int) -> None:
 
 def main() -> None:
     """Measure all, or only the parts that are named."""
-    parts = ("throughput", "second-trial", "tracking", "start-up")
+    parts = ("throughput", "second-trial", "tracking", "start-up", "memory")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
@@ -265,6 +284,8 @@ def main() -> None:
         second_trial(console, Task("digits", 1_200, 64, 20), given.rounds)
     if "tracking" in chosen:
         tracking(console, given.rounds)
+    if "memory" in chosen:
+        memory(console)
     if "start-up" in chosen:
         start_up(console, given.rounds)
 
@@ -288,17 +309,6 @@ def _scaled(examples: Examples) -> Any:
 
 def _resident(examples: Examples) -> tuple[Any, Any]:
     return tf.constant(_all(examples)), tf.constant(examples.labels.astype(np.int32))
-
-
-def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
-    def timed(*given: Any, **named: Any) -> Any:
-        started = perf_counter()
-        try:
-            return function(*given, **named)
-        finally:
-            spent.append(perf_counter() - started)
-
-    return timed
 
 
 def _undetermined(run: Contestant) -> Contestant:

@@ -11,7 +11,6 @@ not. `fit` runs without op determinism, as plain TensorFlow does. Nothing is ass
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 import warnings
@@ -30,11 +29,12 @@ from harness.execution.task import Candidate
 from harness.scoring.metrics import one
 from harness.tracking.store import Store
 from harness.training.threads import use
-from harness.tuning.pruner import Pruner
+from harness.tuning.pruner import is_looked_at, pruner
 from harness.tuning.recording import Recorder
 from harness.tuning.sampler import sampler
 from harness.tuning.setup import Tuning, tuning
 from harness.tuning.study import OpenStudy
+from harness.tuning.work import perform
 
 SIZES = {
     "digits": ("digits", ["train.epochs=10"]),
@@ -51,35 +51,29 @@ class Script:
     splits: dict[int, tuple[Examples, Examples]]
 
     def run(self, folder: Path, trials: int) -> None:
-        pruner = Pruner(self.tuning.experiment.train.epochs)
         study = optuna.create_study(
             storage=f"sqlite:///{folder / 'script.db'}",
             direction="maximize",
             sampler=sampler(0, 0),
-            pruner=pruner,
+            pruner=pruner(self.tuning.experiment.train.most_epochs),
         )
         for known in self.tuning.space.known:
             study.enqueue_trial(dict(known))
         study.optimize(self._score, n_trials=trials)
 
     def _score(self, trial: optuna.Trial) -> float:
-        space, pruner = self.tuning.space, Pruner(self.tuning.experiment.train.epochs)
+        space = self.tuning.space
         largest = space.largest
         weights = {largest: 1.0}
         for index, each in space.fields[0].dimensions:
-            weights[index or 0] = trial.suggest_float(each.name, each.low, each.high, log=True)
+            low, high = each.ends
+            weights[index or 0] = trial.suggest_float(each.name, low, high, log=True)
         best = []
         for number, seed in enumerate(self.tuning.inner_seeds):
-            scores = self._fit(seed, weights, trial if number == 0 else None, pruner)
-            best.append(max(scores))
-            trial.report(best[-1], pruner.step_of_seed(number))
-            if number + 1 < len(self.tuning.inner_seeds) and trial.should_prune():
-                raise optuna.TrialPruned
+            best.append(max(self._fit(seed, weights, trial if number == 0 else None)))
         return statistics.fmean(best)
 
-    def _fit(
-        self, seed: int, weights: dict[int, float], trial: optuna.Trial | None, pruner: Pruner
-    ) -> list[float]:
+    def _fit(self, seed: int, weights: dict[int, float], trial: optuna.Trial | None) -> list[float]:
         import keras
 
         from harness.networks.build import network
@@ -96,11 +90,11 @@ class Script:
         )
         scores: list[float] = []
 
-        class Look(keras.callbacks.Callback):
+        class Look(keras.callbacks.Callback):  # type: ignore[misc]
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 logits = model.predict_on_batch(validation.inputs)
                 scores.append(one("balanced_accuracy", validation.labels, logits, 0))
-                if trial is not None and pruner.looks_at(epoch):
+                if trial is not None and is_looked_at(epoch, settings.most_epochs):
                     trial.report(scores[-1], epoch)
                     if trial.should_prune():
                         raise optuna.TrialPruned
@@ -133,9 +127,8 @@ def harness_minute(chosen: Tuning, objective: Any, folder: Path) -> float:
     opened, store = OpenStudy.of(given), Store.open(given.experiment.name)
     recorder = Recorder(given, store)
     began = time.perf_counter()
-    while (trial := opened.next(store)) is not None:
-        opened.perform(trial, objective)
-        recorder.record(opened.trials()[trial.number])
+    for trial in perform(opened, store, objective):
+        recorder.record(trial)
     return 60 * given.trials / (time.perf_counter() - began)
 
 
@@ -153,7 +146,7 @@ def compare(size: str, trials: int, rounds: int) -> None:
     name, overrides = SIZES[size]
     experiment: Experiment = load(name, [*overrides, f"train.threads={THREADS}"])
     chosen = tuning(experiment, Candidate("class_weight"), trials, inner_seeds=3)
-    objective = Objective(chosen, Pruner(chosen.experiment.train.epochs))
+    objective = Objective(chosen)
     splits = {seed: arrays(chosen, seed) for seed in chosen.inner_seeds}
     script = Script(chosen, splits)
     print(f"\n{size}: {len(splits[1000][0])} examples, {trials} trials of 3 seeds", flush=True)
@@ -188,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

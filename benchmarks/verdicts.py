@@ -115,7 +115,8 @@ def growing(world: World, strategies: int, families: int) -> tuple[float, float]
     rng = np.random.default_rng(1)
     scores = world.trained((strategies + 1, families, GROWING[-1]), rng)
     differences = scores[1:] - scores[:1]
-    p = [ttest_1samp(differences[..., :seeds], 0, axis=-1).pvalue.min(axis=0) for seeds in GROWING]
+    tests = [ttest_1samp(differences[..., :seeds], 0, axis=-1) for seeds in GROWING]
+    p = [np.asarray(test.pvalue).min(axis=0) for test in tests]
     spent = [level(GROWING[: look + 1], strategies) for look in range(len(GROWING))]
     told = [np.array(p) < np.array(levels)[:, None] for levels in (spent, [LEVEL / strategies])]
     by_spending, without = (float(each.any(axis=0).mean()) for each in told)

@@ -55,6 +55,7 @@ def learn(path: Path) -> None:
     made.model.compile(keras.optimizers.Adam(0.001), loss)
     images = train.gather(np.arange(len(train))).astype(np.float32) / 255
     made.model.fit(images, train.labels, batch_size=128, epochs=3, verbose=0)
+    assert made.body is not None, "what has a head has a body"
     made.body.save_weights(path)
 
 

@@ -92,6 +92,7 @@ class CompiledNetwork:
         self._predict = tf.function(self._logits, input_signature=[inputs])
         self._can_predict = False
         self._assign = tf.function(_assigning(self.model.variables))
+        self._read = tf.function(_reading(self.model.variables))
         self._assign([np.array(variable.numpy()) for variable in self.model.variables])
 
     def check(self, plan: Plan) -> None:
@@ -191,7 +192,7 @@ class CompiledNetwork:
 
     def weights(self) -> list[Array]:
         """Return a copy of every variable of the model, the head's scale folded into it."""
-        values = [np.array(variable.numpy()) for variable in self.model.variables]
+        values = [np.array(value.numpy()) for value in self._read()]
         scale = self._scale.numpy()
         if (scale != 1.0).any():
             head = {id(variable) for variable in self._network.head[-1].variables}
@@ -333,6 +334,15 @@ def _assigning(variables: Sequence[Any]) -> Callable[[list[Any]], None]:
             variable.assign(value)
 
     return assign
+
+
+def _reading(variables: Sequence[Any]) -> Callable[[], list[Any]]:
+    """Return what reads all variables at once."""
+
+    def read() -> list[Any]:
+        return [tf.identity(variable.value) for variable in variables]
+
+    return read
 
 
 def _zeroing(variables: Sequence[Any]) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from harness.data.examples import Array, Examples, Integers
 
 CHUNK_STEPS = 64
 CHUNK_BYTES = 32 << 20
+AT_ONCE = 2
 
 
 def chunks(positions: Integers, batch_size: int, example_bytes: int) -> list[Integers]:
@@ -23,11 +24,17 @@ def chunks(positions: Integers, batch_size: int, example_bytes: int) -> list[Int
 
 
 def gathered(examples: Examples, order: list[Integers]) -> Iterator[tuple[Array, Array]]:
-    """Yield inputs `[S, B, ...]` and labels `[S, B]` of each chunk, the next one read ahead."""
+    """Yield inputs `[S, B, ...]` and labels `[S, B]` of each chunk, the next one read ahead.
+
+    One chunk and a rest are read at once: a thread would take longer to start than they take.
+    """
 
     def gather(chunk: Integers) -> tuple[Array, Array]:
         return examples.gather(chunk), examples.labels[chunk].astype(np.int32)
 
+    if len(order) <= AT_ONCE:
+        yield from map(gather, order)
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="feed") as reader:
         ahead = reader.submit(gather, order[0])
         for following in order[1:]:
