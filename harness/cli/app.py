@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.making_commands import check_strategy, export, new_strategy, predict
+from harness.cli.making_commands import check_strategy, export, merge, new_strategy, pack, predict
 from harness.cli.showing_commands import data, models, report, strategies, ui
 from harness.cli.training_commands import compare, run, tune
 
@@ -47,6 +47,8 @@ for _command in (
     predict,
     data,
     export,
+    pack,
+    merge,
     ui,
 ):
     app.command()(_command)

@@ -126,3 +126,28 @@ def export(
     document = export_model(request, show=not as_json)
     if as_json:
         print_document(document)
+
+
+def pack(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file: results.pack.")],
+    as_json: Json = False,
+) -> None:
+    """Write an experiment's trials and comparisons into one file, for another machine."""
+    from harness.cli.travelling import pack_experiment
+
+    document = pack_experiment(experiment, file, show=not as_json)
+    if as_json:
+        print_document(document)
+
+
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Packs of any machines.")],
+    as_json: Json = False,
+) -> None:
+    """Take packs into the record, each trial once; trials of other conditions are refused."""
+    from harness.cli.travelling import merge_packs
+
+    document = merge_packs(files, show=not as_json)
+    if as_json:
+        print_document(document)

@@ -10,8 +10,12 @@ from harness.cli.output import print_document
 
 
 def report(
-    experiment: Annotated[
-        str | None, typer.Argument(help="Its name; default: the default experiment's.")
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EXPERIMENT|FILE...]",
+            help="Its name, or packs of it; default: the default experiment's.",
+        ),
     ] = None,
     comparison: Annotated[
         str | None,
@@ -23,10 +27,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write the page of a recorded comparison: one HTML file that needs nothing else."""
-    from harness.config.load import load
-    from harness.report.publish import write_page
+    from harness.cli.travelling import report_on
 
-    page, document = write_page(experiment or load().name, comparison, output)
+    page, document = report_on(experiments or [], comparison, output)
     if as_json:
         print_document(document)
     else:

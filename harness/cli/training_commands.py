@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import (
+    LARGEST_SEED,
     Also,
     Config,
     InnerSeeds,
@@ -54,6 +55,12 @@ def compare(
         int | None,
         typer.Option(min=1, max=10_000, help="How many seeds; default: the experiment's."),
     ] = None,
+    first_seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="Where seeds begin, for a share of a comparison."
+        ),
+    ] = 0,
     against: Annotated[
         str | None, typer.Option(help="The baseline; default: the experiment's.")
     ] = None,
@@ -87,6 +94,7 @@ def compare(
             against,
             seeds,
             tuned=tune is not None,
+            first_seed=first_seed,
         )
         for config in configs or [DEFAULT]
     ]
