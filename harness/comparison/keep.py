@@ -73,7 +73,7 @@ class Kept:
     @property
     def filling(self) -> str:
         """The command that runs what is missing."""
-        return filling(self.document, self.packs if len(self.packs) > 1 else ())
+        return filling(self.document, self.packs)
 
 
 def keep(
@@ -137,7 +137,15 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
         UserError: nothing of this name is recorded, or `find` finds no comparison.
 
     """
-    store = Store.existing(experiment)
+    try:
+        store = Store.existing(experiment)
+    except UserError as error:
+        if not Path(experiment).is_dir():
+            raise
+        raise UserError(
+            f"{experiment} is a folder, and no experiment of this name is recorded; give the name "
+            "of one, or a file that harness pack wrote"
+        ) from error
     run = find(store, experiment, wanted)
     part = part_of_record(store, run)
     return _kept(pool([part]), run, store)

@@ -6,7 +6,7 @@ a merge that was stopped goes on when it is run again.
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,7 @@ from harness.comparison.keep import (
     part_of_record,
     record_comparison,
 )
-from harness.comparison.pooling import Part, Pooled, pool, refuse_other_conditions
+from harness.comparison.pooling import Part, Pooled, conditions_of, pool, refuse_other_conditions
 from harness.comparison.records import FINISHED_TRIALS
 from harness.packing.pack import Pack, open_pack
 from harness.tracking.place import shown_uri
@@ -78,15 +78,16 @@ def merge(paths: Sequence[Path]) -> list[Merged]:
 
 
 def _check(packs: Sequence[Pack], store: Store | None) -> None:
-    """Refuse what is not to be mixed: every source with the one before it, and each cell."""
+    """Refuse what shares no conditions with the rest, and comparisons whose cells differ."""
     everything = [_everything(pack) for pack in packs]
     if store is not None and (there := _recorded(store)):
         everything.insert(0, Part(THE_RECORD, store, there))
-    for index, part in enumerate(everything[1:], start=1):
-        before = {key: run for each in everything[:index] for key, run in each.runs.items()}
-        first = everything[0]
-        if not _conditions(before.values()) & _conditions(part.runs.values()):
+    first, known = everything[0], conditions_of(everything[0].runs.values())
+    for part in everything[1:]:
+        conditions = conditions_of(part.runs.values())
+        if not conditions & known:
             refuse_other_conditions(first, part)
+        known |= conditions
     for digest in _digests(packs):
         pool(_parts(packs, store, digest))
 
@@ -97,10 +98,6 @@ def _everything(pack: Pack) -> Part:
 
 def _recorded(store: Store) -> dict[str, RecordedRun]:
     return {run.tags["trial"]: run for run in store.runs(FINISHED_TRIALS)}
-
-
-def _conditions(runs: Iterable[RecordedRun]) -> set[str]:
-    return {run.tags.get("conditions", "") for run in runs}
 
 
 def _digests(packs: Sequence[Pack]) -> list[str]:

@@ -201,11 +201,7 @@ class _Cells:
 
     def add_fitting(self, part: Part) -> None:
         """Add the trials of a part that belong to the comparison."""
-        known = {
-            trial.run.tags.get("conditions", "")
-            for each in self.trials.values()
-            for trial in each.values()
-        }
+        known = conditions_of(trial.run for each in self.trials.values() for trial in each.values())
         runs = [run for run in part.runs.values() if run.tags.get("conditions") in known]
         for run in runs:
             name = self._name(RecordedTrial(part.source, run))
@@ -249,12 +245,16 @@ class _Cells:
 
 def refuse_other_conditions(first: Part, other: Part) -> None:
     """Raise UserError, naming the key, if no trial of the second shares the first's conditions."""
-    conditions = [{run.tags.get("conditions") for run in p.runs.values()} for p in (first, other)]
-    if conditions[0] & conditions[1]:
+    if conditions_of(first.runs.values()) & conditions_of(other.runs.values()):
         return
     names = (first.name, other.name)
     what = differing(_circumstances(first), _circumstances(other), names)
     raise not_to_be_mixed(what, other.name)
+
+
+def conditions_of(runs: Iterable[RecordedRun]) -> set[str]:
+    """Return the conditions of runs; of an older one they are not known."""
+    return {known for run in runs if (known := run.tags.get("conditions"))}
 
 
 def _circumstances(part: Part) -> Mapping[str, Any]:

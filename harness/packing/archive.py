@@ -12,6 +12,7 @@ import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -20,12 +21,13 @@ from harness.errors import UserError
 
 KIND, SCHEMA = "imbalance-harness pack", 1
 MANIFEST = "manifest.json"
-BEGINNING = b"PK"
 BLOCK = 1 << 20
-NAME_AND_EXTRA = 26  # where the local header has their lengths
+# What reading an archive raises whose bits have flipped.
+FOREIGN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error)
+NAME_AND_EXTRA, NAME_BEGINS = 26, 30  # where a local header has the lengths of both, and the first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Archive:
     """A verified file: what its manifest says, and its members by name."""
 
@@ -38,10 +40,13 @@ class Archive:
         found: Mapping[str, str] = self.manifest["members"]
         return found
 
+    @cached_property
+    def _file(self) -> ZipFile:
+        return ZipFile(self.path)
+
     def read(self, name: str) -> bytes:
         """Return a member as a whole; raises KeyError if there is none."""
-        with ZipFile(self.path) as file:
-            return file.read(name)
+        return self._file.read(name)
 
     def mapped(self, name: str) -> Any:
         """Return a member as a file of Arrow's, mapped into memory; KeyError if there is none.
@@ -50,8 +55,7 @@ class Archive:
         """
         import pyarrow as pa  # type: ignore[import-untyped]
 
-        with ZipFile(self.path) as file:
-            member = file.getinfo(name)
+        member = self._file.getinfo(name)
         with self.path.open("rb") as raw:
             raw.seek(member.header_offset + NAME_AND_EXTRA)
             name_length, extra_length = struct.unpack("<HH", raw.read(4))
@@ -71,27 +75,25 @@ def open_archive(path: Path) -> Archive:
         raise UserError(f"{path} is a folder; give the file that harness pack wrote")
     try:
         with path.open("rb") as file:
-            begins = file.read(len(BEGINNING)) == BEGINNING
+            begins = file.read(NAME_BEGINS + len(MANIFEST)).endswith(MANIFEST.encode())
         with ZipFile(path) as file:
-            manifest = _manifest(path, file)
+            manifest = _manifest(path, file, begins)
             _verify(path, file, manifest)
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}; give one that harness pack wrote") from error
-    except BadZipFile as error:
-        if begins:
-            raise UserError(f"{path} is cut short or damaged; copy it again, as a whole") from error
-        raise _no_pack(path) from error
+    except FOREIGN as error:
+        raise _no_pack(path, begins) from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     return Archive(path, manifest)
 
 
-def _manifest(path: Path, file: ZipFile) -> dict[str, Any]:
+def _manifest(path: Path, file: ZipFile, begins: bool) -> dict[str, Any]:
     try:
         manifest = json.loads(file.read(MANIFEST))
         kind, schema = manifest["kind"], manifest["schema"]
     except (KeyError, TypeError, ValueError) as error:
-        raise _no_pack(path) from error
+        raise _no_pack(path, begins) from error
     if kind != KIND:
         raise _no_pack(path)
     if not isinstance(schema, int) or schema > SCHEMA:
@@ -118,7 +120,13 @@ def _verify(path: Path, file: ZipFile, manifest: Mapping[str, Any]) -> None:
             )
 
 
-def _no_pack(path: Path) -> UserError:
+def _no_pack(path: Path, begins: bool = False) -> UserError:
+    """Return the refusal of a file; one that begins as a pack does was cut short.
+
+    The end of a member that is an archive itself then looks like the end of the whole.
+    """
+    if begins:
+        return UserError(f"{path} is cut short or damaged; copy it again, as a whole")
     return UserError(f"{path} is no pack; give a file that harness pack wrote")
 
 
