@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from harness.comparison.mistakes import FACTS, IMAGES, mistakes
 from harness.comparison.records import RecordedTrial, Samples
 from harness.comparison.summary import summarise
 from harness.config.load import load, resolved
+from harness.data.audit import Duplicates
 from harness.packing import tables
 from harness.packing.archive import write_archive
 from harness.packing.pack import described, open_pack, place_of
@@ -83,9 +84,7 @@ def made_run(strategy: str, seed: int, machine: Machine, copy: str = "") -> Reco
     params = {"strategy": strategy, "seed": str(seed), "train.epochs": "2", "data.source": "npz"}
     run_id = digest("run", trial, copy)
     ended = BEGIN + timedelta(minutes=seed)
-    return RecordedRun(
-        run_id, "FINISHED", metrics, params, tags, f"{strategy}, seed {seed}", ended
-    )
+    return RecordedRun(run_id, "FINISHED", metrics, params, tags, f"{strategy}, seed {seed}", ended)
 
 
 def arrays(strategy: str, seed: int) -> dict[str, np.ndarray]:
@@ -239,7 +238,7 @@ def _comparison(
         "strategy_names": list(strategies),
         "classes": list(CLASSES),
         "counts": {"train": [240, 60], "validation": [30, 10], "test": [60, 20]},
-        "duplicates": {"train_validation": 0, "train_test": 0, "validation_test": 0},
+        "duplicates": asdict(Duplicates(0, 0, 0)),
         "notes": ["a note on the data"],
         "notes_of_data": ["a note on the data"],
         "decision": {},

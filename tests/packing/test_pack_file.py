@@ -184,7 +184,7 @@ def test_a_flipped_bit_is_refused_in_one_line_or_changes_nothing(
             assert open_pack(tmp_path / "flipped.pack").trials == trials
         except UserError as error:
             refused += 1
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)
     assert refused > 20
 
 
@@ -207,7 +207,7 @@ def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) 
         comparison = json.loads(file.read(MANIFEST))["comparisons"][0]
     comparison["tags"]["family"] = "../../elsewhere"
     changed = rewritten(pack, manifest_with(comparisons=[comparison]), tmp_path / "b.pack")
-    with pytest.raises(UserError, match="'../../elsewhere' is no id"):
+    with pytest.raises(UserError, match=r"'\.\./\.\./elsewhere' is no id"):
         open_pack(changed)
 
 

@@ -23,6 +23,19 @@ def no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/none/mlflow.db")
 
 
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All four seeds of one machine, and the same as the shares of two."""
+    folder = tmp_path_factory.mktemp("packs")
+    seeds = {"whole": range(4), "low": range(2), "high": range(2, 4)}
+    return {name: made_pack(folder / f"{name}.pack", each) for name, each in seeds.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(packs: dict[str, Path]) -> dict[str, Any]:
+    return shown(read_packs([packs["whole"]]))
+
+
 def shown(kept: Kept) -> dict[str, Any]:
     """What a document says, apart from ids; the trials by strategy and seed."""
     document = json.loads(json.dumps(kept.document))
@@ -30,8 +43,8 @@ def shown(kept: Kept) -> dict[str, Any]:
     return {k: v for k, v in document.items() if k not in NEVER_THE_SAME} | {"cells": cells}
 
 
-def test_one_pack_says_what_its_machine_said(tmp_path: Path) -> None:
-    kept = read_packs([made_pack(tmp_path / "a.pack", range(4))])
+def test_one_pack_says_what_its_machine_said(packs: dict[str, Path], tmp_path: Path) -> None:
+    kept = read_packs([packs["whole"]])
     words = [line.verdict.word for line in kept.comparison.lines]
     assert [row["verdict"] for row in kept.document["strategies"]] == words
     assert kept.missing == []
@@ -40,36 +53,30 @@ def test_one_pack_says_what_its_machine_said(tmp_path: Path) -> None:
 
 
 def test_shares_of_two_machines_say_what_one_machine_would_to_the_last_digit(
-    tmp_path: Path,
+    packs: dict[str, Path], whole: dict[str, Any]
 ) -> None:
-    whole = read_packs([made_pack(tmp_path / "whole.pack", range(4))])
-    shares = [
-        made_pack(tmp_path / "a.pack", range(2)),
-        made_pack(tmp_path / "b.pack", range(2, 4)),
-    ]
-    assert shown(read_packs(shares)) == shown(whole)
-    assert shown(read_packs(shares[::-1])) == shown(whole)
-    assert shown(read_packs([*shares, shares[0]])) == shown(whole)
+    low, high = packs["low"], packs["high"]
+    assert shown(read_packs([low, high])) == whole
+    assert shown(read_packs([high, low, high])) == whole
 
 
-def test_a_trial_that_both_have_counts_once(tmp_path: Path) -> None:
-    whole = read_packs([made_pack(tmp_path / "whole.pack", range(4))])
-    overlapping = [
-        made_pack(tmp_path / "a.pack", range(2)),
-        made_pack(tmp_path / "b.pack", range(4), copy="run again"),
-    ]
-    found = shown(read_packs(overlapping))
-    assert found["cells"] == shown(whole)["cells"]
-    assert found["strategies"] == shown(whole)["strategies"]
+def test_a_trial_that_both_have_counts_once(
+    packs: dict[str, Path], whole: dict[str, Any], tmp_path: Path
+) -> None:
+    more = made_pack(tmp_path / "b.pack", range(1, 4), copy="run again")
+    found = shown(read_packs([packs["low"], more]))
+    assert found["cells"] == whole["cells"]
+    means = [[row["mean"] for row in each["strategies"]] for each in (found, whole)]
+    assert means[0] == means[1]
 
 
-def test_trials_alone_fill_the_cells_of_another_packs_comparison(tmp_path: Path) -> None:
-    asked = made_pack(tmp_path / "a.pack", range(2))
+def test_trials_alone_fill_the_cells_of_another_packs_comparison(
+    packs: dict[str, Path], whole: dict[str, Any], tmp_path: Path
+) -> None:
     alone = made_pack(
         tmp_path / "b.pack", range(2, 4), ("none", "weighted", "other"), compared=False
     )
-    whole = read_packs([made_pack(tmp_path / "whole.pack", range(4))])
-    assert shown(read_packs([asked, alone])) == shown(whole)
+    assert shown(read_packs([packs["low"], alone])) == whole
 
 
 def test_only_the_looks_that_machines_took_before_are_counted(tmp_path: Path) -> None:
@@ -156,7 +163,7 @@ def test_another_code_of_a_strategy_is_refused_though_no_trial_is_double(tmp_pat
 def test_packs_of_several_experiments_have_no_report_together(tmp_path: Path) -> None:
     a = made_pack(tmp_path / "a.pack", range(2))
     b = made_pack(tmp_path / "b.pack", range(2), experiment="others")
-    with pytest.raises(UserError, match="is of experiment 'parts' and .* of 'others'"):
+    with pytest.raises(UserError, match=r"is of experiment 'parts' and .* of 'others'"):
         read_packs([a, b])
 
 
