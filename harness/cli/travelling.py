@@ -71,7 +71,7 @@ def report_on(
         name = words[0] if words else load().name
         page, document = write_page(name, comparison, output)
     if absent := document["missing"]:
-        cells = [f"{cell['strategy']}, seed {cell['seed']}" for cell in absent]
+        cells = [f"{cell['strategy']} (seed {cell['seed']})" for cell in absent]
         line = f"{plural(len(cells), 'trial is', 'trials are')} missing: {first_few(cells)}"
         print_notes(Console(stderr=True), [f"{line}; to run what is missing: {document['fill']}"])
     return page, document

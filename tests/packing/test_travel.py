@@ -35,7 +35,7 @@ def test_a_report_on_packs_makes_one_page_and_no_record(
     out, err = ran(capsys, "report", "a.pack", "b.pack")
     page = Path(out.strip())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pack", "b.pack", page.name]
-    assert "2 trials are missing: weighted, seed 1, weighted, seed 3" in err
+    assert "2 trials are missing: weighted (seed 1), weighted (seed 3)" in err
     command = "harness merge a.pack b.pack && harness compare none weighted --seeds 4"
     assert command in err
     text = page.read_text("utf-8")
