@@ -78,6 +78,9 @@ def compare(
     also: Also = None,
     inner_seeds: InnerSeeds = 3,
     fresh: Annotated[bool, typer.Option(help="Run again what is recorded.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would run, and what it would take.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run strategies over seeds and say which help, by how much, and how sure that is."""
@@ -99,6 +102,13 @@ def compare(
         for config in configs or [DEFAULT]
     ]
     effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds)
+    if dry_run:
+        from harness.cli.forecasting import show_forecasts
+
+        forecasts = show_forecasts(setups, effort, fresh, show=not as_json)
+        if as_json:
+            print_document(forecasts)
+        return
     document, failed = run_comparisons(setups, jobs, fresh, not as_json, effort)
     if as_json:
         print_document(document)

@@ -186,10 +186,10 @@ def read_packs(paths: Sequence[Path], wanted: str | None = None) -> Kept:
     asking = next(part for part in parts if part.document)
     for part in parts:
         refuse_other_conditions(asking, part)
-    others = [pack for pack in packs if is_of_others(pack, digest)]
+    others = [pack for pack in packs if has_other_comparisons(pack, digest)]
     pooled = pool(part for part in parts if part.source not in others)
     kept = _kept(pooled, run, None)
-    notes = [*kept.document["notes"], *map(_of_others, others)]
+    notes = [*kept.document["notes"], *map(_note_on_others, others)]
     return replace(
         kept,
         document={**kept.document, "notes": notes},
@@ -197,13 +197,13 @@ def read_packs(paths: Sequence[Path], wanted: str | None = None) -> Kept:
     )
 
 
-def is_of_others(pack: Pack, digest: str) -> bool:
+def has_other_comparisons(pack: Pack, digest: str) -> bool:
     """Tell whether a pack has comparisons, but not this one: its trials were run for those."""
     digests = {run.tags[COMPARISON] for run in pack.comparisons}
     return bool(digests) and digest not in digests
 
 
-def _of_others(pack: Pack) -> str:
+def _note_on_others(pack: Pack) -> str:
     return (
         f"{pack.path} holds another comparison, {pack.comparisons[0].name}: after harness merge, "
         "harness compare can put all strategies into one, and trains nothing again"

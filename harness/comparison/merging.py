@@ -17,7 +17,7 @@ from harness.comparison.history import take_over
 from harness.comparison.identity import page_of, title
 from harness.comparison.keep import (
     Kept,
-    is_of_others,
+    has_other_comparisons,
     part_of_pack,
     part_of_record,
     record_comparison,
@@ -110,7 +110,9 @@ def _digests(packs: Sequence[Pack]) -> list[str]:
 
 
 def _parts(packs: Sequence[Pack], store: Store | None, digest: str) -> list[Part]:
-    parts = [part_of_pack(pack, digest) for pack in packs if not is_of_others(pack, digest)]
+    parts = [
+        part_of_pack(pack, digest) for pack in packs if not has_other_comparisons(pack, digest)
+    ]
     if store is not None:
         found = (run for run in store.ended_comparisons() if run.tags[COMPARISON] == digest)
         parts = [*(part_of_record(store, run) for run in found), *parts]
@@ -123,14 +125,14 @@ def _merge(name: str, packs: Sequence[Pack]) -> Merged:
     runs = {run.tags["trial"]: (pack, run) for pack in packs for run in pack.trials}
     places, new = {}, 0
     for trial, (pack, run) in runs.items():
-        place, is_new = _take(store, pack, run)
+        place, is_new = _receive(store, pack, run)
         places[trial], new = place, new + is_new
-    kept = [_bring_together(store, packs, digest, places) for digest in _digests(packs)]
+    kept = [_complete(store, packs, digest, places) for digest in _digests(packs)]
     known = len(runs) - new
     return Merged(name, new, known, tuple(each for each in kept if each is not None))
 
 
-def _take(store: Receiving, pack: Pack, run: RecordedRun) -> tuple[str, bool]:
+def _receive(store: Receiving, pack: Pack, run: RecordedRun) -> tuple[str, bool]:
     """Return the run of a trial in the record, and whether it is new there."""
     trial = run.tags["trial"]
     if found := _whole(store, trial):
@@ -163,7 +165,7 @@ def _dataset(folder: Path, run: RecordedRun) -> tuple[str, str, dict[str, Any]]:
     return run.params.get("data.source", ""), run.tags.get("dataset", ""), profile
 
 
-def _bring_together(
+def _complete(
     store: Store, packs: Sequence[Pack], digest: str, places: Mapping[str, str]
 ) -> Kept | None:
     """Record a comparison with what the record and all packs hold of it, unless it is so already.

@@ -77,7 +77,7 @@ class Pooled:
         )
 
     @property
-    def is_one_parts(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether it is a comparison as one part has it, to the last trial."""
         first = self._documents[0]
         return len(self._documents) == 1 and len(self.rows) == len(first["trials"])
@@ -89,7 +89,7 @@ class Pooled:
     @property
     def _family(self) -> Family:
         documents = self._documents
-        if self.is_one_parts:
+        if self.is_unchanged:
             return family_of(documents[0])
         seeds = {seed for each in self.trials.values() for seed in each}
         members = [name for name in self.trials if name != documents[0]["baseline"]]
@@ -101,7 +101,7 @@ class Pooled:
         """The document of `harness compare`, as if one machine had run all trials."""
         documents = self._documents
         first = documents[0]
-        if self.is_one_parts:
+        if self.is_unchanged:
             return {**first, "trials": list(self.rows)}
         filled = {(row["strategy"], row["seed"]) for row in self.rows}
         failed = [row for each in documents for row in each["failed"]]
@@ -148,7 +148,7 @@ class Pooled:
     def mistakes(self) -> Mistakes | None:
         """What is worth a look, with the names and images that any part has."""
         known = [part.mistakes for part in self.parts if part.mistakes is not None]
-        if not known or self.is_one_parts:
+        if not known or self.is_unchanged:
             return known[0] if known else None
         advice = self.comparison.advice
         strategy = advice.strategy or self.comparison.baseline

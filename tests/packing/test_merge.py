@@ -36,7 +36,7 @@ def shares(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def filled(
     shares: list[Path], migrated: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Merged]:
-    """A record that both shares were merged into, which is only read from, and what was told."""
+    """A record that both shares were merged into, which is only read from, and what was pooled."""
     database = shutil.copy(migrated, tmp_path_factory.mktemp("filled") / "mlflow.db")
     uri = f"sqlite:///{database}"
     with pytest.MonkeyPatch.context() as patch:
@@ -66,9 +66,9 @@ def test_what_was_merged_is_recorded_and_says_the_same_to_the_last_digit(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", filled[0])
     assert (filled[1].new, filled[1].known) == (4, 0)
     assert recorded() == fingerprints(shares)
-    kept, told = read("parts"), read_packs(shares)
-    assert shown(dict(kept.document)) == shown(dict(told.document))
-    for mine, theirs in zip(kept.comparison.lines, told.comparison.lines, strict=True):
+    kept, pooled = read("parts"), read_packs(shares)
+    assert shown(dict(kept.document)) == shown(dict(pooled.document))
+    for mine, theirs in zip(kept.comparison.lines, pooled.comparison.lines, strict=True):
         assert (mine.verdict, mine.effect) == (theirs.verdict, theirs.effect)
     store = Store.open("parts")
     for trial in recorded():

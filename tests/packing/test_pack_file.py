@@ -44,21 +44,21 @@ def test_any_logits_come_out_to_the_bit(
     validation: np.ndarray, test: np.ndarray, grouped: bool, last: bool
 ) -> None:
     n, m = len(validation), len(test)
-    told = {
+    made = {
         "validation_logits": validation,
         "validation_labels": np.arange(n),
         "test_logits": test,
         "test_labels": np.arange(m),
         "test_ids": np.full(m, 2**64 - 1, np.uint64),
     }
-    told |= {"test_groups": np.arange(m)} if grouped else {}
-    told |= {"last_validation_logits": validation, "last_test_logits": test} if last else {}
+    made |= {"test_groups": np.arange(m)} if grouped else {}
+    made |= {"last_validation_logits": validation, "last_test_logits": test} if last else {}
     buffer = BytesIO()
     with tables.prediction_writer(buffer) as writer:  # type: ignore[arg-type]
-        writer.add("0", told)
+        writer.add("0", made)
     found = tables.PredictionTable(BytesIO(buffer.getvalue())).arrays("0")
-    assert found.keys() == told.keys()
-    for name, array in told.items():
+    assert found.keys() == made.keys()
+    for name, array in made.items():
         assert found[name].dtype == array.dtype
         assert found[name].tobytes() == array.tobytes()
 

@@ -20,7 +20,7 @@ def ran(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
     return out, err
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+def document_of(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(ran(capsys, *words, "--json")[0])
     return found
 
@@ -43,7 +43,7 @@ def test_a_report_on_packs_makes_one_page_and_no_record(
     assert command.replace("&", "&amp;") in text
     assert "out of memory" in text
     assert "Trials that are not recorded" in text
-    document = told(capsys, "report", "a.pack", "b.pack", "-o", "page.html")
+    document = document_of(capsys, "report", "a.pack", "b.pack", "-o", "page.html")
     assert document["fill"] == command
     assert [(cell["seed"], cell["reason"]) for cell in document["missing"]] == [
         (1, "out of memory"),
@@ -56,7 +56,7 @@ def test_what_is_merged_is_published_and_can_be_packed_again(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made_pack(record / "a.pack", [0])
-    (merged,) = told(capsys, "merge", "a.pack")["experiments"]
+    (merged,) = document_of(capsys, "merge", "a.pack")["experiments"]
     assert (merged["new"], merged["known"]) == (2, 0)
     (page,) = merged["reports"]
     assert Path(page).is_file()
@@ -65,5 +65,7 @@ def test_what_is_merged_is_published_and_can_be_packed_again(
     assert out == "parts: 0 new trials, 2 were there already\n"
     out, _ = ran(capsys, "pack", "parts", "again.pack")
     assert out == "2 trials and 1 comparison of parts in again.pack\n"
-    documents = [told(capsys, "report", name, "-o", "x.html") for name in ("parts", "again.pack")]
+    documents = [
+        document_of(capsys, "report", name, "-o", "x.html") for name in ("parts", "again.pack")
+    ]
     assert documents[0]["strategies"] == documents[1]["strategies"]
