@@ -13,7 +13,7 @@ def report(
     experiments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EXPERIMENT|FILE...]",
+            metavar="EXPERIMENT|FILE",
             help="Its name, or packs of it; default: the default experiment's.",
         ),
     ] = None,

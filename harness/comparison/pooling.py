@@ -188,13 +188,19 @@ class _Cells:
 
     def __init__(self, first: Part) -> None:
         document = first.document
-        self._evaluation = evaluation_of(document)
+        self._first, self._evaluation = first, evaluation_of(document)
         self._from: dict[tuple[str, int], Part] = {}
         self.trials: Cells = {name: {} for name in document["strategy_names"]}
         self.rows: dict[tuple[str, int], dict[str, Any]] = {}
 
     def add_all(self, part: Part) -> None:
-        """Add all trials of a part's comparison."""
+        """Add all trials of a part's comparison; raise UserError if its searches found others."""
+        for name, settings in _searched(self._first).items():
+            mine, others = {name: settings}, {name: _searched(part).get(name, settings)}
+            if mine != others:
+                names = (self._first.name, part.name)
+                what = differing({"parameters": mine}, {"parameters": others}, names)
+                raise not_to_be_mixed(what, part.name)
         for row in part.document["trials"]:
             if run := part.runs.get(row["trial"]):
                 self._add(part, row["strategy"], run, row)
@@ -267,6 +273,11 @@ def _circumstances(part: Part) -> Mapping[str, Any]:
 
 def _ended(run: RecordedRun) -> str:
     return "" if run.ended is None else run.ended.isoformat()
+
+
+def _searched(part: Part) -> dict[str, Any]:
+    """Return the training settings that a search found, by strategy."""
+    return {row["strategy"]: row["settings"] for row in part.document.get("tuning", ())}
 
 
 def _row(name: str, run: RecordedRun) -> dict[str, Any]:

@@ -31,11 +31,15 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Machine:
-    """What decides the results of a machine's trials: versions, settings, code of strategies."""
+    """What decides the results of a machine's trials: versions, settings, code of strategies.
+
+    `weight` is a parameter of each of them, which a search may have found.
+    """
 
     versions: Mapping[str, str] = field(default_factory=lambda: VERSIONS)
     settings: Mapping[str, Any] = field(default_factory=lambda: {"train": {"epochs": 2}})
     code: Mapping[str, str] = field(default_factory=dict)
+    weight: float = 2.0
 
     @property
     def circumstances(self) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def digest(*facts: object) -> str:
 
 
 def made_run(strategy: str, seed: int, machine: Machine, copy: str = "") -> RecordedRun:
-    trial = digest(machine.conditions, strategy, machine.code.get(strategy), seed)
+    trial = digest(machine.conditions, strategy, machine.code.get(strategy), machine.weight, seed)
     metrics = {
         "validation/balanced_accuracy": 0.75,
         "test/balanced_accuracy": 0.7 + seed / 100,
@@ -122,7 +126,7 @@ def plan(strategy: str, seed: int, machine: Machine) -> dict[str, Any]:
     return {
         "strategy": {
             "name": strategy,
-            "parameters": {f"{strategy}.weight": 2.0},
+            "parameters": {"weight": machine.weight},
             "code": [machine.code.get(strategy, "1")],
         },
         "circumstances": machine.circumstances,
