@@ -163,7 +163,7 @@ def test_another_code_of_a_strategy_is_refused_though_no_trial_is_double(tmp_pat
 def test_a_parameter_that_searches_found_to_differ_is_named(tmp_path: Path) -> None:
     a = made_pack(tmp_path / "a.pack", range(2))
     b = made_pack(tmp_path / "b.pack", range(2, 4), machine=Machine(weight=3.0))
-    with pytest.raises(UserError, match=rf" none\.weight is 2\.0 in {a} and 3\.0 in {b};"):
+    with pytest.raises(UserError, match=rf"^none\.weight is 2\.0 in {a} and 3\.0 in {b};"):
         read_packs([a, b])
 
 
