@@ -4,7 +4,6 @@ A trial is known by its fingerprint. Whatever is refused is refused before anyth
 a merge that was stopped goes on when it is run again.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,12 +22,12 @@ from harness.comparison.keep import (
     record_comparison,
 )
 from harness.comparison.pooling import Part, Pooled, conditions_of, pool, refuse_other_conditions
-from harness.comparison.records import FINISHED_TRIALS
+from harness.comparison.records import FINISHED_TRIALS, RecordedTrial
 from harness.packing.pack import Pack, open_pack
 from harness.tracking.place import shown_uri
 from harness.tracking.receiving import Receiving, refuse_read_only
 from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
-from harness.trial.stored import PREDICTIONS, is_whole
+from harness.trial.stored import PREDICTIONS, is_whole, read_plan, read_predictions
 
 THE_RECORD = "the record"
 
@@ -145,7 +144,7 @@ def _receive(store: Receiving, pack: Pack, run: RecordedRun) -> tuple[str, bool]
             for file in (PREDICTIONS, *pack.files(run.run_id)):
                 with pack.artifact(run.run_id, file) as path:
                     (folder / file).write_bytes(path.read_bytes())
-            dataset = _dataset(folder, run)
+            dataset = _dataset(pack, run)
             return store.receive(run, pack.points.get(run.run_id, ()), dataset, folder), True
 
 
@@ -153,15 +152,15 @@ def _whole(store: Store, trial: str) -> RecordedRun | None:
     return store.finished(trial, lambda run: is_whole(store, run.run_id))
 
 
-def _dataset(folder: Path, run: RecordedRun) -> tuple[str, str, dict[str, Any]]:
+def _dataset(pack: Pack, run: RecordedRun) -> tuple[str, str, dict[str, Any]]:
     """Return name, digest and profile of a trial's data, from its files."""
-    plan = json.loads((folder / "plan.json").read_text("utf-8"))
-    with np.load(folder / PREDICTIONS, allow_pickle=False) as file:
-        counts = {
-            split: np.bincount(file[f"{split}_labels"], minlength=len(plan["class_names"])).tolist()
-            for split in ("validation", "test")
-        }
-    profile = {"classes": plan["class_names"], "train": plan["class_counts_before"], **counts}
+    plan, arrays = read_plan(pack, run.run_id), read_predictions(pack, run.run_id)
+    names = plan["class_names"]
+    counts = {
+        split: np.bincount(arrays[f"{split}_labels"], minlength=len(names)).tolist()
+        for split in ("validation", "test")
+    }
+    profile = {"classes": names, "train": plan["class_counts_before"], **counts}
     return run.params.get("data.source", ""), run.tags.get("dataset", ""), profile
 
 
@@ -190,12 +189,7 @@ def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]
     rows = [row | {"run_id": places.get(row["trial"], row["run_id"])} for row in pooled.rows]
     document |= {"trials": rows, "run_id": run_id, "report": str(page_of(name, digest))}
     trials = {
-        strategy: {
-            seed: replace(trial, store=store, run=store.run(places[trial.run.tags["trial"]]))
-            if trial.run.tags["trial"] in places
-            else trial
-            for seed, trial in each.items()
-        }
+        strategy: {seed: _in_the_record(store, trial, places) for seed, trial in each.items()}
         for strategy, each in pooled.trials.items()
     }
     for each in trials.values():
@@ -215,3 +209,9 @@ def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]
     )
     record_comparison(kept, store, label)
     return kept
+
+
+def _in_the_record(store: Store, trial: RecordedTrial, places: Mapping[str, str]) -> RecordedTrial:
+    """Return a trial as the record has it; what is in no pack is read from there already."""
+    place = places.get(trial.run.tags["trial"])
+    return trial if place is None else replace(trial, store=store, run=store.run(place))

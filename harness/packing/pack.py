@@ -20,6 +20,7 @@ from harness.trial.stored import PREDICTIONS
 
 SUFFIX = ".pack"
 DOCUMENT = "comparison.json"
+OF_TRIALS = ("plan.json", "config.yaml", "per_class.csv", "made_examples.npz")
 DIGITS = re.compile(r"[0-9a-f]{1,64}")
 DIGESTS = ("trial", "conditions", "family", COMPARISON)
 
@@ -72,9 +73,8 @@ class Pack:
         return list(self.comparisons)
 
     def files(self, run_id: str) -> list[str]:
-        """Return the names of a run's files, the predictions apart."""
-        start = place_of(run_id, "")
-        return [name.removeprefix(start) for name in self.archive.members if name.startswith(start)]
+        """Return the names of a trial's files, the predictions apart."""
+        return [name for name in OF_TRIALS if place_of(run_id, name) in self.archive.members]
 
     @contextmanager
     def artifact(self, run_id: str, name: str) -> Iterator[Path]:

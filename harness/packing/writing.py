@@ -13,13 +13,12 @@ import numpy as np
 from harness.errors import DamagedRecord, UserError
 from harness.packing import tables
 from harness.packing.archive import refuse_taken, write_archive
-from harness.packing.pack import DOCUMENT, described, place_of
+from harness.packing.pack import DOCUMENT, OF_TRIALS, described, place_of
 from harness.tracking.receiving import points
 from harness.tracking.store import RecordedRun, Store
 from harness.trial.fingerprint import VERSIONS
 from harness.trial.stored import PREDICTIONS, is_whole, read_file, read_json
 
-OF_TRIALS = ("plan.json", "config.yaml", "per_class.csv", "made_examples.npz")
 OF_COMPARISONS = (DOCUMENT, "samples.npz", "mistakes.json", "mistakes.npz")
 FINISHED = "attributes.status = 'FINISHED' and tags.trial != ''"
 
