@@ -12,7 +12,7 @@ LABELS = {
     "network": "the network's code or weights",
     "harness code": "the program's code",
 }
-UNKNOWN = "what an older record does not tell"
+UNKNOWN = "the conditions differ in what an older record does not keep"
 
 
 def differing(one: Mapping[str, Any], other: Mapping[str, Any], names: tuple[str, str]) -> str:

@@ -118,7 +118,7 @@ class Pooled:
             "command": "\n".join(dict.fromkeys(each.get("command", "") for each in documents)),
         }
         if len(documents) > 1:
-            pooled.pop("tuning", None)  # what a search bought is told by its own seeds
+            pooled.pop("tuning", None)  # what a search bought holds for its own seeds
         return pooled
 
     def _notes(self) -> list[str]:
