@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packed import HERE, VERSIONS, Machine, made_pack
 
+from harness.comparison.circumstances import differing
 from harness.comparison.keep import Kept, read_packs
 from harness.comparison.looks import Family, together
 from harness.comparison.missing import Cell
@@ -192,3 +193,16 @@ def test_another_comparison_under_the_same_conditions_is_noted_and_chosen_by_its
     older = read_packs([a, b], read_packs([a]).digest[:8])
     assert older.document["strategy_names"] == ["none", "weighted"]
     assert older.document["seeds"] == [0, 1]
+
+
+def test_differences_are_named_with_both_values_the_first_few_of_many() -> None:
+    one = {"versions": {"a": "1", "b": "1", "c": "1", "d": "1"}, "source": "0" * 32}
+    other = {"versions": {"a": "2", "b": "1", "c": "2", "d": "2"}, "source": "1" * 32}
+    assert differing(one, other, ("x", "y")) == (
+        "the version of a is 1 in x and 2 in y, the version of c is 1 in x and 2 in y, "
+        "the version of d is 1 in x and 2 in y, 1 more"
+    )
+    assert differing({"source": "0" * 32}, {"source": "1" * 32}, ("x", "y")) == (
+        "the data (a digest) is 00000000 in x and 11111111 in y"
+    )
+    assert "an older record does not keep" in differing({}, other, ("x", "y"))
