@@ -24,6 +24,7 @@ FLOORS = (
     "training",
     "features",
     "trial",
+    "packing",
     "execution",
     "tuning",
     "comparison",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.comparison.contestant import Contestant
+from harness.comparison.looks import FEWEST_SEEDS
 from harness.comparison.pairing import Question, judged
-from harness.comparison.verdict import FEWEST_SEEDS
 from harness.scoring.decision import RULES
 
 PLAIN, MOVED = "", "moved"

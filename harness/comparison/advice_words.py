@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from harness.comparison.advice import Advice
+from harness.comparison.looks import FEWEST_SEEDS
 from harness.comparison.summary import Comparison, Line
 from harness.comparison.units import label, written
-from harness.comparison.verdict import FEWEST_SEEDS
 
 MOST_SEEDS = 100
 NAMED = 3

@@ -1,6 +1,6 @@
 """`train.epochs: auto`: all strategies of a seed train as long as the one that needs most."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.comparison.observer import Observer
@@ -37,13 +37,18 @@ def settled(
 
 def epochs_found(setup: Setup) -> list[str]:
     """Return a line that says how many epochs there were, where `auto` found their number."""
-    if not setup.epochs:
+    return epochs_line(setup.experiment.train, setup.epochs)
+
+
+def epochs_line(train: Train, epochs: Mapping[int, int]) -> list[str]:
+    """Return the same from the number of epochs by seed."""
+    if not epochs:
         return []
-    least, most = min(setup.epochs.values()), max(setup.epochs.values())
+    least, most = min(epochs.values()), max(epochs.values())
     count = f"{least}" if least == most else f"{least} to {most}"
     return [
         f"train.epochs: auto took {count} epochs, in each seed as many for every strategy as the "
-        f"one that needs most ({_stop(setup.experiment.train)})"
+        f"one that needs most ({_stop(train)})"
     ]
 
 

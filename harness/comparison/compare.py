@@ -173,7 +173,7 @@ def _compare(
     store.reap()
     splits, audit = _audited(main, observer)
     job = _job(main, splits)
-    first = Trial(main.experiment, main.candidates[0].stack(), main.seeds[0], splits)
+    first = _first(main)
     identity = identify(replace(setup, experiment=main.experiment), first, effort)
     run_id = store.comparison(identity.digest, identity.name, main.experiment.name)
     setups = [main, searched.untuned] if searched else [main]
@@ -211,6 +211,12 @@ def _compare(
     kept = keep(store, run_id, identity, document, comparison, trials, splits.train, found)
     new = (remark for remark in of_trials(trials) if remark not in splits.notes)
     return Compared(document, kept, (*new, *decided, *rising))
+
+
+def _first(setup: Setup) -> Trial:
+    """Return the baseline's trial of seed 0, by which machines that share a comparison know it."""
+    splits = prepare(setup.experiment, 0)
+    return Trial(setup.experiment, setup.candidates[0].stack(), 0, splits)
 
 
 def _job(setup: Setup, splits: Splits) -> Job:

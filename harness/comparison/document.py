@@ -35,6 +35,8 @@ def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[
         "metric": evaluation.metric,
         "baseline": setup.baseline,
         "seeds": list(setup.seeds),
+        "asked_seeds": list(setup.seeds),
+        "folds": experiment.split.folds,
         "margin": evaluation.margin,
         "strategies": [],
         "trials": ran.rows,
@@ -48,6 +50,7 @@ def facts(ran: Ran, splits: Splits, audit: Duplicates, conditions: str) -> dict[
         },
         "duplicates": asdict(audit),
         "notes": [*splits.notes, *audit.notes],
+        "notes_of_data": [*splits.notes, *audit.notes],
         "decision": evaluation.job,
         "costs": _binary_costs(evaluation, splits.train),
         "evaluation": evaluation.model_dump(mode="json"),
@@ -83,6 +86,11 @@ def family_of(document: Mapping[str, Any]) -> Family:
     """Return the family of a document; of an older one, the comparison alone."""
     family = document.get("family")
     return NEW if family is None else Family(tuple(family["looks"]), tuple(family["strategies"]))
+
+
+def evaluation_of(document: Mapping[str, Any]) -> Evaluation:
+    """Return a document's evaluation; an older one has the metric alone."""
+    return Evaluation.model_validate(document.get("evaluation", {"metric": document["metric"]}))
 
 
 def _binary_costs(evaluation: Evaluation, train: Examples) -> dict[str, float]:

@@ -1,11 +1,11 @@
 """The looks that were taken at a family of comparisons, as their runs in the record hold them."""
 
 import json
+from collections.abc import Sequence
 
 from harness.comparison.identity import Identity
-from harness.comparison.looks import NEW, Family
-from harness.comparison.verdict import FEWEST_SEEDS
-from harness.tracking.store import Store
+from harness.comparison.looks import FEWEST_SEEDS, NEW, Family, together
+from harness.tracking.store import RecordedRun, Store
 
 FAMILY, LOOKS, MEMBERS = "family", "looks", "family_members"
 
@@ -22,21 +22,36 @@ def look(store: Store, run_id: str, identity: Identity, seeds: int) -> Family:
         now = before.and_now(seeds, identity.members)
         old = seeds in before.looks or seeds < FEWEST_SEEDS
         kept = before.looks if old else now.looks
-        store.tag(
-            run_id,
-            {
-                FAMILY: identity.family,
-                LOOKS: json.dumps(kept),
-                MEMBERS: json.dumps(now.strategies),
-            },
-        )
+        store.tag(run_id, _tags(identity.family, Family(kept, now.strategies)))
     return now
+
+
+def take_over(store: Store, run_id: str, runs: Sequence[RecordedRun], seeds: int) -> None:
+    """Record the looks that were taken elsewhere at a comparison, as its `runs` there hold them.
+
+    They count from now on, beside those of the record. So do so many seeds, which are looked at.
+    """
+    families = {run.tags[FAMILY] for run in runs if FAMILY in run.tags}
+    for family in families:
+        with store.claim(f"looks-{family}"):
+            known = [_known(run) for run in runs if run.tags.get(FAMILY) == family]
+            now = together([_newest(store, family), *known, Family((seeds,))])
+            store.tag(run_id, _tags(family, now))
 
 
 def _newest(store: Store, family: str) -> Family:
     """What the run knows that knows most, as looks and members are only ever added."""
-    known = [
-        Family(tuple(json.loads(run.tags[LOOKS])), tuple(json.loads(run.tags[MEMBERS])))
-        for run in store.runs(f"tags.{FAMILY} = '{family}'")
-    ]
+    known = map(_known, store.runs(f"tags.{FAMILY} = '{family}'"))
     return max(known, key=lambda each: (len(each.looks), len(each.strategies)), default=NEW)
+
+
+def _known(run: RecordedRun) -> Family:
+    return Family(tuple(json.loads(run.tags[LOOKS])), tuple(json.loads(run.tags[MEMBERS])))
+
+
+def _tags(family: str, known: Family) -> dict[str, str]:
+    return {
+        FAMILY: family,
+        LOOKS: json.dumps(known.looks),
+        MEMBERS: json.dumps(known.strategies),
+    }

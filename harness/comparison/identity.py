@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Identity:
 
 
 def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
-    """Return what a comparison is known by; `first` is its baseline's trial of the first seed.
+    """Return what a comparison is known by; `first` is its baseline's trial of seed 0.
 
     All that decides what it shows counts, but neither the number of seeds, as more of them extend
     it, nor the order of its strategies.
@@ -51,20 +51,29 @@ def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
     asked = {"margin": evaluation.margin, "generalise": evaluation.generalise}
     members = {name: _digest([name, *each])[:SHOWN_DIGITS] for name, each in strategies.items()}
     del members[setup.baseline]
-    names, count = ", ".join(strategies), len(setup.seeds)
-    listed = names if len(names) <= LONGEST_LIST else f"{names[: LONGEST_LIST - 1]}…"
-    seeds = f"{count} seed{'' if count == 1 else 's'}"
     return Identity(
         digest=_digest(common | asked | {"strategies": strategies}),
-        name=f"{setup.experiment.name}: {listed} ({evaluation.metric}, {seeds})",
+        name=title(setup.experiment.name, [*strategies], evaluation.metric, len(setup.seeds)),
         family=_digest(common),
         members=tuple(members.values()),
     )
 
 
+def title(experiment: str, strategies: Sequence[str], metric: str, seeds: int) -> str:
+    """Return what a comparison's run is called."""
+    names = ", ".join(strategies)
+    listed = names if len(names) <= LONGEST_LIST else f"{names[: LONGEST_LIST - 1]}…"
+    return f"{experiment}: {listed} ({metric}, {seeds} seed{'' if seeds == 1 else 's'})"
+
+
+def page_name(experiment: str, digest: str) -> str:
+    """Return what the file of a comparison's page is called: no two of them share a name."""
+    return f"{metric_names([experiment])[0]}-{digest[:SHOWN_DIGITS]}.html"
+
+
 def page_of(experiment: str, digest: str) -> Path:
-    """Return where the page of a comparison is written: no two of them share a file."""
-    return reports_folder() / f"{metric_names([experiment])[0]}-{digest[:SHOWN_DIGITS]}.html"
+    """Return where the page of a comparison is written."""
+    return reports_folder() / page_name(experiment, digest)
 
 
 def ranks_page_of(digests: Iterable[str]) -> Path:

@@ -4,7 +4,7 @@ Whoever looks, adds seeds and looks again has several chances to be fooled. The 
 the looks (Lan and DeMets 1983), most of it at the first, as many comparisons are looked at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, sqrt
@@ -12,6 +12,7 @@ from math import pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST_SEEDS = 3
 LEVEL = 0.05
 LATER = 0.3
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(200)
@@ -44,6 +45,18 @@ class Family:
 
 
 NEW = Family()
+
+
+def together(families: Iterable[Family]) -> Family:
+    """Return all looks and strategies of families that were judged apart from each other.
+
+    A look with too few seeds for a verdict is none.
+    """
+    known = list(families)
+    looks = sorted({look for each in known for look in each.looks if look >= FEWEST_SEEDS})
+    return Family(
+        tuple(looks), tuple(dict.fromkeys(name for each in known for name in each.strategies))
+    )
 
 
 def level(looks: Sequence[int], comparisons: int = 1) -> float:

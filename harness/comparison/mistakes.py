@@ -4,8 +4,9 @@ All rests on test predictions: of each example, those of the seeds that did not 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ LARGEST = 96
 FACTS, IMAGES = "mistakes.json", "mistakes.npz"
 Integers = NDArray[np.integer[Any]]
 Float64s = NDArray[np.float64]
+Looked = tuple[dict[int, str], dict[int, NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,35 @@ def mistakes(
 
     `tests` are the seeds' test examples, asked for until each shown example is found.
     """
+    return _found(trials, rule, strategy, partial(_looked_up, tests))
+
+
+def mistakes_again(
+    trials: Trials, rule: str | None, known: Sequence[Mistakes], strategy: str
+) -> Mistakes:
+    """Return the same without the data: names and images are those that were kept before."""
+    names = {
+        each.identity: each.name
+        for found in known
+        for each in (*found.wrong, *found.unsure, *found.suspected)
+        if each.name
+    }
+    images = {identity: image for found in known for identity, image in found.images.items()}
+
+    def kept(wanted: set[int], shown: set[int]) -> Looked:
+        return names, {identity: images[identity] for identity in shown & images.keys()}
+
+    return _found(trials, rule, strategy, kept)
+
+
+def _found(
+    trials: Trials, rule: str | None, strategy: str, look_up: Callable[[set[int], set[int]], Looked]
+) -> Mistakes:
     pooled = _pooled(trials, rule)
     wrong, unsure = _shown(pooled)
     suspected = _suspected(pooled)
     listed = [*wrong, *unsure, *suspected[:MOST_SUSPECTED]]
-    names, images = _looked_up({each.identity for each in listed}, tests, {*_ids(wrong + unsure)})
+    names, images = look_up({each.identity for each in listed}, {*_ids(wrong + unsure)})
     first = trials[min(trials)]
 
     def named(every: Sequence[Tested]) -> tuple[Tested, ...]:
@@ -204,9 +230,7 @@ def _ids(every: Iterable[Tested]) -> list[int]:
     return [each.identity for each in every]
 
 
-def _looked_up(
-    wanted: set[int], tests: Iterable[Examples], shown: set[int]
-) -> tuple[dict[int, str], dict[int, NDArray[np.uint8]]]:
+def _looked_up(tests: Iterable[Examples], wanted: set[int], shown: set[int]) -> Looked:
     """Return the names of examples where the source has some, and small images of those shown."""
     names, images, missing = dict[int, str](), dict[int, NDArray[np.uint8]](), set(wanted)
     for test in tests:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from harness.comparison.held_out import HeldOut, Logits
 from harness.config.experiment import Evaluation
 from harness.errors import DamagedRecord
+from harness.packing.pack import is_pack, open_pack
 from harness.scoring.costs import cost_matrix
 from harness.scoring.decision import RULES, FittedRule, fit
 from harness.scoring.job import Job
 from harness.scoring.label_metrics import LABEL_BASED
 from harness.scoring.metrics import FROM_LABELS, higher_is_better, one
+from harness.tracking.source import Source
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.trial.stored import read_file, read_plan, read_predictions
 
@@ -115,7 +117,7 @@ class RecordedTrial:
     With an `evaluation`, thresholds are tuned for its metric, and labels are decided as it says.
     """
 
-    store: Store
+    store: Source
     run: RecordedRun
     evaluation: Evaluation | None = None
 
@@ -255,35 +257,39 @@ def recorded_trials(
     return found
 
 
-def load_trials(experiment: str | None = None) -> "pandas.DataFrame":
-    """Return every finished trial of an experiment, or of all, a row each.
+def load_trials(experiment: str | Path | None = None) -> "pandas.DataFrame":
+    """Return every finished trial of an experiment, of all, or of a pack, a row each.
 
     Columns: `run_id`, `trial` (the fingerprint), `conditions` (equal for trials that may be
     compared: their data are the same), `dataset` (the digest of what a seed takes of them),
     `experiment`, `strategy`, `seed`, every parameter as `params.…` and every metric under its own
-    name. Of a trial that ran several times the newest run counts.
+    name. Of a trial that ran several times the newest run counts. A pack is a file that `harness
+    pack` wrote; reading it opens no record.
 
     Raises:
-        UserError: no experiment of this name is recorded.
+        UserError: no experiment of this name is recorded, or the file is no whole pack.
 
     """
     import pandas
 
-    names = experiment_names() if experiment is None else [experiment]
-    rows = [row for name in names for row in _rows(Store.existing(name).runs(FINISHED_TRIALS))]
+    if experiment is not None and is_pack(str(experiment)):
+        rows = [*_rows(open_pack(Path(experiment)).trials)]
+    else:
+        names = experiment_names() if experiment is None else [str(experiment)]
+        rows = [row for name in names for row in _rows(Store.existing(name).runs(FINISHED_TRIALS))]
     frame = pandas.DataFrame(rows)
     return frame if frame.empty else frame.drop_duplicates("trial", ignore_index=True)
 
 
-def load_predictions(run_id: str) -> Predictions:
-    """Return the logits, labels and fitted decision rules of a recorded trial.
+def load_predictions(run_id: str, pack: str | Path | None = None) -> Predictions:
+    """Return the logits, labels and fitted decision rules of a recorded trial, or one of a pack.
 
     Raises:
         UserError: there is no such run, or it has no predictions.
 
     """
-    store = Store.anywhere()
-    return RecordedTrial(store, store.run(run_id)).predictions
+    source = Store.anywhere() if pack is None else open_pack(Path(pack))
+    return RecordedTrial(source, source.run(run_id)).predictions
 
 
 def _rows(runs: Iterable[RecordedRun]) -> Iterable[dict[str, Any]]:

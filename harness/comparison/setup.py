@@ -13,7 +13,7 @@ from harness.strategy.registry import Entry, kinds, registry
 
 @dataclass(frozen=True)
 class Setup:
-    """Strategies, the baseline first, to run on one experiment with seeds from 0 on.
+    """Strategies, the baseline first, to run on one experiment with seeds, from 0 on or later.
 
     With `split.folds` these are all folds of as many repeats as seeds were asked for.
     `epochs` has how many every strategy trains by seed, where `train.epochs: auto` left it open.
@@ -75,6 +75,7 @@ def setup(
     against: str | None = None,
     seeds: int | None = None,
     tuned: bool = False,
+    first_seed: int = 0,
 ) -> Setup:
     """Return what to run: the given strategies, else the experiment's, else all that need nothing.
 
@@ -108,7 +109,7 @@ def setup(
             kinds(candidate.spec, files)
         else:
             candidate.stack()
-    return Setup(experiment, candidates, experiment.seeds(seeds))
+    return Setup(experiment, candidates, experiment.seeds(seeds, first_seed))
 
 
 def _ready(known: Mapping[str, Entry]) -> list[str]:

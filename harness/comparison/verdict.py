@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.comparison.effect import Effect
-from harness.comparison.looks import LEVEL
+from harness.comparison.looks import FEWEST_SEEDS, LEVEL
 
 Word = Literal["better", "worse", "equivalent", "undecided", "collapsed", "too_few_seeds"]
 Learning = Literal["learned", "threshold_only", "unclear"]
-
-FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)

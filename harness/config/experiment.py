@@ -325,10 +325,14 @@ class Experiment(Section):
         size = [backbone.image_size] * 2 if backbone else preset_image_size(name)
         return raw if size is None else {**raw, "data": {**data, "image_size": size}}
 
-    def seeds(self, repeats: int | None = None) -> tuple[int, ...]:
-        """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold."""
+    def seeds(self, repeats: int | None = None, first: int = 0) -> tuple[int, ...]:
+        """Return the seeds of a comparison, or of so many repeats: one each, or one for a fold.
+
+        They begin with those of the repeat `first`.
+        """
         count = self.comparison.seeds if repeats is None else repeats
-        return tuple(range(count * (self.split.folds or 1)))
+        each = self.split.folds or 1
+        return tuple(range(first * each, (first + count) * each))
 
     @field_validator("train", "evaluation")
     @classmethod

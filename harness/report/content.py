@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.comparison.missing import Cell
 from harness.comparison.mistakes import Mistakes
 from harness.comparison.records import Samples
 from harness.comparison.summary import Comparison
@@ -139,6 +140,7 @@ class Content:
     `approximate`: the strategies whose effective prior is not exact; `prevalence`: None for more
     than two classes; `samples` of training inputs, and those that a strategy `made`; `notes`:
     lines on what is uncertain; `digest`: the comparison's; `mistakes`: None in an older record.
+    `missing`: cells without a trial; `filling`: the command that runs them.
     """
 
     document: Mapping[str, Any]
@@ -156,6 +158,8 @@ class Content:
     digest: str
     mistakes: Mistakes | None = None
     recall_curves: RecallCurves | None = None
+    missing: tuple[Cell, ...] = ()
+    filling: str = ""
 
     @property
     def experiment(self) -> str:

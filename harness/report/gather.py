@@ -36,4 +36,6 @@ def gather(kept: Kept) -> Content:
         digest=kept.digest,
         mistakes=kept.mistakes,
         recall_curves=recall_curves(trials, kept.document["classes"], train_counts),
+        missing=tuple(kept.missing),
+        filling=kept.filling,
     )

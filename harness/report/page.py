@@ -74,6 +74,7 @@ def render(content: Content) -> str:
         curves=curves,
         budgets=remarks.budgets(content.comparison),
         duplicates=remarks.duplicates(content.duplicates),
+        missing=remarks.missing(content),
         samples=strips(content.samples, content.class_names),
         made={name: strips(made, content.class_names) for name, made in content.made.items()},
         mistakes=None if content.mistakes is None else mistakes.shown(content),

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def publish(kept: Kept) -> None:
     page, note = render(gather(kept)), sentence(kept.document["experiment"], kept.comparison)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / PAGE).write_text(page, "utf-8")
-        kept.store.publish(kept.run_id, Path(name), note)
+        if kept.store is not None:
+            kept.store.publish(kept.run_id, Path(name), note)
     replace_page(kept.page, page)
 
 
@@ -52,7 +54,18 @@ def write_page(
         UserError: nothing is recorded, there is no such comparison, or the file can't be written.
 
     """
-    kept = read(experiment, comparison)
+    return write(read(experiment, comparison), output)
+
+
+def write(kept: Kept, output: Path | None) -> tuple[Path, dict[str, Any]]:
+    """Write the page of a comparison; return where it stands, and its JSON document.
+
+    The document has the page as its `report`, and what is `missing`, with the command that runs it.
+
+    Raises:
+        UserError: the file can't be written.
+
+    """
     path = output or kept.page
     page = render(gather(kept))
     try:
@@ -62,4 +75,6 @@ def write_page(
             path.write_text(page, "utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
-    return path, {**kept.document, "report": str(path)}
+    absent = [asdict(cell) for cell in kept.missing]
+    document = {**kept.document, "report": str(path), "missing": absent}
+    return path, document | ({"fill": kept.filling} if absent else {})

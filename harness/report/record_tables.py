@@ -1,6 +1,6 @@
 """The tables about the data and the record: what there was, what failed, what ran."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -51,6 +51,28 @@ def searches(content: Content) -> Table:
     )
     caption = f"Untuned and tuned on fresh seeds, in {metric.heading}, and what the search took"
     return Table(caption, head, tuple(rows), words=(9,))
+
+
+def absent(content: Content) -> Table:
+    """Return the cells that have no trial, not even one that failed, by strategy."""
+    seeds: dict[str, list[int]] = {}
+    for cell in content.missing:
+        if not cell.reason:
+            seeds.setdefault(cell.strategy, []).append(cell.seed)
+    rows = tuple((name, ranges(each)) for name, each in seeds.items())
+    return Table("Trials that are not recorded", ("Strategy", "Seeds"), rows, words=(1,))
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return rising numbers in short: "0, 2 to 5"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    joints = {1: "{0}", 2: "{0}, {1}"}
+    return ", ".join(joints.get(len(run), "{0} to {1}").format(run[0], run[-1]) for run in runs)
 
 
 def failures(content: Content) -> Table:

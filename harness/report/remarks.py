@@ -61,3 +61,10 @@ def duplicates(found: Duplicates) -> str:
         return "No example of one split is an exact copy of an example of another."
     verb = "is an exact copy" if total == 1 else "are exact copies"
     return f"{plural(total, 'example')} of one split {verb} of an example of another."
+
+
+def missing(content: Content) -> str:
+    """Say how many trials of a comparison are missing."""
+    absent, there = len(content.missing), len(content.document["trials"])
+    verb = "is" if absent == 1 else "are"
+    return f"{absent:,} of {plural(absent + there, 'trial')} {verb} missing."

@@ -177,6 +177,11 @@ class Store:
         parent: str | None = None,
     ) -> str:
         """Record a new running run with its tags and parameters, nested or not; return its id."""
+        return self._started(name, tags, parameter_names(params), parent)
+
+    def _started(
+        self, name: str, tags: Mapping[str, object], params: Mapping[str, str], parent: str | None
+    ) -> str:
         from mlflow.entities import Param
 
         texts = {key: _cut(str(value), LONGEST_TAG) for key, value in tags.items()}
@@ -185,8 +190,7 @@ class Store:
             texts[PARENT] = parent
         run = self._client.create_run(self._experiment_id, tags=texts, run_name=name)
         run_id = str(run.info.run_id)
-        flat = parameter_names(params)
-        entries = [Param(key, _cut(value, LONGEST_PARAM)) for key, value in flat.items()]
+        entries = [Param(key, _cut(value, LONGEST_PARAM)) for key, value in params.items()]
         try:
             for chunk in _chunks(entries, PARAMS_A_CALL):
                 self._client.log_batch(run_id, params=chunk)
@@ -205,6 +209,11 @@ class Store:
         ]
         for chunk in _chunks(points, METRICS_A_CALL):
             self._client.log_batch(run_id, metrics=chunk)
+
+    def curve(self, run_id: str, name: str) -> list[Row]:
+        """Return the points (name, step, value) of a curve."""
+        points = self._client.get_metric_history(run_id, name)
+        return [(name, point.step, point.value) for point in points]
 
     def finish(
         self,

@@ -16,6 +16,7 @@ from harness.plan.plan import describe
 from harness.scoring import metrics
 from harness.tracking.figures import Evaluation
 from harness.tracking.names import metric_names, plain
+from harness.trial.fingerprint import strategy_code
 from harness.trial.network import giving_logits
 from harness.trial.remarks import space_of
 from harness.trial.result import TrialResult
@@ -62,7 +63,12 @@ def _write_plan(folder: Path, result: TrialResult) -> None:
     """Write `plan.json`: counts, phases, prior, scores by epoch, fitted rules, remarks."""
     strategy = result.trial.strategy
     facts = {
-        "strategy": {"name": strategy.name, "parameters": strategy.parameters},
+        "strategy": {
+            "name": strategy.name,
+            "parameters": strategy.parameters,
+            "code": strategy_code(strategy),
+        },
+        "circumstances": result.trial.circumstances,
         "class_names": list(result.class_names),
         "class_counts_before": result.trial.splits.train.counts.tolist(),
         "class_counts_after": result.counts_after.tolist(),

@@ -28,8 +28,10 @@ NOT_DECIDING_KEYS: dict[str, Any] = {
 }
 
 
-def conditions(experiment: Experiment, network: str, threads: int, source: str) -> str:
-    """Return 32 hexadecimal digits over what all trials that may be compared have in common.
+def circumstances(
+    experiment: Experiment, network: str, threads: int, source: str
+) -> dict[str, Any]:
+    """Return what all trials that may be compared have in common, as JSON-ready data.
 
     That is the configuration, the data before a seed splits them (`source`, their digest), the
     engine's code, the `network`'s (its digest), the number of threads, the versions of libraries.
@@ -42,15 +44,23 @@ def conditions(experiment: Experiment, network: str, threads: int, source: str) 
         settings["model"].pop("name")  # and that of a preset's folder
     settings["train"]["threads"] = threads
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
-    return _digest_of(
-        {
-            "experiment": settings,
-            "source": source,
-            "network": network,
-            "harness code": _engine_code(),
-            "versions": _versions() | {"python": python},
-        }
-    )
+    return {
+        "experiment": settings,
+        "source": source,
+        "network": network,
+        "harness code": _engine_code(),
+        "versions": _versions() | {"python": python},
+    }
+
+
+def conditions(experiment: Experiment, network: str, threads: int, source: str) -> str:
+    """Return 32 hexadecimal digits over the circumstances of a trial."""
+    return _digest_of(circumstances(experiment, network, threads, source))
+
+
+def strategy_code(stack: Stack) -> list[str]:
+    """Return a digest of the code of each strategy in a stack."""
+    return [_code(type(part)) for _, part in stack.parts]
 
 
 def fingerprint(conditions: str, stack: Stack, seed: int, data: str) -> str:
@@ -63,7 +73,7 @@ def fingerprint(conditions: str, stack: Stack, seed: int, data: str) -> str:
             "conditions": conditions,
             "strategy": stack.name,
             "parameters": stack.parameters,
-            "strategy code": [_code(type(part)) for _, part in stack.parts],
+            "strategy code": strategy_code(stack),
             "seed": seed,
             "data": data,
         }

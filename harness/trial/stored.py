@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.data.examples import Array
 from harness.errors import DamagedRecord, reason
-from harness.tracking.store import Store
+from harness.tracking.source import Source
 
 Content = TypeVar("Content")
 PLAN, PREDICTIONS = "plan.json", "predictions.npz"
@@ -17,7 +17,7 @@ FACTS = ("class_names", "decision_offsets")
 NEEDED = ("validation_logits", "validation_labels", "test_logits", "test_labels", "test_ids")
 
 
-def read_file(store: Store, run_id: str, name: str, reader: Callable[[Path], Content]) -> Content:
+def read_file(store: Source, run_id: str, name: str, reader: Callable[[Path], Content]) -> Content:
     """Return what `reader` makes of a file of a run.
 
     Raises:
@@ -37,7 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return facts
 
 
-def read_plan(store: Store, run_id: str) -> dict[str, Any]:
+def read_plan(store: Source, run_id: str) -> dict[str, Any]:
     """Return what `plan.json` says; raises DamagedRecord."""
 
     def reader(path: Path) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def read_plan(store: Store, run_id: str) -> dict[str, Any]:
     return read_file(store, run_id, PLAN, reader)
 
 
-def read_predictions(store: Store, run_id: str) -> dict[str, Array]:
+def read_predictions(store: Source, run_id: str) -> dict[str, Array]:
     """Return logits, labels and ids, and groups if there are any; raises DamagedRecord."""
 
     def reader(path: Path) -> dict[str, Array]:
@@ -58,7 +58,7 @@ def read_predictions(store: Store, run_id: str) -> dict[str, Array]:
     return read_file(store, run_id, PREDICTIONS, reader)
 
 
-def is_whole(store: Store, run_id: str) -> bool:
+def is_whole(store: Source, run_id: str) -> bool:
     """Tell whether the plan and the predictions of a trial can be read."""
     try:
         read_plan(store, run_id)

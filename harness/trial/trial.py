@@ -15,7 +15,7 @@ from harness.networks.build import digest
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
 from harness.training.threads import threads_for
-from harness.trial.fingerprint import conditions, fingerprint
+from harness.trial.fingerprint import circumstances, conditions, fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +59,19 @@ class Trial:
         """The class that binary scores look for: the rarer one in training."""
         return rarest(self.splits.train.counts)
 
+    @property
+    def circumstances(self) -> dict[str, Any]:
+        """What it shares with every trial that it may be compared with, in full."""
+        return circumstances(*self._facts)
+
     @cached_property
     def conditions(self) -> str:
-        """What it shares with every trial that it may be compared with."""
-        network = digest(self.experiment.model)
-        return conditions(self.experiment, network, self.threads, self.splits.source)
+        """What it shares with every trial that it may be compared with, as a digest."""
+        return conditions(*self._facts)
+
+    @cached_property
+    def _facts(self) -> tuple[Experiment, str, int, str]:
+        return self.experiment, digest(self.experiment.model), self.threads, self.splits.source
 
     @cached_property
     def fingerprint(self) -> str:
