@@ -1,9 +1,11 @@
 """Time the default comparison beside the same trials done the usual way.
 
-Run `.venv/bin/python benchmarks/comparison.py [--seeds 25] [--without-process]`. Whole commands are timed, one after the other in
-each round: `harness compare` from nothing to its report; one process that makes a fresh Keras model
-and calls `fit` for each trial, and prints scores; and one such process a trial. The usual way
-records nothing, draws nothing and gives no verdict. Go by the ratios.
+    .venv/bin/python benchmarks/comparison.py [--seeds 25] [--without-process]
+
+Whole commands are timed, one after the other in each round: `harness compare` from nothing to its
+report; one process that makes a fresh Keras model and calls `fit` for each trial, and prints
+scores; and one such process a trial. The usual way records nothing, draws nothing and gives no
+verdict. Go by the ratios.
 """
 
 import argparse

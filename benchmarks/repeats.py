@@ -27,7 +27,7 @@ def repeated(experiment: str | None, overrides: list[str], number: int) -> dict[
     seeds = tuple(seed + number * len(asked.seeds) for seed in asked.seeds)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{Path(folder) / 'mlflow.db'}"
-        return compare(replace(asked, seeds=seeds)).document
+        return dict(compare(replace(asked, seeds=seeds)).document)
 
 
 def cell(row: dict[str, Any]) -> str:
@@ -57,7 +57,6 @@ def main() -> None:
         table.add_row(f"{number * count}-{(number + 1) * count - 1}", *map(cell, rows))
         for row in rows:
             verdicts.setdefault(row["strategy"], []).append(row["verdict"])
-        Console(width=140).print(table.columns[0]._cells[-1], *map(cell, rows), sep=" | ")
     Console(width=140).print(table)
     for name, found in verdicts.items():
         counts = ", ".join(f"{each} {found.count(each)}" for each in sorted(set(found)))
