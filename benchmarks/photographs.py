@@ -44,11 +44,13 @@ CLASSES = (  # without `Component`, which has five images
 COMMON = (
     "-c", "photographs", "--seeds", "2", "--set", "split.folds=5",
     "--set", f"data.classes={json.dumps(CLASSES)}",
-    "--network-from", str(ROOT / "benchmarks" / "squeezenet.py"),
-    "--set", f"data.path={IMAGES}", "--set", "data.image_size=[72, 72]",
-    "--set", 'data.group_pattern="([^_/]+)_[^/]*$"', "--set", "model.name=squeezenet",
+    "--set", f"data.path={IMAGES}",
+    "--set", 'data.group_pattern="([^_/]+)_[^/]*$"',
 )  # fmt: skip
-PRETRAINED = ("--set", f"model.weights={WEIGHTS}")
+PRETRAINED = (
+    "--network-from", str(ROOT / "benchmarks" / "squeezenet.py"), "--set", "model.name=squeezenet",
+    "--set", f"model.weights={WEIGHTS}", "--set", "data.image_size=[72, 72]",
+)  # fmt: skip
 
 
 def _all_strategies() -> list[str]:
