@@ -1,10 +1,14 @@
+import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from preloaded import python
 from quick import Quick
 
 from harness.tracking.store import Store
@@ -48,3 +52,12 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def preloaded_workers() -> Iterator[None]:
+    """Have workers forked that have loaded the heavy libraries, which takes seconds for each."""
+    usual = spawn.get_executable()
+    multiprocessing.set_executable(python())
+    yield
+    multiprocessing.set_executable(usual)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from functools import cached_property, lru_cache
+from importlib.metadata import Distribution, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -117,14 +117,20 @@ def _kind(name: str, known: Mapping[str, Entry]) -> type[Strategy]:
 
 
 def _installed() -> list[Entry]:
+    named = lru_cache(_name)  # for each strategy anew, it would read the whole description again
     return [
-        Entry(point.name, _distribution(point), point.load, module=point.module)
+        Entry(
+            point.name,
+            named(point.dist) if point.dist else point.module,
+            point.load,
+            module=point.module,
+        )
         for point in sorted(entry_points(group=GROUP))
     ]
 
 
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else point.module
+def _name(distribution: Distribution) -> str:
+    return distribution.name
 
 
 def _in_file(path: Path) -> list[Entry]:
