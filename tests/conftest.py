@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from preloaded import python
 from quick import Quick
+from undrawn import undrawn
 
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
@@ -61,3 +62,9 @@ def preloaded_workers() -> Iterator[None]:
     multiprocessing.set_executable(python())
     yield
     multiprocessing.set_executable(usual)
+
+
+@pytest.fixture(name="undrawn")
+def _undrawn() -> Iterator[None]:
+    with undrawn():
+        yield

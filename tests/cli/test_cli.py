@@ -17,7 +17,7 @@ QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp"]
 
 
 @pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def record(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "mlflow.db"
     shutil.copy(migrated, path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")

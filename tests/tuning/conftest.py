@@ -11,7 +11,11 @@ from harness.tuning.setup import Tuning, tuning
 
 @pytest.fixture
 def make(
-    preloaded_workers: None, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    preloaded_workers: None,
+    undrawn: None,
+    migrated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Make:
     """Return what makes a small study, recorded in a folder of its own."""
     shutil.copy(migrated, tmp_path / "mlflow.db")
