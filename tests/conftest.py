@@ -1,11 +1,16 @@
+import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from multiprocessing import spawn
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from preloaded import python
 from quick import Quick
+from undrawn import undrawn
 
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
@@ -48,3 +53,18 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def preloaded_workers() -> Iterator[None]:
+    """Have workers forked that have loaded the heavy libraries, which takes seconds for each."""
+    usual = spawn.get_executable()
+    multiprocessing.set_executable(python())
+    yield
+    multiprocessing.set_executable(usual)
+
+
+@pytest.fixture(name="undrawn")
+def _undrawn() -> Iterator[None]:
+    with undrawn():
+        yield

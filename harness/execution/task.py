@@ -99,7 +99,6 @@ def begin(
     """
 
     def train() -> Callable[[], "Recorded"]:
-        from harness.tracking import figures
         from harness.tracking.store import Store
         from harness.trial.recording import begin
 
@@ -111,7 +110,7 @@ def begin(
             wait=wait,
             parent=task.parent,
             title=task.title,
-            draw=draw or figures.draw,
+            draw=draw,
         )
 
     complete = _attempted(train)

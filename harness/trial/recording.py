@@ -65,14 +65,14 @@ def begin(
     wait: bool = True,
     parent: str | None = None,
     title: str = "",
-    draw: Draw = figures.draw,
+    draw: Draw | None = None,
 ) -> Callable[[], Recorded]:
     """Train a trial unless it is recorded; return what completes its record and returns it.
 
     That is to be called once, in any thread: only then the run is finished, and until then the
-    trial is held for this process. It draws figures with `draw`, and needs no framework. A trial
-    that another process has under way is waited for. A new run is recorded below the run `parent`,
-    and is called `title`, or by its strategy and seed.
+    trial is held for this process. It needs no framework, and draws figures itself where there is
+    no `draw`. A trial that another process has under way is waited for. A new run is recorded below
+    the run `parent`, and is called `title`, or by its strategy and seed.
 
     Raises:
         TrialUnderWay: another process has it under way, and `wait` is false.
@@ -94,7 +94,7 @@ def begin(
 
     def complete() -> Recorded:
         with held_on:
-            return recording.complete(result, folder, draw)
+            return recording.complete(result, folder, draw or figures.draw)
 
     return complete
 

@@ -4,13 +4,14 @@ import subprocess
 import sys
 
 import pytest
+from preloaded import python
 
 from harness.__main__ import main
 
 
 def begin(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *words],
+        [python(), "-m", "harness", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preloaded import python
 
 from harness.__main__ import main
 from harness.training.threads import VARIABLE
@@ -16,7 +17,7 @@ QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp"]
 
 
 @pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def record(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "mlflow.db"
     shutil.copy(migrated, path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
@@ -108,7 +109,7 @@ def test_what_networks_and_plans_print_never_lands_in_the_document(
     (tmp_path / "talkative.py").write_text(PRINTING_PLUGIN)
     network = ["--set", "train.epochs=1", "--set", "model.name=printing:net"]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *words, "--plugin", "talkative.py", "--json"]
+        [python(), "-m", "harness", *words, "--plugin", "talkative.py", "--json"]
         + (network if words[0] in ("run", "compare", "tune") else []),
         capture_output=True,
         text=True,

@@ -100,6 +100,7 @@ def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(
     assert published.stem.removeprefix("digits-") in err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_stand_below_one_run_that_holds_the_page(
     compared: Compared, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -121,6 +122,7 @@ def test_runs_stand_below_one_run_that_holds_the_page(
     assert more["run_id"] == document["run_id"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_strategy_that_fails_is_named_and_the_others_are_compared(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_strategy_that_fails_is_named_and_the_others_are_compared(
     assert [row["strategy"] for row in document["strategies"]] == ["none", "balanced_class_weight"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_seed_is_too_few_to_tell(
     compared: Compared, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,11 +145,12 @@ def test_one_seed_is_too_few_to_tell(
     assert "Too few seeds" in output(capsys, *COMPARE, "--seeds", "1")[0]
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.usefixtures("undrawn", "preloaded_workers")
+@pytest.mark.parametrize(("jobs", "kills"), [("1", (1, 3)), ("2", (2,))])
 def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
-    jobs: str, record: Path, compared: Compared
+    jobs: str, kills: tuple[int, ...], record: Path, compared: Compared
 ) -> None:
-    for trials in (1, 3):
+    for trials in kills:
         process = begin(*COMPARE, "--jobs", jobs)
         while len(list((record / "artifacts").glob("*/artifacts/predictions.npz"))) < trials:
             assert process.poll() is None
@@ -187,6 +191,7 @@ def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_experiments_are_ranked_over(record: Path, compared: Compared) -> None:
     other = record / "other.yaml"
     other.write_text("name: other\nimbalance: {kind: step, ratio: 10}\ntrain: {batch_size: 64}\n")
@@ -200,7 +205,8 @@ def test_several_experiments_are_ranked_over(record: Path, compared: Compared) -
 def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
     compared: Compared,
 ) -> None:
-    document = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    search = ("class_weight", "--tune", "3", "--inner-seeds", "1", "--seeds", "2")
+    document = compared(*search)
     assert [row["strategy"] for row in document["strategies"]] == [
         "none",
         "balanced_class_weight",
@@ -217,5 +223,5 @@ def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
         balanced["best_validation"] - balanced["fresh_validation"]
     )
     assert "What tuning bought" in Path(document["report"]).read_text()
-    again = compared("class_weight", "--tune", "3", "--inner-seeds", "1")
+    again = compared(*search)
     assert all(each["cached"] for each in again["trials"])

@@ -18,7 +18,7 @@ COSTS = "evaluation.decision={costs: {9: {1: 50}}}"
 
 
 @pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def record(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(migrated, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)

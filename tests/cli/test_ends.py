@@ -71,6 +71,7 @@ def test_a_pipe_that_is_closed_early_is_no_error(words: tuple[str, ...], closed_
     assert (process.returncode, process.stderr) == (0, b"")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "words", [("run", "none"), ("compare", "none", "focal_loss", "--seeds", "1", "--json")]
 )

@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from preloaded import python
 
 QUICK = ["--set", "train.epochs=1", "--json"]
 NETS = """
@@ -56,7 +56,7 @@ def write(name: str, text: str) -> None:
 def harness(*words: str, path: str = "") -> tuple[int, str, str]:
     root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *words],
+        [python(), "-m", "harness", *words],
         capture_output=True,
         text=True,
         check=False,

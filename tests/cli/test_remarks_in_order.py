@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from preloaded import python
 
 pytestmark = pytest.mark.usefixtures("record")
 
@@ -21,7 +21,7 @@ def shown(words: list[str], path: Path) -> str:
     """Return what a command prints on standard output and standard error, in its order."""
     pairs = [f"data={{source: npz, path: {json.dumps(str(path))}}}", "imbalance.kind=none", *QUICK]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *words, *(w for pair in pairs for w in ("--set", pair))],
+        [python(), "-m", "harness", *words, *(w for pair in pairs for w in ("--set", pair))],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -83,7 +83,7 @@ def network_that_vanishes(input_shape, n_classes):
 
 
 @pytest.fixture(autouse=True)
-def plugin(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def plugin(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(migrated, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,7 @@ from harness.tuning.storage import open_storage
 QUICK = ["--set", "train.epochs=1", "--set", "model.name=mlp", "--inner-seeds", "2"]
 TUNE = ["tune", "focal_loss", *QUICK]
 
-pytestmark = pytest.mark.usefixtures("record")
+pytestmark = pytest.mark.usefixtures("record", "undrawn")
 
 
 def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:

@@ -60,6 +60,7 @@ DAMAGES: list[tuple[str, Callable[[Path], None]]] = [
 ]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_it_is_named_and_runs_again_and_the_others_do_not(record: Path) -> None:
     before = compared(Notes())
     for name, damage in DAMAGES:

@@ -17,7 +17,7 @@ from harness.execution.task import Outcome, Task
 from harness.scoring.decision import RULES
 from harness.scoring.metrics import one
 
-pytestmark = pytest.mark.usefixtures("record")
+pytestmark = pytest.mark.usefixtures("record", "undrawn")
 
 
 def small(name: str = "digits", seeds: int = 1, **evaluation: object) -> Setup:

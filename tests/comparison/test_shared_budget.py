@@ -10,7 +10,7 @@ from harness.comparison.records import load_predictions, load_trials
 from harness.comparison.setup import setup
 from harness.config.experiment import Experiment
 
-pytestmark = pytest.mark.usefixtures("record")
+pytestmark = pytest.mark.usefixtures("record", "undrawn")
 
 
 def compared(seeds: int, **sections: Any) -> Compared:

@@ -63,7 +63,7 @@ class Broken(harness.Strategy):
 
 
 @pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def record(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(migrated, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return tmp_path
@@ -136,6 +136,7 @@ def test_workers_get_the_numbers_of_one_process_to_the_last_bit() -> None:
     assert ordered[0].reset_index(drop=True).equals(ordered[1].reset_index(drop=True))
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
     given = tasks("deadly", "none", "balanced_class_weight", plugins=(plugin,))
     found = outcomes(given, jobs=2)
@@ -143,6 +144,7 @@ def test_a_worker_that_is_killed_fails_its_own_task_alone(plugin: Path) -> None:
     assert {each.state for each in found.values()} == {"done"}
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 def test_a_worker_that_is_killed_once_costs_no_task_and_leaves_no_run_running(
     plugin: Path, record: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +189,7 @@ BY_WORKERS = RAISED | {"interrupting": "KeyboardInterrupt", "vanishing": KILLED}
 """In the test's own process the one is Ctrl-C, and the other would end the test."""
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 @pytest.mark.parametrize(("reasons", "jobs"), [(RAISED, 1), (BY_WORKERS, 2)])
 def test_whatever_a_strategy_raises_fails_its_own_task_alone(
     reasons: dict[str, str], jobs: int, plugin: Path
@@ -218,6 +221,7 @@ def test_what_another_process_runs_is_left_to_it_and_waited_for_at_the_end() -> 
         assert perform(task, False, False, lambda *_: None).cached
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 def test_epochs_of_workers_are_told_as_they_end() -> None:
     told: list[tuple[str, int]] = []
     schedule = Schedule(2, False, lambda task, epoch: told.append((task.label, epoch)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from undrawn import undrawn
 
 from harness.comparison.compare import compare
 from harness.comparison.setup import setup
@@ -49,11 +50,13 @@ def experiment(**sections: Any) -> Experiment:
 def recorded(settings: Experiment, strategy: str = "none", **parameters: Any) -> str:
     """Train a trial and record it; return its run's id."""
     trial = Trial(settings, resolve(strategy, parameters), 0, prepare(settings, 0))
-    return record(trial, Store.open(settings.name)).run_id
+    with undrawn():
+        return record(trial, Store.open(settings.name)).run_id
 
 
 def compared(settings: Experiment, strategies: tuple[str, ...], seeds: int) -> Mapping[str, Any]:
-    found = compare(setup(settings, strategies, seeds=seeds), jobs=1)
+    with undrawn():
+        found = compare(setup(settings, strategies, seeds=seeds), jobs=1)
     assert found.kept is not None
     return found.kept.document
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,9 +7,11 @@ from refusals import holds, refusal
 
 
 @pytest.fixture(scope="session")
-def record(tmp_path_factory: pytest.TempPathFactory) -> str:
+def record(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """One store for all: making one takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('record')}/mlflow.db"
+    folder = tmp_path_factory.mktemp("record")
+    shutil.copy(migrated, folder / "mlflow.db")
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 @pytest.fixture(autouse=True)

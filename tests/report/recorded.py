@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from undrawn import undrawn
 
 from harness.comparison.compare import compare
 from harness.comparison.keep import Kept
@@ -47,7 +48,8 @@ def record(folder: Path, imbalance: Mapping[str, object]) -> Recorded:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
-        compared = compare(setup(experiment, STRATEGIES, seeds=SEEDS), jobs=1)
+        with undrawn():
+            compared = compare(setup(experiment, STRATEGIES, seeds=SEEDS), jobs=1)
         assert compared.kept is not None
         publish(compared.kept)
         return Recorded(uri, compared.kept, gather(compared.kept))

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    """A database migrated once, for the tests that do not need their own."""
+def fresh(migrated, tmp_path_factory):
+    """One database for the tests that do not need their own."""
     folder = tmp_path_factory.mktemp("record")
-    os_uri = f"sqlite:///{folder / 'mlflow.db'}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", os_uri)
-        Store.open("warm up")
+    shutil.copy(migrated, folder / "mlflow.db")
     return folder
 
 

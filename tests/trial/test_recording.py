@@ -55,6 +55,7 @@ def predictions(folder: Path, result: Recorded) -> dict[str, Array]:
         return dict(file)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_test_set_stays_sealed_until_training_has_ended(store: Store) -> None:
     given = trial()
     opened: list[int] = []
@@ -63,6 +64,7 @@ def test_the_test_set_stays_sealed_until_training_has_ended(store: Store) -> Non
     assert given.splits.test.opened > 0
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_other_test_images_leave_every_validation_logit_as_it_is(
     store: Store, tmp_path: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_other_test_images_leave_every_validation_logit_as_it_is(
     assert not np.array_equal(honest["test_logits"], noisy["test_logits"])
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("strategy", ["none", "rotating_undersampling"])
 def test_the_recorded_metrics_follow_from_the_stored_predictions(
     strategy: str, store: Store, tmp_path: Path
@@ -118,6 +121,7 @@ def test_the_recorded_metrics_follow_from_the_stored_predictions(
     assert numbers["cost/examples_seen"] == 2 * len(given.splits.train)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path) -> None:
     def logits(scale: float) -> Array:
         parameters = {"max_margin": 0.0, "scale": scale}
@@ -127,6 +131,7 @@ def test_logits_are_recorded_as_the_loss_read_them(store: Store, tmp_path: Path)
     np.testing.assert_allclose(logits(30.0), 30 * logits(1.0), rtol=1e-3)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("strategy", ["ldam", "learnable_weight_scaling"])
 def test_a_saved_model_gives_the_recorded_logits(
     strategy: str, store: Store, tmp_path: Path
@@ -146,6 +151,7 @@ def test_a_saved_model_gives_the_recorded_logits(
         np.testing.assert_allclose(logits, stored[key], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_too_few_epochs_for_all_phases_are_pointed_out(store: Store) -> None:
     said = "the budget skips 1 of the plan's 2 phases"
     few, enough = (trial("classifier_retraining", epochs=epochs) for epochs in (1, 2))
@@ -159,7 +165,9 @@ def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> 
     folder = artifacts(tmp_path, result)
     facts = json.loads((folder / "plan.json").read_text())
     assert facts["class_counts_before"] == given.splits.train.counts.tolist()
-    assert {"predictions.npz", "config.yaml", "per_class.csv"} <= {p.name for p in folder.iterdir()}
+    files = {path.name for path in folder.iterdir()}
+    assert {"predictions.npz", "config.yaml", "per_class.csv"} <= files
+    assert {"confusion_matrix.png", "per_class_recall.png", "reliability.png"} <= files
     best = max(facts["validation_scores"])
     assert len(facts["validation_scores"]) == 2
     assert best == pytest.approx(result.metrics["validation/balanced_accuracy"])
@@ -223,6 +231,7 @@ def test_parameters_that_do_not_fit_the_data_leave_no_run(store: Store, tmp_path
     assert runs(tmp_path) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_recorded_trial_is_not_trained_again_unless_asked(store: Store) -> None:
     epochs: list[Epoch] = []
     first = record(trial(), store, epochs.append)
@@ -237,6 +246,7 @@ def test_a_recorded_trial_is_not_trained_again_unless_asked(store: Store) -> Non
     assert timeless(fresh) == timeless(first)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_is_called_by_strategy_and_seed_or_as_the_caller_says(store: Store) -> None:
     alone = record(trial(), store, ignore)
     assert store.run(alone.run_id).name == "none, seed 0"
@@ -244,6 +254,7 @@ def test_a_run_is_called_by_strategy_and_seed_or_as_the_caller_says(store: Store
     assert store.run(titled.run_id).name == "tuned none, seed 0"
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_first_charts_of_a_run_are_balanced_accuracy_and_macro_f1(store: Store) -> None:
     recorded = record(trial(), store, ignore)
     metrics = store.run(recorded.run_id).metrics

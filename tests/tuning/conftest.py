@@ -10,7 +10,13 @@ from harness.tuning.setup import Tuning, tuning
 
 
 @pytest.fixture
-def make(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(
+    preloaded_workers: None,
+    undrawn: None,
+    migrated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Make:
     """Return what makes a small study, recorded in a folder of its own."""
     shutil.copy(migrated, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")

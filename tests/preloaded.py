@@ -1,0 +1,227 @@
+"""A Python that has the heavy libraries loaded: it forks a process where another Python starts one.
+
+`python()` stands for `sys.executable`. What it is asked to run, `-m MODULE` or `-c CODE`, runs in a
+process of its own with the caller's arguments, environment, current directory and open files, gets
+the caller's signals and ends like it. Only how Python starts isn't tried that way: a test of that,
+and of what must be the same in any process, takes `sys.executable`.
+"""
+
+import atexit
+import contextlib
+import fcntl
+import functools
+import gc
+import importlib
+import json
+import multiprocessing
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+HEAVY = (
+    *("tensorflow", "keras", "mlflow.store.tracking.sqlalchemy_store", "optuna", "sklearn.metrics"),
+    *("matplotlib.backends.backend_agg", "statsmodels.api", "alembic.command", "pytest"),
+    *(
+        "harness.cli.running",
+        "harness.cli.comparing",
+        "harness.cli.tuning",
+        "harness.cli.exporting",
+    ),
+)
+SESSION = "harness.training.framework"
+"""What starts a session of TensorFlow's: a process that has one can't be forked."""
+
+READ_AT_START = {"PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8"}
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STREAMS = ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+HIGH = 512
+"""From here on files are kept while they move to the numbers that they have in the caller."""
+
+
+@functools.cache
+def python() -> str:
+    """Start a server, which ends with this process, and return the program that asks it."""
+    if sys.platform != "linux":
+        return sys.executable
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    address, program = folder / "socket", folder / "python"
+    program.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" ask "{address}" "$@"\n'
+    )
+    program.chmod(0o755)
+    words = [sys.executable, __file__, "serve", str(address), str(program)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+    assert server.stdin is not None
+    assert server.stdout is not None
+    atexit.register(server.stdin.close)
+    assert server.stdout.readline() == b"ready\n", (folder / "log").read_text()
+    return str(program)
+
+
+def ask(address: str, arguments: list[str]) -> NoReturn:
+    """Have something run, pass signals on to it, and end as it does."""
+    if arguments[0] == "-B":
+        del arguments[0]
+    if arguments[0] not in ("-c", "-m") or READ_AT_START & {*os.environ}:
+        os.execv(sys.executable, [sys.executable, *arguments])
+    files = _open_files()
+    request = {
+        "arguments": arguments,
+        "environment": dict(os.environ),
+        "folder": str(Path.cwd()),
+        "files": files,
+        "blocked": [*signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)],
+    }
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        text = json.dumps(request).encode()
+        socket.send_fds(server, [len(text).to_bytes(8, "big")], files)
+        server.sendall(text)
+        process = _number(server)
+        for each in PASSED_ON:
+            signal.signal(each, lambda number, _: os.kill(process, number))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        status = _number(server)
+    if status < 0:
+        with contextlib.suppress(OSError):  # of SIGKILL there is nothing to be set
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(status)
+
+
+def serve(address: str, program: str) -> None:
+    """Fork for each request until the process that started this one ends."""
+    for name in HEAVY:
+        importlib.import_module(name)
+    assert SESSION not in sys.modules
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        print("ready", flush=True)
+        while select.select([0, listener], [], [])[0] == [listener]:
+            caller, _ = listener.accept()
+            if not os.fork():
+                break
+            caller.close()
+            _reap()
+        else:
+            return
+    _answer(caller, program)
+
+
+def _reap() -> None:
+    """Let those rest that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _answer(caller: socket.socket, program: str) -> None:
+    """In a process of its own: fork once more to run what is asked for, and report its end."""
+    length, files, _, _ = socket.recv_fds(caller, 8, HIGH)
+    request = json.loads(_exactly(caller, int.from_bytes(length, "big")))
+    process = os.fork()
+    if not process:
+        _become(request, files)
+        try:
+            _run(request["arguments"], program)
+        except SystemExit as end:
+            _end(end.code)
+        _end(None)
+    for file in files:
+        os.close(file)
+    caller.sendall(process.to_bytes(8, "big", signed=True))
+    end = os.pidfd_open(process)
+    if end not in select.select([end, caller], [], [])[0]:
+        os.kill(process, signal.SIGKILL)  # as the caller was
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    with contextlib.suppress(OSError):
+        caller.sendall(status.to_bytes(8, "big", signed=True))
+    os._exit(0)
+
+
+def _become(request: dict[str, Any], files: list[int]) -> None:
+    """Let this process have what the caller has."""
+    numbers = request["files"]
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD, HIGH) for file in files]
+    os.closerange(0, HIGH)
+    for file, number in zip(moved, numbers, strict=True):
+        os.dup2(file, number)
+        os.close(file)
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode, 1, errors=errors, closefd=False) if number in numbers else None
+        for number, mode, errors in STREAMS
+    )
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, request["blocked"])
+
+
+def _run(arguments: list[str], program: str) -> None:
+    """Run what follows the name of a Python on a command line."""
+    multiprocessing.set_executable(program)
+    kind, what, *words = arguments
+    sys.argv = [kind, *words]
+    added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[0:1] = [str(Path.cwd()), *filter(None, added)]
+    if kind == "-m":
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(what, vars(sys.modules["__main__"]))
+
+
+def _end(code: str | int | None) -> NoReturn:
+    """End as Python does, but leave the memory to the system, which takes no time."""
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+    os._exit(1 if isinstance(code, str) else code or 0)
+
+
+def _open_files() -> list[int]:
+    """Return the numbers of what this process has open."""
+    listed = [*Path("/proc/self/fd").iterdir()]
+    return [int(path.name) for path in listed if path.exists()]
+
+
+def _number(connection: socket.socket) -> int:
+    return int.from_bytes(_exactly(connection, 8), "big", signed=True)
+
+
+def _exactly(connection: socket.socket, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        part = connection.recv(length - len(data))
+        if not part:
+            sys.exit("the server of preloaded processes has ended")
+        data += part
+    return data
+
+
+if __name__ == "__main__":
+    {"ask": lambda address, *words: ask(address, [*words]), "serve": serve}[sys.argv[1]](
+        *sys.argv[2:]
+    )

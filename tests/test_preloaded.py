@@ -1,0 +1,73 @@
+"""What is run by a preloaded Python has what its caller has, and ends as its caller sees it end."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from preloaded import python
+
+SHOWS = """
+import os, sys
+print(sys.argv[1:], os.environ["MINE"], os.getcwd(), sys.stdin.read())
+print("and this", file=sys.stderr)
+os.write(int(sys.argv[1]), b"through a pipe")
+"""
+
+
+def test_arguments_environment_folder_and_files_are_the_callers(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    done = subprocess.run(
+        [python(), "-c", SHOWS, str(write)],
+        input="read",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={"MINE": "a value"},
+        pass_fds=[write],
+    )
+    os.close(write)
+    assert done.stdout == f"['{write}'] a value {tmp_path} read\n"
+    assert done.stderr == "and this\n"
+    with os.fdopen(read) as pipe:
+        assert pipe.read() == "through a pipe"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("", 0),
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit('a reason')", 1),
+        ("1 / 0", 1),
+        ("import os; os.kill(os.getpid(), 9)", -9),
+    ],
+)
+def test_it_ends_alike(code: str, status: int) -> None:
+    done = subprocess.run([python(), "-c", code], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == status
+    assert ("a reason" in done.stderr) == ("a reason" in code)
+    assert ("ZeroDivisionError" in done.stderr) == ("1 / 0" in code)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_reach_it(number: signal.Signals) -> None:
+    code = "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda n, _: sys.exit(n))\n"
+    code += "print('ready', flush=True)\nwhile True: signal.pause()"
+    with subprocess.Popen([python(), "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+    assert process.returncode == number
+
+
+def test_it_ends_with_its_caller() -> None:
+    code = "import time\nprint('ready', flush=True)\ntime.sleep(600)"
+    process = subprocess.Popen([python(), "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.kill()
+    assert process.stdout.read() == b""
+    process.communicate()
