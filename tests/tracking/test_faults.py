@@ -6,12 +6,12 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from preloaded import python
 from sqlalchemy.exc import OperationalError
 
 from harness.errors import DamagedRecord, RecordLost, UserError
@@ -61,7 +61,7 @@ def test_a_kill_while_it_is_made_leaves_nothing_in_the_way(
     code = "from harness.tracking.store import Store; Store.open('digits')"
     uri = f"sqlite:///{database}"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], env=os.environ | {"MLFLOW_TRACKING_URI": uri}
+        [python(), "-c", code], env=os.environ | {"MLFLOW_TRACKING_URI": uri}
     )
     while not (tmp_path / ".mlflow.db.new").exists():
         assert process.poll() is None

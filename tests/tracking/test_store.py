@@ -2,10 +2,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from time import monotonic
 
+import preloaded
 import pytest
 
 from harness.errors import UserError
@@ -37,7 +37,7 @@ def run_of(store, run_id):
 def python(code, uri):
     environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-c", code],
+        [preloaded.python(), "-c", code],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,7 +2,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent import futures
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from time import monotonic
 
 import pytest
 from optuna.storages import RDBStorage
+from preloaded import python
 from small_study import Make
 
 from harness.errors import UserError
@@ -183,5 +183,5 @@ def test_two_processes_that_meet_a_fresh_record_on_postgresql_both_succeed(
     processes = []
     for number in range(2):  # as on two machines, they share no folder of claims
         cache = {"HARNESS_CACHE": str(tmp_path / str(number)), "MLFLOW_TRACKING_URI": uri}
-        processes.append(subprocess.Popen([sys.executable, "-c", code], env=os.environ | cache))
+        processes.append(subprocess.Popen([python(), "-c", code], env=os.environ | cache))
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
