@@ -157,6 +157,7 @@ def test_the_largest_seed_is_taken(shell: Shell) -> None:
 
 def test_a_note_is_not_broken_into_lines(shell: Shell) -> None:
     words = ["-p", "min_examples=2", "-p", "confidence=0.9999999"]
+    words += ["--set", "imbalance={kind: long_tail, ratio: 50}"]
     code, _, err = shell("run", "batch_size_scaling", "--json", *words, *QUICK)
     assert code == 0
     assert len(err.splitlines()) == 1

@@ -27,7 +27,7 @@ def test_without_a_file_it_is_digits_from_any_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     experiment = load(None, [])
     assert (experiment.name, experiment.data.source) == ("digits", "digits")
-    assert (experiment.imbalance.kind, experiment.imbalance.ratio) == ("long_tail", 50)
+    assert (experiment.imbalance.kind, experiment.imbalance.ratio) == ("step", 25)
 
 
 @pytest.mark.parametrize("name", sorted(shipped()))
@@ -95,10 +95,10 @@ def test_changing_the_kind_drops_the_old_keys_but_keeps_those_that_are_set_too()
     assert load(None, ["imbalance.kind=none"]).imbalance.kind == "none"
     switched = load("folder", ["data.source=idx"])
     assert (switched.data.source, switched.data.path) == ("idx", None)
-    stepped = load(None, ["imbalance.ratio=10", "imbalance.kind=step"])
-    assert (stepped.imbalance.kind, stepped.imbalance.ratio) == ("step", 10)
-    same = load(None, ["imbalance.kind=long_tail"])
-    assert same.imbalance.ratio == 50
+    tailed = load(None, ["imbalance.ratio=10", "imbalance.kind=long_tail"])
+    assert (tailed.imbalance.kind, tailed.imbalance.ratio) == ("long_tail", 10)
+    same = load(None, ["imbalance.kind=step"])
+    assert same.imbalance.ratio == 25
 
 
 def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
@@ -113,11 +113,11 @@ def test_a_section_without_its_kind_takes_the_default_kind(tmp_path):
         ("trian.epochs=3", ["unknown key", "'trian'", "did you mean 'train'"]),
         ("train.epoch=3", ["unknown key in train", "'epoch'", "did you mean 'epochs'"]),
         ("data.clases=[1]", ["key in data (source: digits)", "did you mean 'classes'"]),
-        ("imbalance.ration=3", ["(kind: long_tail)", "did you mean 'ratio'", "known:"]),
+        ("imbalance.ration=3", ["(kind: step)", "did you mean 'ratio'", "known:"]),
         ("data.source=digit", ["data.source 'digit'", "did you mean 'digits'", "folder"]),
         ("data.source=3", ["data.source is 3", "digits or folder or huggingface"]),
         ("imbalance.kind=long-tail", ["imbalance.kind", "did you mean 'long_tail'"]),
-        ("imbalance.kind=step", ["imbalance.ratio is missing", "a number at least 1"]),
+        ("imbalance.kind=long_tail", ["imbalance.ratio is missing", "a number at least 1"]),
         ("imbalance.ratio=0.5", ["imbalance.ratio is 0.5", "a number at least 1"]),
         ("train.epochs=0", ["train.epochs is 0", "a whole number more than 0"]),
         ("train.epochs=2.5", ["train.epochs is 2.5", "a whole number"]),
