@@ -140,8 +140,8 @@ def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Sc
     try:
         yield schedule
     except BaseException as error:
+        release(error)  # first: what a read holds would block what is recorded beside
         schedule.kill()
-        release(error)
         if isinstance(error, KeyboardInterrupt | RecordLost):
             with suppress(RecordLost, UserError):
                 for name in experiments:

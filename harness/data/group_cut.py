@@ -136,7 +136,8 @@ def _dealt(table: Integers, n_folds: int, rng: np.random.Generator) -> Integers:
     """
     totals = table.sum(axis=0)
     shuffled = rng.permutation(len(table))
-    order = shuffled[np.argsort(-table[shuffled].std(axis=1), kind="stable")]
+    unequal = table.shape[1] * (table**2).sum(axis=1) - table.sum(axis=1) ** 2  # whole, so ties tie
+    order = shuffled[np.argsort(-unequal[shuffled], kind="stable")]
     held = np.zeros((n_folds, len(totals)), np.int64)
     fold_of = np.empty(len(table), np.int64)
     for unit in order.tolist():

@@ -32,6 +32,10 @@ class Inline:
     def __init__(self, beside: bool) -> None:
         self._thread = ThreadPoolExecutor(1) if beside else None
         self._drawer = pool(1)
+        if beside:
+            self._drawer.submit(
+                int
+            )  # a process is best started while this thread does nothing else
         self.tasks = 2 if beside else 1
         """How many tasks may be under way."""
 

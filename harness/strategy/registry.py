@@ -6,7 +6,7 @@ the others, and none of them is taken down by a broken one.
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -119,12 +119,19 @@ def _kind(name: str, known: Mapping[str, Entry]) -> type[Strategy]:
 def _installed() -> list[Entry]:
     return [
         Entry(point.name, origin, point.load, module=point.module)
-        for point, origin in _points(tuple(sys.path))
+        for point, origin in _points(tuple((place, _changed(place)) for place in sys.path))
     ]
 
 
+def _changed(place: str) -> int:
+    """Return when something was last installed at a place, or 0."""
+    with suppress(OSError):
+        return Path(place).stat().st_mtime_ns
+    return 0
+
+
 @lru_cache(maxsize=1)
-def _points(path: tuple[str, ...]) -> tuple[tuple[EntryPoint, str], ...]:
+def _points(path: tuple[tuple[str, int], ...]) -> tuple[tuple[EntryPoint, str], ...]:
     """Return the entry points that are found on a path, each with its distribution; kept by it."""
     return tuple((point, _distribution(point)) for point in sorted(entry_points(group=GROUP)))
 

@@ -30,12 +30,12 @@ from harness.tracking.place import (
 from harness.tracking.view import TAGS, VIEW_TAG
 
 Row = tuple[str, int, float]
-METRICS_A_CALL = 1000
-PARAMS_A_CALL = 100
+METRICS_A_CALL, PARAMS_A_CALL = 1000, 100
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 PARENT = "mlflow.parentRunId"
+YEARS = 1e9  # no end, which filelock calls a deadlock where another thread of the process holds on
 COMPARISON, COMPARISON_ENDED = "comparison", "comparison_ended"
 
 
@@ -160,7 +160,7 @@ class Store:
         self._claims.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._claims / f"{key}.lock", thread_local=False)
         try:
-            lock.acquire(timeout=-1 if wait else 0)
+            lock.acquire(timeout=YEARS if wait else 0)
         except Timeout:
             yield False
             return

@@ -9,7 +9,7 @@ from harness.data.examples import Array, Examples, Integers
 
 CHUNK_STEPS = 64
 CHUNK_BYTES = 32 << 20
-AT_ONCE = 2
+AT_ONCE, SMALL_BYTES = 2, 1 << 20
 
 
 def chunks(positions: Integers, batch_size: int, example_bytes: int) -> list[Integers]:
@@ -26,13 +26,14 @@ def chunks(positions: Integers, batch_size: int, example_bytes: int) -> list[Int
 def gathered(examples: Examples, order: list[Integers]) -> Iterator[tuple[Array, Array]]:
     """Yield inputs `[S, B, ...]` and labels `[S, B]` of each chunk, the next one read ahead.
 
-    One chunk and a rest are read at once: a thread would take longer to start than they take.
+    One small chunk and a rest are read at once: a thread would take longer to start than they take.
     """
 
     def gather(chunk: Integers) -> tuple[Array, Array]:
         return examples.gather(chunk), examples.labels[chunk].astype(np.int32)
 
-    if len(order) <= AT_ONCE:
+    first = order[0].size * int(np.prod(examples.inputs.shape[1:])) * examples.inputs.dtype.itemsize
+    if len(order) <= AT_ONCE and first <= SMALL_BYTES:
         yield from map(gather, order)
         return
     with ThreadPoolExecutor(1, thread_name_prefix="feed") as reader:

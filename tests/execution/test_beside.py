@@ -1,12 +1,15 @@
 """In one process with a core to spare, a record is completed beside the next trial's training."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread, Timer
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
+from harness.comparison import compare
 from harness.config.experiment import Experiment
 from harness.errors import RecordLost
 from harness.execution.executors import Inline
@@ -15,6 +18,7 @@ from harness.execution.task import Candidate, Outcome, Task
 from harness.processes.workers import pool
 from harness.tracking.store import Store
 from harness.trial import artifacts
+from harness.trial.trial import Trial
 
 FIGURES = {"confusion_matrix.png", "per_class_recall.png", "precision_recall.png"}
 FIGURES |= {"reliability.png", "class_counts.png"}
@@ -94,6 +98,46 @@ def test_ctrl_c_in_the_next_trial_leaves_the_one_before_finished(schedule: Sched
     schedule.kill()
     statuses = {run.tags["seed"]: run.status for run in Store.open("digits").runs("")}
     assert statuses == {"0": "FINISHED", "1": "FAILED"}
+
+
+def test_ctrl_c_between_trials_lets_go_of_what_a_read_holds(
+    schedule: Schedule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cursor that is half read holds the database; what is recorded beside needs it."""
+    looked: list[str] = []
+
+    def interrupted(trial: Trial, store: Store) -> None:
+        looked.append(trial.fingerprint)
+        if len(looked) == 3:  # the second trial: each looks before it is claimed, and after
+            connection = sqlite3.connect("mlflow.db")
+            cursor = connection.execute("SELECT * FROM runs, params")
+            cursor.fetchone()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.trial.recording._found", interrupted)
+    monkeypatch.setattr(compare, "Schedule", lambda jobs, fresh: schedule)
+    with pytest.raises(KeyboardInterrupt), compare._schedule(1, False, ["digits"]):
+        run(schedule, {})
+    statuses = [run.status for run in Store.open("digits").runs("")]
+    assert statuses == ["FINISHED"]
+
+
+def test_what_another_thread_has_claimed_is_waited_for() -> None:
+    store, held, let_go = Store.open("digits"), Event(), Event()
+
+    def hold() -> None:
+        with store.claim("trial"):
+            held.set()
+            let_go.wait(60)
+
+    other = Thread(target=hold)
+    other.start()
+    held.wait(60)
+    Timer(0.2, let_go.set).start()
+    with store.claim("trial") as claimed:
+        assert claimed
+        assert let_go.is_set()
+    other.join()
 
 
 def test_a_record_that_takes_nothing_more_ends_the_tasks(
