@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.comparison.contestant import Trials
 from harness.comparison.document import evaluation_of
+from harness.comparison.history import judged_before
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_name, page_of
 from harness.comparison.missing import Cell, filling, missing
 from harness.comparison.mistakes import FACTS, IMAGES, Mistakes, images_in
@@ -188,7 +189,7 @@ def read_packs(paths: Sequence[Path], wanted: str | None = None) -> Kept:
         refuse_other_conditions(asking, part)
     others = [pack for pack in packs if has_other_comparisons(pack, digest)]
     pooled = pool(part for part in parts if part.source not in others)
-    kept = _kept(pooled, run, None)
+    kept = _kept(replace(pooled, family=judged_before(run, newest)), run, None)
     notes = [*kept.document["notes"], *map(_note_on_others, others)]
     return replace(
         kept,

@@ -182,10 +182,13 @@ def _complete(
 
 
 def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]) -> Kept:
-    document = pooled.document
-    name = document["experiment"]
-    label = title(name, document["strategy_names"], document["metric"], len(document["seeds"]))
+    first, seeds = pooled.parts[0].document, len(pooled.seeds)
+    name = first["experiment"]
+    label = title(name, first["strategy_names"], first["metric"], seeds)
     run_id = store.comparison(digest, label, name)
+    runs = [part.run for part in pooled.parts if part.run is not None]
+    pooled = replace(pooled, family=take_over(store, run_id, runs, seeds))
+    document = pooled.document
     rows = [row | {"run_id": places.get(row["trial"], row["run_id"])} for row in pooled.rows]
     document |= {"trials": rows, "run_id": run_id, "report": str(page_of(name, digest))}
     trials = {
@@ -195,8 +198,6 @@ def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]
     for each in trials.values():
         for trial in each.values():
             store.adopt(trial.run, run_id)
-    runs = [part.run for part in pooled.parts if part.run is not None]
-    take_over(store, run_id, runs, len(document["seeds"]))
     kept = Kept(
         store,
         run_id,

@@ -15,7 +15,7 @@ from harness.comparison.circumstances import (
     refuse_another_strategy,
 )
 from harness.comparison.document import evaluation_of, family_of, results
-from harness.comparison.looks import Family, together
+from harness.comparison.looks import NEW, Family, together
 from harness.comparison.missing import asked_seeds
 from harness.comparison.mistakes import Mistakes, mistakes_again
 from harness.comparison.records import RecordedTrial, Samples
@@ -56,12 +56,19 @@ class Part:
 class Pooled:
     """A comparison with the trials of several parts; `parts` begin with the one of the first seed.
 
-    `rows` are its trials as the document has them, seed by seed.
+    `rows` are its trials as the document has them, seed by seed. `family` is what else is known to
+    have been judged with it, beside what its documents know.
     """
 
     parts: tuple[Part, ...]
     trials: Cells
     rows: tuple[dict[str, Any], ...]
+    family: Family = NEW
+
+    @property
+    def seeds(self) -> set[int]:
+        """The seeds of its trials."""
+        return {seed for each in self.trials.values() for seed in each}
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -78,9 +85,17 @@ class Pooled:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is a comparison as one part has it, to the last trial."""
-        first = self._documents[0]
-        return len(self._documents) == 1 and len(self.rows) == len(first["trials"])
+        """Whether it is a comparison as one part has it, to the last trial and look."""
+        documents = self._documents
+        return (
+            len(documents) == 1
+            and self._fingerprints == {row["trial"] for row in documents[0]["trials"]}
+            and not _adds(self.family, family_of(documents[0]))
+        )
+
+    @property
+    def _fingerprints(self) -> set[str]:
+        return {row["trial"] for row in self.rows}
 
     @property
     def _documents(self) -> list[Mapping[str, Any]]:
@@ -91,10 +106,9 @@ class Pooled:
         documents = self._documents
         if self.is_unchanged:
             return family_of(documents[0])
-        seeds = {seed for each in self.trials.values() for seed in each}
         members = [name for name in self.trials if name != documents[0]["baseline"]]
-        known = together(map(family_of, documents))
-        return known.and_now(len(seeds), members if not known.strategies else ())
+        known = together([*map(family_of, documents), self.family])
+        return known.and_now(len(self.seeds), members if not known.strategies else ())
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -153,6 +167,11 @@ class Pooled:
         advice = self.comparison.advice
         strategy = advice.strategy or self.comparison.baseline
         return mistakes_again(self.trials[strategy], advice.rule, known, strategy)
+
+
+def _adds(more: Family, known: Family) -> bool:
+    """Tell whether one family has looks or strategies that the other lacks."""
+    return not ({*more.looks} <= {*known.looks} and {*more.strategies} <= {*known.strategies})
 
 
 def pool(parts: Iterable[Part]) -> Pooled:

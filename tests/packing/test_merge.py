@@ -14,6 +14,7 @@ from packed import HERE, VERSIONS, Machine, arrays, made_pack
 from harness import load_predictions, load_trials
 from harness.comparison.history import take_over
 from harness.comparison.keep import read, read_packs
+from harness.comparison.looks import level
 from harness.comparison.merging import Merged, merge
 from harness.errors import UserError
 from harness.packing.pack import open_pack
@@ -183,6 +184,24 @@ def test_looks_that_were_taken_elsewhere_count_here(record: Path) -> None:
     take_over(store, run.run_id, [run], 6)
     (run,) = store.ended_comparisons()
     assert run.tags["looks"] == "[3, 6]"
+
+
+def test_a_merge_judges_with_all_strategies_that_the_record_has_judged(record: Path) -> None:
+    shares = [
+        made_pack(record / "a.pack", range(3)),
+        made_pack(record / "b.pack", range(3), ("none", "sampled")),
+    ]
+    merge(shares[:1])
+    (alone,) = read("parts").document["family"]["strategies"]
+    (merged,) = merge(shares[1:])
+    (kept,) = merged.kept
+    assert alone in kept.document["family"]["strategies"]
+    assert len(kept.comparison.family.strategies) == 2
+    assert kept.comparison.lines[1].effect.level == level([3], 2)
+    together = read_packs(shares, kept.digest)
+    assert shown(dict(read("parts", kept.digest).document)) | {"notes": []} == shown(
+        dict(together.document)
+    ) | {"notes": []}
 
 
 def test_experiments_of_several_packs_go_each_to_its_own(shares: list[Path], record: Path) -> None:

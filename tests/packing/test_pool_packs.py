@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from packed import HERE, VERSIONS, Machine, made_pack
 
 from harness.comparison.circumstances import differing
-from harness.comparison.keep import Kept, read_packs
+from harness.comparison.keep import Kept, part_of_pack, read_packs
 from harness.comparison.looks import Family, together
 from harness.comparison.missing import Cell
+from harness.comparison.pooling import pool
 from harness.errors import UserError
+from harness.packing.pack import open_pack
 
 NEVER_THE_SAME = {"run_id", "command", "trials"}
 
@@ -78,6 +80,26 @@ def test_trials_alone_fill_the_cells_of_another_packs_comparison(
         tmp_path / "b.pack", range(2, 4), ("none", "weighted", "other"), compared=False
     )
     assert shown(read_packs([packs["low"], alone])) == whole
+
+
+def test_a_trial_that_was_lost_and_one_that_came_do_not_cancel_out(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    lost = open_pack(packs["low"]).trials[0].tags
+    pooled = pool([part_of_pack(open_pack(packs["low"]), comparison_of(packs["low"]))])
+    part = replace(
+        pooled.parts[0],
+        runs={key: run for key, run in pooled.parts[0].runs.items() if key != lost["trial"]},
+    )
+    alone = open_pack(made_pack(tmp_path / "b.pack", [2], ("none",), compared=False))
+    found = pool([part, part_of_pack(alone, comparison_of(packs["low"]))])
+    assert len(found.rows) == len(part.document["trials"])
+    assert found.document["seeds"] == [0, 1, 2]
+    assert found.comparison.seeds == (0, 1, 2)
+
+
+def comparison_of(path: Path) -> str:
+    return open_pack(path).comparisons[0].tags["comparison"]
 
 
 def test_only_the_looks_that_machines_took_before_are_counted(tmp_path: Path) -> None:
