@@ -36,7 +36,8 @@ THE_RECORD = "the record"
 class Merged:
     """What came of merging into one experiment: trials that are new and were there, comparisons.
 
-    `kept` are the comparisons that have new trials or are new, the one that ended last at the end.
+    `kept` are the comparisons that are new or have gained something, the one that ended last at
+    the end.
     """
 
     experiment: str
@@ -175,10 +176,9 @@ def _complete(
         parts = _parts(packs, store, digest)
         there = next((part for part in parts if part.source is store), None)
         pooled = pool(parts)
-        known = {row["trial"] for row in there.document["trials"]} if there else set()
-        if known.issuperset(row["trial"] for row in pooled.rows) and there:
-            return None
-        return _record(store, pooled, digest, places)
+        if there is None or pooled.adds_to(there):
+            return _record(store, pooled, digest, places)
+        return None
 
 
 def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]) -> Kept:

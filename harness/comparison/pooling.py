@@ -51,6 +51,14 @@ class Part:
         """The lowest seed that its comparison has."""
         return asked_seeds(self.document)[0]
 
+    @property
+    def judged(self) -> list[RecordedRun]:
+        """The trials of its comparison; all where it has trials alone."""
+        if not self.document:
+            return list(self.runs.values())
+        rows = self.document["trials"]
+        return [self.runs[row["trial"]] for row in rows if row["trial"] in self.runs]
+
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
@@ -93,6 +101,28 @@ class Pooled:
             and not _adds(self.family, family_of(documents[0]))
         )
 
+    def adds_to(self, part: Part) -> bool:
+        """Tell whether it has what a part's comparison lacks: trials, seeds, failures, looks."""
+        document = part.document
+        return (
+            not self._fingerprints <= {row["trial"] for row in document["trials"]}
+            or not {*self._asked_seeds} <= {*asked_seeds(document)}
+            or not {*map(_cell, self._failed)} <= {*map(_cell, document["failed"])}
+            or _adds(self._family, family_of(document))
+        )
+
+    @property
+    def _asked_seeds(self) -> list[int]:
+        asked = {seed for each in self._documents for seed in asked_seeds(each)}
+        return sorted(asked | self.seeds)
+
+    @property
+    def _failed(self) -> list[Mapping[str, Any]]:
+        """A row for each cell without a trial of which a part has said why."""
+        filled = {*map(_cell, self.rows)}
+        failed = {_cell(row): row for each in self._documents for row in each["failed"]}
+        return [row for cell, row in failed.items() if cell not in filled]
+
     @property
     def _fingerprints(self) -> set[str]:
         return {row["trial"] for row in self.rows}
@@ -117,17 +147,12 @@ class Pooled:
         first = documents[0]
         if self.is_unchanged:
             return {**first, "trials": list(self.rows)}
-        filled = {(row["strategy"], row["seed"]) for row in self.rows}
-        failed = [row for each in documents for row in each["failed"]]
         pooled = {
             **first,
             **results(self.comparison),
             "trials": list(self.rows),
-            "failed": [row for row in failed if (row["strategy"], row["seed"]) not in filled],
-            "asked_seeds": sorted(
-                {*(seed for each in documents for seed in asked_seeds(each))}
-                | {row["seed"] for row in self.rows}
-            ),
+            "failed": self._failed,
+            "asked_seeds": self._asked_seeds,
             "notes": self._notes(),
             "command": "\n".join(dict.fromkeys(each.get("command", "") for each in documents)),
         }
@@ -167,6 +192,10 @@ class Pooled:
         advice = self.comparison.advice
         strategy = advice.strategy or self.comparison.baseline
         return mistakes_again(self.trials[strategy], advice.rule, known, strategy)
+
+
+def _cell(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row["strategy"], row["seed"]
 
 
 def _adds(more: Family, known: Family) -> bool:
@@ -269,8 +298,11 @@ class _Cells:
 
 
 def refuse_other_conditions(first: Part, other: Part) -> None:
-    """Raise UserError, naming the key, if no trial of the second shares the first's conditions."""
-    if conditions_of(first.runs.values()) & conditions_of(other.runs.values()):
+    """Raise UserError, naming the key, if no trial of the second shares the first's conditions.
+
+    Of a part with a comparison only the trials of that one count.
+    """
+    if conditions_of(first.judged) & conditions_of(other.judged):
         return
     names = (first.name, other.name)
     what = differing(_circumstances(first), _circumstances(other), names)
@@ -285,7 +317,7 @@ def conditions_of(runs: Iterable[RecordedRun]) -> set[str]:
 def _circumstances(part: Part) -> Mapping[str, Any]:
     """Return the circumstances of a part's newest trial, of the baseline if its name is known."""
     baseline = part.document.get("baseline")
-    run = max(part.runs.values(), key=lambda run: (run.tags["strategy"] == baseline, _ended(run)))
+    run = max(part.judged, key=lambda run: (run.tags["strategy"] == baseline, _ended(run)))
     found: Mapping[str, Any] = RecordedTrial(part.source, run).plan.get("circumstances", {})
     return found
 

@@ -204,6 +204,22 @@ def test_a_merge_judges_with_all_strategies_that_the_record_has_judged(record: P
     ) | {"notes": []}
 
 
+def test_what_a_machine_asked_for_and_looked_at_is_news_without_a_new_trial(record: Path) -> None:
+    merge([made_pack(record / "a.pack", range(4))])
+    less = made_pack(record / "b.pack", range(3))
+    (merged,) = merge([less])
+    (kept,) = merged.kept
+    assert (merged.new, kept.document["family"]["looks"]) == (0, [3, 4])
+    (merged,) = merge(
+        [made_pack(record / "c.pack", range(5), failed=[("none", 4), ("weighted", 4)])]
+    )
+    assert merged.new == 0
+    assert [(cell.seed, cell.reason) for cell in read("parts").missing] == [
+        (4, "out of memory")
+    ] * 2
+    assert merge([record / "c.pack", less])[0].kept == ()
+
+
 def test_experiments_of_several_packs_go_each_to_its_own(shares: list[Path], record: Path) -> None:
     other = made_pack(
         record / "other.pack", range(1), ["none"], experiment="others", compared=False

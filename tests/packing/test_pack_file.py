@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,7 +16,7 @@ from packed import HERE, arrays, made_pack, made_run
 
 from harness import load_predictions, load_trials
 from harness.errors import DamagedRecord, UserError
-from harness.packing import tables
+from harness.packing import archive, tables
 from harness.packing.archive import MANIFEST, SCHEMA, write_archive
 from harness.packing.pack import open_pack
 from harness.trial.stored import read_predictions
@@ -150,6 +150,7 @@ BROKEN = {
     "lacks its member metrics.parquet": lacking,
     "is no pack": manifest_with(kind="something else"),
     "is no pack; give": manifest_with(members=None),
+    "broken.pack is no pack; give": manifest_with(schema=True),
     "is damaged: its tables can't be read": manifest_with(comparisons=[{}]),
     "it names no experiment": manifest_with(experiment=None),
 }
@@ -209,6 +210,64 @@ def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) 
     changed = rewritten(pack, manifest_with(comparisons=[comparison]), tmp_path / "b.pack")
     with pytest.raises(UserError, match=r"'\.\./\.\./elsewhere' is no id"):
         open_pack(changed)
+
+
+def test_a_pack_that_could_unfold_to_more_than_its_size_is_refused_unread(
+    pack: Path, tmp_path: Path
+) -> None:
+    with ZipFile(pack) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    for packed in (MANIFEST, tables.METRICS):
+        with ZipFile(tmp_path / "b.pack", "w") as file:
+            for name, content in contents.items():
+                file.writestr(name, content, ZIP_DEFLATED if name == packed else ZIP_STORED)
+        with pytest.raises(UserError, match=r"b\.pack is no pack as harness pack wrote it"):
+            open_pack(tmp_path / "b.pack")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_that_comes_twice_is_refused(pack: Path, tmp_path: Path) -> None:
+    double = tmp_path / "b.pack"
+    double.write_bytes(pack.read_bytes())
+    with ZipFile(double, "a") as file:
+        file.writestr(tables.METRICS, b"")
+    with pytest.raises(UserError, match="compressed, overlap or are double"):
+        open_pack(double)
+
+
+def test_where_no_file_can_be_it_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "x.pack", tmp_path / ("x" * 300)):
+        with pytest.raises(UserError, match="cannot write"):
+            write_archive(path, {}, tmp_path)
+    content = tmp_path / "content"
+    content.mkdir()
+    longest = tmp_path / f"{'x' * 248}.pack"
+    write_archive(longest, {}, content)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "content", longest.name}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*names: Path) -> None:
+        raise PermissionError
+
+    path, usual, checked = tmp_path / "a.pack", archive.refuse_taken, []
+
+    def appearing(place: Path) -> None:
+        usual(place)
+        if not checked:
+            checked.append(place.write_text("theirs"))
+
+    (tmp_path / "content").mkdir()
+    monkeypatch.setattr(archive, "refuse_taken", appearing)
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    with pytest.raises(UserError, match=r"a\.pack exists"):
+        write_archive(path, {}, tmp_path / "content")
+    assert path.read_text() == "theirs"
 
 
 def test_nothing_is_written_over(pack: Path, tmp_path: Path) -> None:

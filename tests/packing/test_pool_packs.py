@@ -14,7 +14,7 @@ from harness.comparison.circumstances import differing
 from harness.comparison.keep import Kept, part_of_pack, read_packs
 from harness.comparison.looks import Family, together
 from harness.comparison.missing import Cell
-from harness.comparison.pooling import pool
+from harness.comparison.pooling import pool, refuse_other_conditions
 from harness.errors import UserError
 from harness.packing.pack import open_pack
 
@@ -173,6 +173,18 @@ def test_other_conditions_are_refused_by_the_key_that_differs(
     assert "\n" not in str(refused.value)
     if compared:  # and still reported by itself
         assert len(read_packs([b]).comparison.lines) == 2
+
+
+def test_the_conditions_are_those_of_the_comparison_that_is_asked_for(tmp_path: Path) -> None:
+    older = open_pack(made_pack(tmp_path / "older.pack", range(2)))
+    other = Machine(settings={"train": {"epochs": 3}})
+    newest = open_pack(made_pack(tmp_path / "newest.pack", range(2), machine=other))
+    share = open_pack(made_pack(tmp_path / "b.pack", range(2, 4)))
+    asked = part_of_pack(newest, newest.comparisons[0].tags["comparison"])
+    both = replace(asked, runs={**asked.runs, **{run.tags["trial"]: run for run in older.trials}})
+    alone = part_of_pack(share, newest.comparisons[0].tags["comparison"])
+    with pytest.raises(UserError, match=r"train\.epochs is 3 in .*newest\.pack and 2 in .*b\.pack"):
+        refuse_other_conditions(both, alone)
 
 
 def test_another_code_of_a_strategy_is_refused_though_no_trial_is_double(tmp_path: Path) -> None:
