@@ -73,9 +73,10 @@ def open_archive(path: Path) -> Archive:
         UserError: it is no such file, cut short, damaged, or written in a newer form.
 
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the file that harness pack wrote")
+    begins = False
     try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; give the file that harness pack wrote")
         with path.open("rb") as file:
             begins = file.read(NAME_BEGINS + len(MANIFEST)).endswith(MANIFEST.encode())
         with ZipFile(path) as file:

@@ -11,11 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from harness.config.experiment import ExperimentName
 from harness.errors import DamagedRecord, UserError
 from harness.packing import tables
 from harness.packing.archive import Archive, open_archive
-from harness.tracking.store import COMPARISON, RecordedRun, Row
+from harness.tracking.store import COMPARISON, RecordedRun, Row, experiment_names
 from harness.trial.stored import PREDICTIONS
 
 SUFFIX = ".pack"
@@ -23,11 +25,22 @@ DOCUMENT = "comparison.json"
 OF_TRIALS = ("plan.json", "config.yaml", "per_class.csv", "made_examples.npz")
 DIGITS = re.compile(r"[0-9a-f]{1,64}")
 DIGESTS = ("trial", "conditions", "family", COMPARISON)
+EXPERIMENT_NAME = TypeAdapter(ExperimentName)
 
 
 def is_pack(word: str) -> bool:
-    """Tell whether a word names a file, rather than an experiment of the record."""
-    return Path(word).is_file() or Path(word).suffix == SUFFIX
+    """Tell whether a word names a file, rather than an experiment of the record.
+
+    Of a file without a folder or the usual suffix, an experiment of the same name goes first.
+    """
+    if Path(word).suffix == SUFFIX:
+        return True
+    try:
+        if not Path(word).is_file():
+            return False
+    except OSError:  # longer than a file's name may be
+        return False
+    return Path(word).name != word or word not in experiment_names()
 
 
 def place_of(run_id: str, name: str) -> str:
@@ -130,8 +143,13 @@ def _comparison(facts: Mapping[str, Any]) -> RecordedRun:
 
 def _check(pack: Pack) -> None:
     """Refuse ids and digests that are none, for files and searches are named by them."""
-    if not isinstance(pack.experiment, str) or not pack.experiment:
-        raise UserError(f"{pack.path} is damaged: it names no experiment")
+    nameless = UserError(f"{pack.path} is damaged: it names no experiment")
+    if not isinstance(pack.experiment, str):
+        raise nameless
+    try:
+        EXPERIMENT_NAME.validate_python(pack.experiment)
+    except ValidationError as error:
+        raise nameless from error
     for run in (*pack.trials, *pack.comparisons):
         known = [run.run_id, *(run.tags[key] for key in DIGESTS if run.tags.get(key))]
         for text in known:

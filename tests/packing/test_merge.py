@@ -108,6 +108,18 @@ def test_trials_come_out_of_the_record_as_they_were(
     )
 
 
+def test_a_file_hides_no_experiment_of_its_name(
+    filled: tuple[str, Merged], monkeypatch: pytest.MonkeyPatch, record: Path
+) -> None:
+    (record / "parts").touch()
+    with pytest.raises(UserError, match="parts is no pack"):
+        load_trials("parts")  # for nothing of this name is recorded
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", filled[0])
+    assert len(load_trials("parts")) == 4
+    with pytest.raises(UserError, match="parts is no pack"):
+        load_trials("./parts")
+
+
 def test_merging_again_changes_nothing(
     shares: list[Path], filled: tuple[str, Merged], monkeypatch: pytest.MonkeyPatch
 ) -> None:

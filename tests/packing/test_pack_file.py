@@ -153,6 +153,8 @@ BROKEN = {
     "broken.pack is no pack; give": manifest_with(schema=True),
     "is damaged: its tables can't be read": manifest_with(comparisons=[{}]),
     "it names no experiment": manifest_with(experiment=None),
+    "damaged: it names no experiment": manifest_with(experiment="di/../x\n"),
+    "is damaged: it names no experiment": manifest_with(experiment=7),
 }
 
 
@@ -201,6 +203,8 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         open_pack(tmp_path)
     with pytest.raises(UserError, match=r"there is no file .*nowhere\.pack"):
         open_pack(tmp_path / "nowhere.pack")
+    with pytest.raises(UserError, match="cannot read"):
+        open_pack(tmp_path / ("x" * 300))
 
 
 def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) -> None:
