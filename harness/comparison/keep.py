@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.comparison.contestant import Trials
 from harness.comparison.document import evaluation_of
+from harness.comparison.document_form import document_in
 from harness.comparison.history import judged_before
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_name, page_of
 from harness.comparison.missing import Cell, filling, missing
@@ -212,11 +213,17 @@ def _note_on_others(pack: Pack) -> str:
 
 
 def part_of_pack(pack: Pack, digest: str) -> Part:
-    """Return what a pack holds of a comparison: its document, or trials alone."""
+    """Return what a pack holds of a comparison: its document, or trials alone.
+
+    Raises DamagedRecord if the document is none.
+    """
     runs = {run.tags["trial"]: run for run in pack.trials}
     for run in pack.comparisons:
         if run.tags[COMPARISON] == digest:
-            document = read_file(pack, run.run_id, DOCUMENT, read_json)
+            try:
+                document = read_file(pack, run.run_id, DOCUMENT, document_in)
+            except DamagedRecord as error:
+                raise DamagedRecord(f"{pack.path}: {error}") from error
             return _part(str(pack.path), pack, run, document, runs)
     return Part(str(pack.path), pack, runs)
 
@@ -247,8 +254,8 @@ def _kept(pooled: Pooled, run: RecordedRun, store: Store | None) -> Kept:
 
 def _mistakes(source: Source, run_id: str) -> Mistakes | None:
     try:
-        document = read_file(source, run_id, FACTS, read_json)
-        return Mistakes.of(document, read_file(source, run_id, IMAGES, images_in))
+        images = read_file(source, run_id, IMAGES, images_in)
+        return read_file(source, run_id, FACTS, lambda path: Mistakes.of(read_json(path), images))
     except DamagedRecord:
         return None
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.comparison.budget import epochs_line
 from harness.comparison.circumstances import (
     differing,
@@ -23,7 +25,7 @@ from harness.comparison.remarks import Data, hardly_tested, of_decision, still_l
 from harness.comparison.summary import Comparison, summarise
 from harness.config.experiment import Train
 from harness.config.yaml_text import parse
-from harness.errors import UserError
+from harness.errors import DamagedRecord, UserError
 from harness.scoring.job import Job
 from harness.tracking.source import Source
 from harness.tracking.store import RecordedRun
@@ -166,8 +168,7 @@ class Pooled:
         trials = self.trials[comparison.baseline]
         data = Data.recorded(trials[min(trials)])
         job = Job.of(evaluation_of(documents[0]), data.class_names)
-        settings = parse(documents[0]["configuration"], "the experiment")
-        train = Train.model_validate(settings["train"] if isinstance(settings, dict) else {})
+        train = self._train
         epochs = {seed: each.epochs for seed, each in trials.items()}
         notes = [
             *of_data,
@@ -177,6 +178,16 @@ class Pooled:
             *still_learning(comparison, train),
         ]
         return list(dict.fromkeys(notes))
+
+    @property
+    def _train(self) -> Train:
+        """The training settings of the experiment; raises DamagedRecord if it has none."""
+        settings = parse(self._documents[0]["configuration"], "the experiment")
+        try:
+            return Train.model_validate(settings["train"] if isinstance(settings, dict) else {})
+        except (KeyError, ValidationError) as error:
+            where = self.parts[0].name
+            raise DamagedRecord(f"the configuration in {where} has no training settings") from error
 
     @property
     def samples(self) -> Samples:

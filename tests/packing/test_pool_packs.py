@@ -1,9 +1,12 @@
 """Packs of several machines, read as the one comparison that they are shares of."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -11,11 +14,14 @@ from hypothesis import strategies as st
 from packed import HERE, VERSIONS, Machine, made_pack
 
 from harness.comparison.circumstances import differing
+from harness.comparison.document import evaluation_of, family_of
+from harness.comparison.document_form import document_in
 from harness.comparison.keep import Kept, part_of_pack, read_packs
 from harness.comparison.looks import Family, together
-from harness.comparison.missing import Cell
+from harness.comparison.missing import Cell, filling, missing
 from harness.comparison.pooling import pool, refuse_other_conditions
-from harness.errors import UserError
+from harness.errors import DamagedRecord, UserError
+from harness.packing.archive import write_archive
 from harness.packing.pack import open_pack
 
 NEVER_THE_SAME = {"run_id", "command", "trials"}
@@ -207,6 +213,76 @@ def test_packs_of_several_experiments_have_no_report_together(tmp_path: Path) ->
     b = made_pack(tmp_path / "b.pack", range(2), experiment="others")
     with pytest.raises(UserError, match=r"is of experiment 'parts' and .* of 'others'"):
         read_packs([a, b])
+
+
+def rewritten(path: Path, document: dict[str, Any], place: Path) -> Path:
+    """The same pack with another document, whose digest fits."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with ZipFile(path) as file:
+            file.extractall(folder)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").unlink()
+        next(folder.rglob("comparison.json")).write_text(json.dumps(document))
+        facts = {key: manifest[key] for key in ("experiment", "versions", "comparisons")}
+        write_archive(place, facts, folder)
+    return place
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    with ZipFile(path) as file:
+        name = next(name for name in file.namelist() if name.endswith("comparison.json"))
+        found: dict[str, Any] = json.loads(file.read(name))
+        return found
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {"trials": [{}]},
+    {"failed": [{"strategy": "none", "seed": 7}]},
+    {"strategy_names": ["none", "none"]},
+    {"baseline": "other"},
+    {"asked_seeds": ["0"]},
+    {"seeds": []},
+    {"counts": {"train": [1], "validation": [1], "test": [1]}},
+    {"duplicates": {"validation_in_train": 0}},
+    {"costs": {"false_positive": 1.0}},
+    {"evaluation": {"metric": "none such"}},
+    {"decision": {"rule": "recall_floor"}},
+    {"family": {"looks": [], "strategies": []}},
+    {"tuning": [{}]},
+    {"command": 7},
+    {"margin": -1},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda each: next(iter(each)))
+def test_an_edited_document_is_refused_in_one_line_by_the_key(
+    packs: dict[str, Path], tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    b = rewritten(packs["low"], document_of(packs["low"]) | wrong, tmp_path / "b.pack")
+    with pytest.raises(DamagedRecord) as refused:
+        read_packs([b])
+    text = str(refused.value)
+    assert text.startswith(f"{b}: comparison.json of run")
+    assert "\n" not in text
+
+
+def test_no_key_of_a_document_can_go_or_change_its_type_and_break_a_report(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    document, path = document_of(packs["low"]), tmp_path / "comparison.json"
+    for key in document:
+        for other in (None, 7, "x", [], [7], {}, {"x": 7}, ...):
+            changed = {**document, key: other}
+            if other is ...:
+                del changed[key]
+            path.write_text(json.dumps(changed))
+            with suppress(ValueError):
+                found = document_in(path)
+                missing(found)
+                filling(found)
+                family_of(found)
+                evaluation_of(found)
 
 
 def test_trials_alone_are_no_comparison(tmp_path: Path) -> None:
