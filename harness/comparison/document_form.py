@@ -107,7 +107,7 @@ class DocumentForm(Form):
     margin: Annotated[float, Field(ge=0)]
     seeds: Annotated[list[Count], Field(min_length=1)]
     strategy_names: list[str]
-    trials: list[TrialRow]
+    trials: Annotated[list[TrialRow], Field(min_length=1)]
     failed: list[Failure]
     classes: Annotated[list[str], Field(min_length=2)]
     counts: Counts
@@ -118,16 +118,16 @@ class DocumentForm(Form):
     configuration: str
     conditions: str
     dataset: str
+    made: str
+    command: str
     asked_seeds: list[Count] = []
     folds: Annotated[int, Field(ge=1)] | None = None
     notes_of_data: list[str] = []
     decision: Decision = Decision()
-    evaluation: Evaluation | None = None
+    evaluation: Evaluation = Evaluation()
     generalise: Literal["images", "pool"] = "images"
     family: FamilyForm | None = None
     tuning: list[Search] = []
-    made: str = ""
-    command: str = ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -187,7 +187,8 @@ def read_packs(paths: Sequence[Path], wanted: str | None = None) -> Kept:
     parts = [part_of_pack(pack, digest) for pack in packs]
     asking = next(part for part in parts if part.document)
     for part in parts:
-        refuse_other_conditions(asking, part)
+        if part is not asking:
+            refuse_other_conditions(asking, part)
     others = [pack for pack in packs if has_other_comparisons(pack, digest)]
     pooled = pool(part for part in parts if part.source not in others)
     kept = _kept(replace(pooled, family=judged_before(run, newest)), run, None)

@@ -327,6 +327,8 @@ def conditions_of(runs: Iterable[RecordedRun]) -> set[str]:
 
 def _circumstances(part: Part) -> Mapping[str, Any]:
     """Return the circumstances of a part's newest trial, of the baseline if its name is known."""
+    if not part.judged:
+        return {}
     baseline = part.document.get("baseline")
     run = max(part.judged, key=lambda run: (run.tags["strategy"] == baseline, _ended(run)))
     found: Mapping[str, Any] = RecordedTrial(part.source, run).plan.get("circumstances", {})

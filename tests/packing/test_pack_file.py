@@ -63,6 +63,16 @@ def test_any_logits_come_out_to_the_bit(
         assert found[name].tobytes() == array.tobytes()
 
 
+def test_more_logits_than_a_table_can_count_are_refused() -> None:
+    many = np.broadcast_to(np.float32(0), (2, 2**30))
+    made = {"validation_logits": many, "validation_labels": np.arange(2)}
+    with (
+        tables.prediction_writer(BytesIO()) as writer,  # type: ignore[arg-type]
+        pytest.raises(UserError, match="at most 2147483647 logits"),
+    ):
+        writer.add("0", made)
+
+
 def test_the_same_content_gives_the_same_bytes(pack: Path, tmp_path: Path) -> None:
     assert made_pack(tmp_path / "again.pack", range(2)).read_bytes() == pack.read_bytes()
 
