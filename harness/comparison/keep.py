@@ -142,7 +142,7 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     try:
         store = Store.existing(experiment)
     except UserError as error:
-        if not Path(experiment).is_dir():
+        if not _is_folder(experiment):
             raise
         raise UserError(
             f"{experiment} is a folder, and no experiment of this name is recorded; give the name "
@@ -151,6 +151,13 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     run = find(store, experiment, wanted)
     part = part_of_record(store, run)
     return _kept(pool([part]), run, store)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # longer than a folder's name may be
+        return False
 
 
 def part_of_record(store: Store, run: RecordedRun) -> Part:

@@ -19,7 +19,7 @@ from harness.comparison.document_form import document_in
 from harness.comparison.keep import Kept, part_of_pack, read_packs
 from harness.comparison.looks import Family, together
 from harness.comparison.missing import Cell, filling, missing
-from harness.comparison.pooling import pool, refuse_other_conditions
+from harness.comparison.pooling import Part, pool, refuse_other_conditions
 from harness.errors import DamagedRecord, UserError
 from harness.packing.archive import write_archive
 from harness.packing.pack import open_pack
@@ -86,6 +86,21 @@ def test_trials_alone_fill_the_cells_of_another_packs_comparison(
         tmp_path / "b.pack", range(2, 4), ("none", "weighted", "other"), compared=False
     )
     assert shown(read_packs([packs["low"], alone])) == whole
+
+
+def test_seeds_failures_and_looks_are_news_as_trials_are(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    def part(path: Path) -> Part:
+        return part_of_pack(open_pack(path), comparison_of(path))
+
+    whole = part(packs["whole"])
+    assert not pool([whole, part(packs["low"])]).adds_to(whole)
+    assert pool([whole, part(packs["low"])]).adds_to(part(packs["low"]))
+    looked = part(made_pack(tmp_path / "looked.pack", range(3)))
+    assert pool([whole, looked]).adds_to(whole)
+    failed = made_pack(tmp_path / "failed.pack", [0, 4], failed=[("none", 4)])
+    assert pool([whole, part(failed)]).adds_to(whole)
 
 
 def test_a_trial_that_was_lost_and_one_that_came_do_not_cancel_out(
