@@ -25,6 +25,7 @@ DOCUMENT = "comparison.json"
 OF_TRIALS = ("plan.json", "config.yaml", "per_class.csv", "made_examples.npz")
 DIGITS = re.compile(r"[0-9a-f]{1,64}")
 DIGESTS = ("trial", "conditions", "family", COMPARISON)
+OF_A_TRIAL = ("trial", "strategy", "seed", "experiment")
 EXPERIMENT_NAME = TypeAdapter(ExperimentName)
 LOOKS, MEMBERS = TypeAdapter(list[int]), TypeAdapter(list[str])
 
@@ -156,10 +157,13 @@ def _check(pack: Pack) -> None:
         for text in known:
             if not DIGITS.fullmatch(text):
                 raise UserError(f"{pack.path} is damaged: {text!r} is no id; copy it again")
+    if any(not run.tags.get("seed", "0").isdecimal() for run in pack.trials):
+        raise UserError(f"{pack.path} is damaged: a seed is no number; copy it again")
     for run in pack.comparisons:
         if "family" in run.tags:
             LOOKS.validate_json(run.tags["looks"], strict=True)
             MEMBERS.validate_json(run.tags["family_members"], strict=True)
-    for key, runs in (("trial", pack.trials), (COMPARISON, pack.comparisons)):
-        if any(key not in run.tags for run in runs):
+    needed = [*((key, pack.trials) for key in OF_A_TRIAL), (COMPARISON, pack.comparisons)]
+    for key, runs in needed:
+        if any(not run.tags.get(key) for run in runs):
             raise UserError(f"{pack.path} is damaged: a run lacks its {key}; copy it again")
