@@ -226,6 +226,16 @@ def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) 
         open_pack(changed)
 
 
+@pytest.mark.parametrize("key", ["looks", "family_members"])
+def test_looks_that_are_none_are_refused(pack: Path, tmp_path: Path, key: str) -> None:
+    with ZipFile(pack) as file:
+        comparison = json.loads(file.read(MANIFEST))["comparisons"][0]
+    comparison["tags"][key] = '{"x": 7}'
+    changed = rewritten(pack, manifest_with(comparisons=[comparison]), tmp_path / "b.pack")
+    with pytest.raises(UserError, match="is damaged: its tables can't be read"):
+        open_pack(changed)
+
+
 def test_a_pack_that_could_unfold_to_more_than_its_size_is_refused_unread(
     pack: Path, tmp_path: Path
 ) -> None:
