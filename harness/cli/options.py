@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from harness.config.seeds import LARGEST_SEED
+
 Config = Annotated[
     str | None, typer.Option("-c", "--config", help="Experiment file, or a shipped one's name.")
 ]
@@ -35,7 +37,6 @@ NetworkFrom = Annotated[
     ),
 ]
 
-LARGEST_SEED = 2**32 - 1  # NumPy's own limit for the generator that Keras seeds
 Seed = Annotated[
     int, typer.Option(min=0, max=LARGEST_SEED, help="Decides split, subset and initial weights.")
 ]

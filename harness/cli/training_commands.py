@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import (
-    LARGEST_SEED,
     Also,
     Config,
     InnerSeeds,
@@ -18,6 +17,7 @@ from harness.cli.options import (
     Strategy,
 )
 from harness.cli.output import print_document
+from harness.config.seeds import LARGEST_SEED
 
 
 def run(

@@ -1,7 +1,7 @@
 """The looks that were taken at a family of comparisons, as their runs in the record hold them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from harness.comparison.identity import Identity
 from harness.comparison.looks import FEWEST_SEEDS, NEW, Family, together
@@ -26,17 +26,32 @@ def look(store: Store, run_id: str, identity: Identity, seeds: int) -> Family:
     return now
 
 
-def take_over(store: Store, run_id: str, runs: Sequence[RecordedRun], seeds: int) -> None:
+def take_over(store: Store, run_id: str, runs: Sequence[RecordedRun], seeds: int) -> Family:
     """Record the looks that were taken elsewhere at a comparison, as its `runs` there hold them.
 
     They count from now on, beside those of the record. So do so many seeds, which are looked at.
+    Returns all that count.
     """
+    found = []
     families = {run.tags[FAMILY] for run in runs if FAMILY in run.tags}
     for family in families:
         with store.claim(f"looks-{family}"):
             known = [_known(run) for run in runs if run.tags.get(FAMILY) == family]
             now = together([_newest(store, family), *known, Family((seeds,))])
             store.tag(run_id, _tags(family, now))
+            found.append(now)
+    return together(found)
+
+
+def judged_before(run: RecordedRun, others: Iterable[RecordedRun]) -> Family:
+    """Return the looks and strategies of a comparison's family until it ended, of all `others`."""
+    return together(
+        _known(each)
+        for each in others
+        if FAMILY in run.tags
+        and each.tags.get(FAMILY) == run.tags[FAMILY]
+        and (run.ended is None or each.ended is None or each.ended <= run.ended)
+    )
 
 
 def _newest(store: Store, family: str) -> Family:

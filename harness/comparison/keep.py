@@ -13,6 +13,8 @@ from typing import Any
 
 from harness.comparison.contestant import Trials
 from harness.comparison.document import evaluation_of
+from harness.comparison.document_form import document_in
+from harness.comparison.history import judged_before
 from harness.comparison.identity import SHOWN_DIGITS, Identity, page_name, page_of
 from harness.comparison.missing import Cell, filling, missing
 from harness.comparison.mistakes import FACTS, IMAGES, Mistakes, images_in
@@ -140,7 +142,7 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     try:
         store = Store.existing(experiment)
     except UserError as error:
-        if not Path(experiment).is_dir():
+        if not _is_folder(experiment):
             raise
         raise UserError(
             f"{experiment} is a folder, and no experiment of this name is recorded; give the name "
@@ -149,6 +151,13 @@ def read(experiment: str, wanted: str | None = None) -> Kept:
     run = find(store, experiment, wanted)
     part = part_of_record(store, run)
     return _kept(pool([part]), run, store)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # longer than a folder's name may be
+        return False
 
 
 def part_of_record(store: Store, run: RecordedRun) -> Part:
@@ -185,10 +194,11 @@ def read_packs(paths: Sequence[Path], wanted: str | None = None) -> Kept:
     parts = [part_of_pack(pack, digest) for pack in packs]
     asking = next(part for part in parts if part.document)
     for part in parts:
-        refuse_other_conditions(asking, part)
+        if part is not asking:
+            refuse_other_conditions(asking, part)
     others = [pack for pack in packs if has_other_comparisons(pack, digest)]
     pooled = pool(part for part in parts if part.source not in others)
-    kept = _kept(pooled, run, None)
+    kept = _kept(replace(pooled, family=judged_before(run, newest)), run, None)
     notes = [*kept.document["notes"], *map(_note_on_others, others)]
     return replace(
         kept,
@@ -211,11 +221,17 @@ def _note_on_others(pack: Pack) -> str:
 
 
 def part_of_pack(pack: Pack, digest: str) -> Part:
-    """Return what a pack holds of a comparison: its document, or trials alone."""
+    """Return what a pack holds of a comparison: its document, or trials alone.
+
+    Raises DamagedRecord if the document is none.
+    """
     runs = {run.tags["trial"]: run for run in pack.trials}
     for run in pack.comparisons:
         if run.tags[COMPARISON] == digest:
-            document = read_file(pack, run.run_id, DOCUMENT, read_json)
+            try:
+                document = read_file(pack, run.run_id, DOCUMENT, document_in)
+            except DamagedRecord as error:
+                raise DamagedRecord(f"{pack.path}: {error}") from error
             return _part(str(pack.path), pack, run, document, runs)
     return Part(str(pack.path), pack, runs)
 
@@ -246,8 +262,8 @@ def _kept(pooled: Pooled, run: RecordedRun, store: Store | None) -> Kept:
 
 def _mistakes(source: Source, run_id: str) -> Mistakes | None:
     try:
-        document = read_file(source, run_id, FACTS, read_json)
-        return Mistakes.of(document, read_file(source, run_id, IMAGES, images_in))
+        images = read_file(source, run_id, IMAGES, images_in)
+        return read_file(source, run_id, FACTS, lambda path: Mistakes.of(read_json(path), images))
     except DamagedRecord:
         return None
 

@@ -36,7 +36,8 @@ THE_RECORD = "the record"
 class Merged:
     """What came of merging into one experiment: trials that are new and were there, comparisons.
 
-    `kept` are the comparisons that have new trials or are new, the one that ended last at the end.
+    `kept` are the comparisons that are new or have gained something, the one that ended last at
+    the end.
     """
 
     experiment: str
@@ -175,17 +176,19 @@ def _complete(
         parts = _parts(packs, store, digest)
         there = next((part for part in parts if part.source is store), None)
         pooled = pool(parts)
-        known = {row["trial"] for row in there.document["trials"]} if there else set()
-        if known.issuperset(row["trial"] for row in pooled.rows) and there:
-            return None
-        return _record(store, pooled, digest, places)
+        if there is None or pooled.adds_to(there):
+            return _record(store, pooled, digest, places)
+        return None
 
 
 def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]) -> Kept:
-    document = pooled.document
-    name = document["experiment"]
-    label = title(name, document["strategy_names"], document["metric"], len(document["seeds"]))
+    first, seeds = pooled.parts[0].document, len(pooled.seeds)
+    name = first["experiment"]
+    label = title(name, first["strategy_names"], first["metric"], seeds)
     run_id = store.comparison(digest, label, name)
+    runs = [part.run for part in pooled.parts if part.run is not None]
+    pooled = replace(pooled, family=take_over(store, run_id, runs, seeds))
+    document = pooled.document
     rows = [row | {"run_id": places.get(row["trial"], row["run_id"])} for row in pooled.rows]
     document |= {"trials": rows, "run_id": run_id, "report": str(page_of(name, digest))}
     trials = {
@@ -195,8 +198,6 @@ def _record(store: Store, pooled: Pooled, digest: str, places: Mapping[str, str]
     for each in trials.values():
         for trial in each.values():
             store.adopt(trial.run, run_id)
-    runs = [part.run for part in pooled.parts if part.run is not None]
-    take_over(store, run_id, runs, len(document["seeds"]))
     kept = Kept(
         store,
         run_id,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+COMMAND = ("harness", "compare")
+CONFIGS = ("-c", "--config")
 VALUED = ("--seeds", "--first-seed")
 FLAGS = ("--fresh", "--json")
 
@@ -34,10 +36,11 @@ def missing(document: Mapping[str, Any]) -> list[Cell]:
 
 
 def filling(document: Mapping[str, Any], packs: Sequence[Path] = ()) -> str:
-    """Return the command that runs what is missing, and only that, where the rest is recorded.
+    """Return the command that runs what is missing, and again nothing that is recorded.
 
-    `packs` are merged before. A comparison that no command line has made is written as one with
-    the experiment that its page shows, in a file of its name.
+    `packs` are merged before. A command asks for seeds without a gap, for its comparison has those
+    alone: of seeds 0, 1 and 5, those between run as well. A comparison that no command line has
+    made is written as one with the experiment that its page shows, in a file of its name.
     """
     seeds = asked_seeds(document)
     folds = _folds(document)
@@ -56,21 +59,47 @@ def _folds(document: Mapping[str, Any]) -> int:
 
 
 def _plain(document: Mapping[str, Any]) -> list[str]:
-    """Return a comparison's command without what is said anew, or nothing if it has none."""
-    words = iter(shlex.split(document.get("command", "").partition("\n")[0]))
+    """Return a comparison's command without what is said anew, or nothing if it has none.
+
+    A command of several experiments is left with the one of this comparison.
+    """
+    words = iter(_words(document.get("command", "").partition("\n")[0]))
     kept: list[str] = []
+    configs: list[str] = []
     for word in words:
-        if word in VALUED:
-            next(words, None)
-        elif word not in FLAGS and not word.startswith(tuple(f"{name}=" for name in VALUED)):
+        name, is_joined, value = word.partition("=")
+        if name in CONFIGS:
+            configs.append(value if is_joined else next(words, ""))
+        elif name in VALUED:
+            _ = is_joined or next(words, "")
+        elif word not in FLAGS:
             kept.append(word)
-    return kept
+    if len(configs) > 1:
+        named = [each for each in configs if Path(each).stem == document["experiment"]]
+        configs = named if len(named) == 1 else [_file(document)]
+    return [*kept, *(word for each in configs for word in ("-c", each))]
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line that is one `harness compare`, else none.
+
+    It may be a stranger's, and is shown to be run: nothing in it may act on a shell.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return []
+    return words if words[:2] == [*COMMAND] and shlex.join(words) == line else []
 
 
 def _written(document: Mapping[str, Any]) -> list[str]:
     names = document["strategy_names"]
     return [
-        *("harness", "compare", *names),
+        *(*COMMAND, *names),
         *("--against", document["baseline"]),
-        *("-c", f"{document['experiment']}.yaml"),
+        *("-c", _file(document)),
     ]
+
+
+def _file(document: Mapping[str, Any]) -> str:
+    return f"{document['experiment']}.yaml"

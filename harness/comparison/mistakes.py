@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from harness.comparison.contestant import Trials
 from harness.comparison.records import RecordedTrial
@@ -45,6 +46,9 @@ class Tested:
     name: str = ""
 
 
+TESTED = TypeAdapter(Tested)
+
+
 @dataclass(frozen=True, eq=False)
 class Mistakes:
     """What is worth a look, by the test predictions of one strategy under one decision rule.
@@ -70,7 +74,7 @@ class Mistakes:
         """Return what `write` wrote."""
         facts = dict(document)
         for name in ("wrong", "unsure", "suspected"):
-            facts[name] = tuple(Tested(**each) for each in facts[name])
+            facts[name] = tuple(TESTED.validate_python(each) for each in facts[name])
         return cls(**facts, images=images)
 
     def write(self, folder: Path) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.comparison.budget import epochs_line
 from harness.comparison.circumstances import (
     differing,
@@ -15,7 +17,7 @@ from harness.comparison.circumstances import (
     refuse_another_strategy,
 )
 from harness.comparison.document import evaluation_of, family_of, results
-from harness.comparison.looks import Family, together
+from harness.comparison.looks import NEW, Family, together
 from harness.comparison.missing import asked_seeds
 from harness.comparison.mistakes import Mistakes, mistakes_again
 from harness.comparison.records import RecordedTrial, Samples
@@ -23,7 +25,7 @@ from harness.comparison.remarks import Data, hardly_tested, of_decision, still_l
 from harness.comparison.summary import Comparison, summarise
 from harness.config.experiment import Train
 from harness.config.yaml_text import parse
-from harness.errors import UserError
+from harness.errors import DamagedRecord, UserError
 from harness.scoring.job import Job
 from harness.tracking.source import Source
 from harness.tracking.store import RecordedRun
@@ -51,17 +53,32 @@ class Part:
         """The lowest seed that its comparison has."""
         return asked_seeds(self.document)[0]
 
+    @property
+    def judged(self) -> list[RecordedRun]:
+        """The trials of its comparison; all where it has trials alone."""
+        if not self.document:
+            return list(self.runs.values())
+        rows = self.document["trials"]
+        return [self.runs[row["trial"]] for row in rows if row["trial"] in self.runs]
+
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
     """A comparison with the trials of several parts; `parts` begin with the one of the first seed.
 
-    `rows` are its trials as the document has them, seed by seed.
+    `rows` are its trials as the document has them, seed by seed. `family` is what else is known to
+    have been judged with it, beside what its documents know.
     """
 
     parts: tuple[Part, ...]
     trials: Cells
     rows: tuple[dict[str, Any], ...]
+    family: Family = NEW
+
+    @property
+    def seeds(self) -> set[int]:
+        """The seeds of its trials."""
+        return {seed for each in self.trials.values() for seed in each}
 
     @cached_property
     def comparison(self) -> Comparison:
@@ -78,9 +95,39 @@ class Pooled:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether it is a comparison as one part has it, to the last trial."""
-        first = self._documents[0]
-        return len(self._documents) == 1 and len(self.rows) == len(first["trials"])
+        """Whether it is a comparison as one part has it, to the last trial and look."""
+        documents = self._documents
+        return (
+            len(documents) == 1
+            and self._fingerprints == {row["trial"] for row in documents[0]["trials"]}
+            and not _adds(self.family, family_of(documents[0]))
+        )
+
+    def adds_to(self, part: Part) -> bool:
+        """Tell whether it has what a part's comparison lacks: trials, seeds, failures, looks."""
+        document = part.document
+        return (
+            not self._fingerprints <= {row["trial"] for row in document["trials"]}
+            or not {*self._asked_seeds} <= {*asked_seeds(document)}
+            or not {*map(_cell, self._failed)} <= {*map(_cell, document["failed"])}
+            or _adds(self._family, family_of(document))
+        )
+
+    @property
+    def _asked_seeds(self) -> list[int]:
+        asked = {seed for each in self._documents for seed in asked_seeds(each)}
+        return sorted(asked | self.seeds)
+
+    @property
+    def _failed(self) -> list[Mapping[str, Any]]:
+        """A row for each cell without a trial of which a part has said why."""
+        filled = {*map(_cell, self.rows)}
+        failed = {_cell(row): row for each in self._documents for row in each["failed"]}
+        return [row for cell, row in failed.items() if cell not in filled]
+
+    @property
+    def _fingerprints(self) -> set[str]:
+        return {row["trial"] for row in self.rows}
 
     @property
     def _documents(self) -> list[Mapping[str, Any]]:
@@ -91,10 +138,9 @@ class Pooled:
         documents = self._documents
         if self.is_unchanged:
             return family_of(documents[0])
-        seeds = {seed for each in self.trials.values() for seed in each}
         members = [name for name in self.trials if name != documents[0]["baseline"]]
-        known = together(map(family_of, documents))
-        return known.and_now(len(seeds), members if not known.strategies else ())
+        known = together([*map(family_of, documents), self.family])
+        return known.and_now(len(self.seeds), members if not known.strategies else ())
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -103,17 +149,12 @@ class Pooled:
         first = documents[0]
         if self.is_unchanged:
             return {**first, "trials": list(self.rows)}
-        filled = {(row["strategy"], row["seed"]) for row in self.rows}
-        failed = [row for each in documents for row in each["failed"]]
         pooled = {
             **first,
             **results(self.comparison),
             "trials": list(self.rows),
-            "failed": [row for row in failed if (row["strategy"], row["seed"]) not in filled],
-            "asked_seeds": sorted(
-                {*(seed for each in documents for seed in asked_seeds(each))}
-                | {row["seed"] for row in self.rows}
-            ),
+            "failed": self._failed,
+            "asked_seeds": self._asked_seeds,
             "notes": self._notes(),
             "command": "\n".join(dict.fromkeys(each.get("command", "") for each in documents)),
         }
@@ -127,8 +168,7 @@ class Pooled:
         trials = self.trials[comparison.baseline]
         data = Data.recorded(trials[min(trials)])
         job = Job.of(evaluation_of(documents[0]), data.class_names)
-        settings = parse(documents[0]["configuration"], "the experiment")
-        train = Train.model_validate(settings["train"] if isinstance(settings, dict) else {})
+        train = self._train
         epochs = {seed: each.epochs for seed, each in trials.items()}
         notes = [
             *of_data,
@@ -138,6 +178,16 @@ class Pooled:
             *still_learning(comparison, train),
         ]
         return list(dict.fromkeys(notes))
+
+    @property
+    def _train(self) -> Train:
+        """The training settings of the experiment; raises DamagedRecord if it has none."""
+        settings = parse(self._documents[0]["configuration"], "the experiment")
+        try:
+            return Train.model_validate(settings["train"] if isinstance(settings, dict) else {})
+        except (KeyError, ValidationError) as error:
+            where = self.parts[0].name
+            raise DamagedRecord(f"the configuration in {where} has no training settings") from error
 
     @property
     def samples(self) -> Samples:
@@ -153,6 +203,15 @@ class Pooled:
         advice = self.comparison.advice
         strategy = advice.strategy or self.comparison.baseline
         return mistakes_again(self.trials[strategy], advice.rule, known, strategy)
+
+
+def _cell(row: Mapping[str, Any]) -> tuple[str, int]:
+    return row["strategy"], row["seed"]
+
+
+def _adds(more: Family, known: Family) -> bool:
+    """Tell whether one family has looks or strategies that the other lacks."""
+    return not ({*more.looks} <= {*known.looks} and {*more.strategies} <= {*known.strategies})
 
 
 def pool(parts: Iterable[Part]) -> Pooled:
@@ -250,8 +309,11 @@ class _Cells:
 
 
 def refuse_other_conditions(first: Part, other: Part) -> None:
-    """Raise UserError, naming the key, if no trial of the second shares the first's conditions."""
-    if conditions_of(first.runs.values()) & conditions_of(other.runs.values()):
+    """Raise UserError, naming the key, if no trial of the second shares the first's conditions.
+
+    Of a part with a comparison only the trials of that one count.
+    """
+    if conditions_of(first.judged) & conditions_of(other.judged):
         return
     names = (first.name, other.name)
     what = differing(_circumstances(first), _circumstances(other), names)
@@ -265,8 +327,10 @@ def conditions_of(runs: Iterable[RecordedRun]) -> set[str]:
 
 def _circumstances(part: Part) -> Mapping[str, Any]:
     """Return the circumstances of a part's newest trial, of the baseline if its name is known."""
+    if not part.judged:
+        return {}
     baseline = part.document.get("baseline")
-    run = max(part.runs.values(), key=lambda run: (run.tags["strategy"] == baseline, _ended(run)))
+    run = max(part.judged, key=lambda run: (run.tags["strategy"] == baseline, _ended(run)))
     found: Mapping[str, Any] = RecordedTrial(part.source, run).plan.get("circumstances", {})
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.config.experiment import Experiment
+from harness.config.seeds import LARGEST_SEED
 from harness.errors import UserError, unknown
 from harness.execution.task import Candidate, Task
 from harness.strategy.registry import Entry, kinds, registry
@@ -84,7 +85,8 @@ def setup(
     is going to be `tuned`, a strategy may still lack parameters.
 
     Raises:
-        UserError: a strategy is unknown or named twice, or a parameter belongs to none of them.
+        UserError: a strategy is unknown or named twice, a parameter belongs to none of them, or
+            the last seed would be too large.
 
     """
     files = tuple(plugins)
@@ -109,7 +111,13 @@ def setup(
             kinds(candidate.spec, files)
         else:
             candidate.stack()
-    return Setup(experiment, candidates, experiment.seeds(seeds, first_seed))
+    chosen_seeds = experiment.seeds(seeds, first_seed)
+    if chosen_seeds[-1] > LARGEST_SEED:
+        raise UserError(
+            f"the last seed would be {chosen_seeds[-1]}, and the largest is {LARGEST_SEED}; have "
+            "them begin earlier (--first-seed)"
+        )
+    return Setup(experiment, candidates, chosen_seeds)
 
 
 def _ready(known: Mapping[str, Entry]) -> list[str]:

@@ -11,11 +11,13 @@ import os
 import shutil
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import get_ident
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from harness.errors import UserError
 
@@ -71,12 +73,14 @@ def open_archive(path: Path) -> Archive:
         UserError: it is no such file, cut short, damaged, or written in a newer form.
 
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the file that harness pack wrote")
+    begins = False
     try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; give the file that harness pack wrote")
         with path.open("rb") as file:
             begins = file.read(NAME_BEGINS + len(MANIFEST)).endswith(MANIFEST.encode())
         with ZipFile(path) as file:
+            _refuse_packed_anew(path, file, begins)
             manifest = _manifest(path, file, begins)
             _verify(path, file, manifest)
     except FileNotFoundError as error:
@@ -88,6 +92,23 @@ def open_archive(path: Path) -> Archive:
     return Archive(path, manifest)
 
 
+def _refuse_packed_anew(path: Path, file: ZipFile, begins: bool) -> None:
+    """Refuse what could unfold to more than the file's size, before any of it is read."""
+    members = file.infolist()
+    if MANIFEST not in (names := [member.filename for member in members]):
+        raise _no_pack(path, begins)
+    packed = any(
+        member.compress_type != ZIP_STORED or member.file_size != member.compress_size
+        for member in members
+    )
+    overlap = sum(member.file_size for member in members) > path.stat().st_size
+    if packed or overlap or len({*names}) < len(names):
+        raise UserError(
+            f"{path} is no pack as harness pack wrote it: its members are compressed, overlap or "
+            "are double; copy the file that it wrote, as a whole"
+        )
+
+
 def _manifest(path: Path, file: ZipFile, begins: bool) -> dict[str, Any]:
     try:
         manifest = json.loads(file.read(MANIFEST))
@@ -96,7 +117,9 @@ def _manifest(path: Path, file: ZipFile, begins: bool) -> dict[str, Any]:
         raise _no_pack(path, begins) from error
     if kind != KIND:
         raise _no_pack(path)
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if type(schema) is not int or schema < 1:
+        raise _no_pack(path)
+    if schema > SCHEMA:
         raise UserError(
             f"{path} is written in form {schema}, and this version of the program reads "
             f"form {SCHEMA}: update it, as with pip install --upgrade imbalance-harness"
@@ -144,19 +167,31 @@ def write_archive(path: Path, facts: Mapping[str, Any], folder: Path) -> None:
         with (folder / name).open("rb") as member:
             members[name] = _digest(member)
     manifest = {"kind": KIND, "schema": SCHEMA, **facts, "members": members}
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{os.getpid()}-{get_ident()}.pack")
     try:
         with ZipFile(aside, "w") as file:
             _add(file, MANIFEST, io.BytesIO(json.dumps(manifest, indent=1).encode()))
             for name in names:
                 with (folder / name).open("rb") as member:
                     _add(file, name, member)
-        refuse_taken(path)
-        aside.replace(path)
+        _put(aside, path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # where no file can be, there is none to remove
+            aside.unlink()
+
+
+def _put(aside: Path, path: Path) -> None:
+    """Give a finished file its name, unless something has come to stand there."""
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        refuse_taken(path)
+        raise
+    except OSError:  # a file system without links
+        refuse_taken(path)
+        aside.rename(path)
 
 
 def refuse_taken(path: Path) -> None:

@@ -11,11 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
+from harness.config.experiment import ExperimentName
 from harness.errors import DamagedRecord, UserError
 from harness.packing import tables
 from harness.packing.archive import Archive, open_archive
-from harness.tracking.store import COMPARISON, RecordedRun, Row
+from harness.tracking.store import COMPARISON, RecordedRun, Row, experiment_names
 from harness.trial.stored import PREDICTIONS
 
 SUFFIX = ".pack"
@@ -23,11 +25,24 @@ DOCUMENT = "comparison.json"
 OF_TRIALS = ("plan.json", "config.yaml", "per_class.csv", "made_examples.npz")
 DIGITS = re.compile(r"[0-9a-f]{1,64}")
 DIGESTS = ("trial", "conditions", "family", COMPARISON)
+OF_A_TRIAL = ("trial", "strategy", "seed", "experiment")
+EXPERIMENT_NAME = TypeAdapter(ExperimentName)
+LOOKS, MEMBERS = TypeAdapter(list[int]), TypeAdapter(list[str])
 
 
 def is_pack(word: str) -> bool:
-    """Tell whether a word names a file, rather than an experiment of the record."""
-    return Path(word).is_file() or Path(word).suffix == SUFFIX
+    """Tell whether a word names a file, rather than an experiment of the record.
+
+    Of a file without a folder or the usual suffix, an experiment of the same name goes first.
+    """
+    if Path(word).suffix == SUFFIX:
+        return True
+    try:
+        if not Path(word).is_file():
+            return False
+    except OSError:  # longer than a file's name may be
+        return False
+    return Path(word).name != word or word not in experiment_names()
 
 
 def place_of(run_id: str, name: str) -> str:
@@ -130,13 +145,25 @@ def _comparison(facts: Mapping[str, Any]) -> RecordedRun:
 
 def _check(pack: Pack) -> None:
     """Refuse ids and digests that are none, for files and searches are named by them."""
-    if not isinstance(pack.experiment, str) or not pack.experiment:
-        raise UserError(f"{pack.path} is damaged: it names no experiment")
+    nameless = UserError(f"{pack.path} is damaged: it names no experiment")
+    if not isinstance(pack.experiment, str):
+        raise nameless
+    try:
+        EXPERIMENT_NAME.validate_python(pack.experiment)
+    except ValidationError as error:
+        raise nameless from error
     for run in (*pack.trials, *pack.comparisons):
         known = [run.run_id, *(run.tags[key] for key in DIGESTS if run.tags.get(key))]
         for text in known:
             if not DIGITS.fullmatch(text):
                 raise UserError(f"{pack.path} is damaged: {text!r} is no id; copy it again")
-    for key, runs in (("trial", pack.trials), (COMPARISON, pack.comparisons)):
-        if any(key not in run.tags for run in runs):
+    if any(not run.tags.get("seed", "0").isdecimal() for run in pack.trials):
+        raise UserError(f"{pack.path} is damaged: a seed is no number; copy it again")
+    for run in pack.comparisons:
+        if "family" in run.tags:
+            LOOKS.validate_json(run.tags["looks"], strict=True)
+            MEMBERS.validate_json(run.tags["family_members"], strict=True)
+    needed = [*((key, pack.trials) for key in OF_A_TRIAL), (COMPARISON, pack.comparisons)]
+    for key, runs in needed:
+        if any(not run.tags.get(key) for run in runs):
             raise UserError(f"{pack.path} is damaged: a run lacks its {key}; copy it again")

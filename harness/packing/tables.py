@@ -12,6 +12,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from harness.data.examples import Array
+from harness.errors import UserError
 from harness.tracking.store import RecordedRun, Row
 
 TRIALS, METRICS, PREDICTIONS = "trials.parquet", "metrics.parquet", "predictions.parquet"
@@ -50,6 +51,7 @@ PREDICTION_COLUMNS = pa.schema(
     ]
 )
 SPLITS = ("validation", "test")
+MOST_LOGITS = 2**31 - 1  # what the offsets of Arrow's lists can count
 
 
 def write_trials(path: Path, runs: Sequence[RecordedRun]) -> None:
@@ -100,7 +102,7 @@ class PredictionWriter:
         self._writer = writer
 
     def add(self, run_id: str, arrays: Mapping[str, Array]) -> None:
-        """Add the arrays of a `predictions.npz`."""
+        """Add the arrays of a `predictions.npz`; raises UserError if they are too many."""
         parts = [_part(run_id, split, arrays) for split in SPLITS]
         whole = pa.concat_tables(parts).combine_chunks()
         self._writer.write_table(whole, row_group_size=max(1, len(whole)))
@@ -129,7 +131,12 @@ def _lists(logits: Array | None, count: int = 0) -> Any:
     if logits is None:
         return pa.nulls(count, pa.list_(pa.float32()))
     rows, width = logits.shape
-    starts = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    if logits.size > MOST_LOGITS:
+        raise UserError(
+            f"a trial has {rows} examples of {width} classes in one split, and a pack takes at "
+            f"most {MOST_LOGITS} logits of one; hold out fewer examples"
+        )
+    starts = pa.array(np.arange(rows + 1, dtype=np.int32) * np.int32(width))
     return pa.ListArray.from_arrays(starts, pa.array(logits.ravel(), pa.float32()))
 
 

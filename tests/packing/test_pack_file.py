@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,7 +16,7 @@ from packed import HERE, arrays, made_pack, made_run
 
 from harness import load_predictions, load_trials
 from harness.errors import DamagedRecord, UserError
-from harness.packing import tables
+from harness.packing import archive, tables
 from harness.packing.archive import MANIFEST, SCHEMA, write_archive
 from harness.packing.pack import open_pack
 from harness.trial.stored import read_predictions
@@ -61,6 +61,16 @@ def test_any_logits_come_out_to_the_bit(
     for name, array in made.items():
         assert found[name].dtype == array.dtype
         assert found[name].tobytes() == array.tobytes()
+
+
+def test_more_logits_than_a_table_can_count_are_refused() -> None:
+    many = np.broadcast_to(np.float32(0), (2, 2**30))
+    made = {"validation_logits": many, "validation_labels": np.arange(2)}
+    with (
+        tables.prediction_writer(BytesIO()) as writer,  # type: ignore[arg-type]
+        pytest.raises(UserError, match="at most 2147483647 logits"),
+    ):
+        writer.add("0", made)
 
 
 def test_the_same_content_gives_the_same_bytes(pack: Path, tmp_path: Path) -> None:
@@ -150,8 +160,11 @@ BROKEN = {
     "lacks its member metrics.parquet": lacking,
     "is no pack": manifest_with(kind="something else"),
     "is no pack; give": manifest_with(members=None),
+    "broken.pack is no pack; give": manifest_with(schema=True),
     "is damaged: its tables can't be read": manifest_with(comparisons=[{}]),
     "it names no experiment": manifest_with(experiment=None),
+    "damaged: it names no experiment": manifest_with(experiment="di/../x\n"),
+    "is damaged: it names no experiment": manifest_with(experiment=7),
 }
 
 
@@ -200,6 +213,8 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         open_pack(tmp_path)
     with pytest.raises(UserError, match=r"there is no file .*nowhere\.pack"):
         open_pack(tmp_path / "nowhere.pack")
+    with pytest.raises(UserError, match="cannot read"):
+        open_pack(tmp_path / ("x" * 300))
 
 
 def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) -> None:
@@ -209,6 +224,74 @@ def test_an_id_that_could_lead_elsewhere_is_refused(pack: Path, tmp_path: Path) 
     changed = rewritten(pack, manifest_with(comparisons=[comparison]), tmp_path / "b.pack")
     with pytest.raises(UserError, match=r"'\.\./\.\./elsewhere' is no id"):
         open_pack(changed)
+
+
+@pytest.mark.parametrize("key", ["looks", "family_members"])
+def test_looks_that_are_none_are_refused(pack: Path, tmp_path: Path, key: str) -> None:
+    with ZipFile(pack) as file:
+        comparison = json.loads(file.read(MANIFEST))["comparisons"][0]
+    comparison["tags"][key] = '{"x": 7}'
+    changed = rewritten(pack, manifest_with(comparisons=[comparison]), tmp_path / "b.pack")
+    with pytest.raises(UserError, match="is damaged: its tables can't be read"):
+        open_pack(changed)
+
+
+def test_a_pack_that_could_unfold_to_more_than_its_size_is_refused_unread(
+    pack: Path, tmp_path: Path
+) -> None:
+    with ZipFile(pack) as old:
+        contents = {name: old.read(name) for name in old.namelist()}
+    for packed in (MANIFEST, tables.METRICS):
+        with ZipFile(tmp_path / "b.pack", "w") as file:
+            for name, content in contents.items():
+                file.writestr(name, content, ZIP_DEFLATED if name == packed else ZIP_STORED)
+        with pytest.raises(UserError, match=r"b\.pack is no pack as harness pack wrote it"):
+            open_pack(tmp_path / "b.pack")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_that_comes_twice_is_refused(pack: Path, tmp_path: Path) -> None:
+    double = tmp_path / "b.pack"
+    double.write_bytes(pack.read_bytes())
+    with ZipFile(double, "a") as file:
+        file.writestr(tables.METRICS, b"")
+    with pytest.raises(UserError, match="compressed, overlap or are double"):
+        open_pack(double)
+
+
+def test_where_no_file_can_be_it_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "x.pack", tmp_path / ("x" * 300)):
+        with pytest.raises(UserError, match="cannot write"):
+            write_archive(path, {}, tmp_path)
+    content = tmp_path / "content"
+    content.mkdir()
+    longest = tmp_path / f"{'x' * 248}.pack"
+    write_archive(longest, {}, content)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "content", longest.name}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*names: Path) -> None:
+        raise PermissionError
+
+    path, usual, checked = tmp_path / "a.pack", archive.refuse_taken, []
+
+    def appearing(place: Path) -> None:
+        usual(place)
+        if not checked:
+            checked.append(place.write_text("theirs"))
+
+    (tmp_path / "content").mkdir()
+    monkeypatch.setattr(archive, "refuse_taken", appearing)
+    if not links:
+        monkeypatch.setattr("os.link", no_links)
+    with pytest.raises(UserError, match=r"a\.pack exists"):
+        write_archive(path, {}, tmp_path / "content")
+    assert path.read_text() == "theirs"
 
 
 def test_nothing_is_written_over(pack: Path, tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Packs of several machines, read as the one comparison that they are shares of."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +14,15 @@ from hypothesis import strategies as st
 from packed import HERE, VERSIONS, Machine, made_pack
 
 from harness.comparison.circumstances import differing
-from harness.comparison.keep import Kept, read_packs
+from harness.comparison.document import evaluation_of, family_of
+from harness.comparison.document_form import document_in
+from harness.comparison.keep import Kept, part_of_pack, read_packs
 from harness.comparison.looks import Family, together
-from harness.comparison.missing import Cell
-from harness.errors import UserError
+from harness.comparison.missing import Cell, filling, missing
+from harness.comparison.pooling import Part, pool, refuse_other_conditions
+from harness.errors import DamagedRecord, UserError
+from harness.packing.archive import write_archive
+from harness.packing.pack import open_pack
 
 NEVER_THE_SAME = {"run_id", "command", "trials"}
 
@@ -78,6 +86,41 @@ def test_trials_alone_fill_the_cells_of_another_packs_comparison(
         tmp_path / "b.pack", range(2, 4), ("none", "weighted", "other"), compared=False
     )
     assert shown(read_packs([packs["low"], alone])) == whole
+
+
+def test_seeds_failures_and_looks_are_news_as_trials_are(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    def part(path: Path) -> Part:
+        return part_of_pack(open_pack(path), comparison_of(path))
+
+    whole = part(packs["whole"])
+    assert not pool([whole, part(packs["low"])]).adds_to(whole)
+    assert pool([whole, part(packs["low"])]).adds_to(part(packs["low"]))
+    looked = part(made_pack(tmp_path / "looked.pack", range(3)))
+    assert pool([whole, looked]).adds_to(whole)
+    failed = made_pack(tmp_path / "failed.pack", [0, 4], failed=[("none", 4)])
+    assert pool([whole, part(failed)]).adds_to(whole)
+
+
+def test_a_trial_that_was_lost_and_one_that_came_do_not_cancel_out(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    lost = open_pack(packs["low"]).trials[0].tags
+    pooled = pool([part_of_pack(open_pack(packs["low"]), comparison_of(packs["low"]))])
+    part = replace(
+        pooled.parts[0],
+        runs={key: run for key, run in pooled.parts[0].runs.items() if key != lost["trial"]},
+    )
+    alone = open_pack(made_pack(tmp_path / "b.pack", [2], ("none",), compared=False))
+    found = pool([part, part_of_pack(alone, comparison_of(packs["low"]))])
+    assert len(found.rows) == len(part.document["trials"])
+    assert found.document["seeds"] == [0, 1, 2]
+    assert found.comparison.seeds == (0, 1, 2)
+
+
+def comparison_of(path: Path) -> str:
+    return open_pack(path).comparisons[0].tags["comparison"]
 
 
 def test_only_the_looks_that_machines_took_before_are_counted(tmp_path: Path) -> None:
@@ -153,6 +196,18 @@ def test_other_conditions_are_refused_by_the_key_that_differs(
         assert len(read_packs([b]).comparison.lines) == 2
 
 
+def test_the_conditions_are_those_of_the_comparison_that_is_asked_for(tmp_path: Path) -> None:
+    older = open_pack(made_pack(tmp_path / "older.pack", range(2)))
+    other = Machine(settings={"train": {"epochs": 3}})
+    newest = open_pack(made_pack(tmp_path / "newest.pack", range(2), machine=other))
+    share = open_pack(made_pack(tmp_path / "b.pack", range(2, 4)))
+    asked = part_of_pack(newest, newest.comparisons[0].tags["comparison"])
+    both = replace(asked, runs={**asked.runs, **{run.tags["trial"]: run for run in older.trials}})
+    alone = part_of_pack(share, newest.comparisons[0].tags["comparison"])
+    with pytest.raises(UserError, match=r"train\.epochs is 3 in .*newest\.pack and 2 in .*b\.pack"):
+        refuse_other_conditions(both, alone)
+
+
 def test_another_code_of_a_strategy_is_refused_though_no_trial_is_double(tmp_path: Path) -> None:
     edited = Machine(code={"weighted": "2"})
     a = made_pack(tmp_path / "a.pack", range(2))
@@ -173,6 +228,76 @@ def test_packs_of_several_experiments_have_no_report_together(tmp_path: Path) ->
     b = made_pack(tmp_path / "b.pack", range(2), experiment="others")
     with pytest.raises(UserError, match=r"is of experiment 'parts' and .* of 'others'"):
         read_packs([a, b])
+
+
+def rewritten(path: Path, document: dict[str, Any], place: Path) -> Path:
+    """The same pack with another document, whose digest fits."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with ZipFile(path) as file:
+            file.extractall(folder)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").unlink()
+        next(folder.rglob("comparison.json")).write_text(json.dumps(document))
+        facts = {key: manifest[key] for key in ("experiment", "versions", "comparisons")}
+        write_archive(place, facts, folder)
+    return place
+
+
+def document_of(path: Path) -> dict[str, Any]:
+    with ZipFile(path) as file:
+        name = next(name for name in file.namelist() if name.endswith("comparison.json"))
+        found: dict[str, Any] = json.loads(file.read(name))
+        return found
+
+
+WRONG: tuple[dict[str, Any], ...] = (
+    {"trials": [{}]},
+    {"failed": [{"strategy": "none", "seed": 7}]},
+    {"strategy_names": ["none", "none"]},
+    {"baseline": "other"},
+    {"asked_seeds": ["0"]},
+    {"seeds": []},
+    {"counts": {"train": [1], "validation": [1], "test": [1]}},
+    {"duplicates": {"validation_in_train": 0}},
+    {"costs": {"false_positive": 1.0}},
+    {"evaluation": {"metric": "none such"}},
+    {"decision": {"rule": "recall_floor"}},
+    {"family": {"looks": [], "strategies": []}},
+    {"tuning": [{}]},
+    {"command": 7},
+    {"margin": -1},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda each: next(iter(each)))
+def test_an_edited_document_is_refused_in_one_line_by_the_key(
+    packs: dict[str, Path], tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    b = rewritten(packs["low"], document_of(packs["low"]) | wrong, tmp_path / "b.pack")
+    with pytest.raises(DamagedRecord) as refused:
+        read_packs([b])
+    text = str(refused.value)
+    assert text.startswith(f"{b}: comparison.json of run")
+    assert "\n" not in text
+
+
+def test_no_key_of_a_document_can_go_or_change_its_type_and_break_a_report(
+    packs: dict[str, Path], tmp_path: Path
+) -> None:
+    document, path = document_of(packs["low"]), tmp_path / "comparison.json"
+    for key in document:
+        for other in (None, 7, "x", [], [7], {}, {"x": 7}, ...):
+            changed = {**document, key: other}
+            if other is ...:
+                del changed[key]
+            path.write_text(json.dumps(changed))
+            with suppress(ValueError):
+                found = document_in(path)
+                missing(found)
+                filling(found)
+                family_of(found)
+                evaluation_of(found)
 
 
 def test_trials_alone_are_no_comparison(tmp_path: Path) -> None:
