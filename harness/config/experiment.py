@@ -55,11 +55,14 @@ class LongTail(ImbalanceSection):
 
 
 class Step(ImbalanceSection):
-    """Minority classes (a number of last ones, or by name) with `ratio` times fewer examples."""
+    """Minority classes with `ratio` times fewer examples: the last ones, or by name.
+
+    They are a number of classes, or a share of all (Buda et al. 2018), at least one.
+    """
 
     kind: Literal["step"]
     ratio: Ratio
-    minority_classes: Positive | list[ClassName] = 1
+    minority_classes: Positive | Annotated[float, Field(gt=0, lt=1)] | list[ClassName] = 1
 
 
 class Counts(ImbalanceSection):

@@ -119,16 +119,13 @@ def _step(examples: Examples, section: Step) -> Integers:
 
 
 def _minority(class_names: Sequence[str], section: Step) -> list[int]:
-    n_classes = len(class_names)
-    if isinstance(section.minority_classes, int):
-        labels = list(range(max(n_classes - section.minority_classes, 0), n_classes))
+    n_classes, asked = len(class_names), section.minority_classes
+    if isinstance(asked, list):
+        where = "imbalance.minority_classes"
+        labels = sorted({named_class(name, class_names, where) for name in asked})
     else:
-        labels = sorted(
-            {
-                named_class(name, class_names, "imbalance.minority_classes")
-                for name in section.minority_classes
-            }
-        )
+        count = asked if isinstance(asked, int) else max(1, int(asked * n_classes + 1e-9))
+        labels = list(range(max(n_classes - count, 0), n_classes))
     if not 0 < len(labels) < n_classes:
         raise UserError(
             f"imbalance.minority_classes names {len(labels)} of {n_classes} classes; "

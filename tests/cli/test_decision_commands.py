@@ -45,9 +45,10 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_recorded_trial_is_decided_anew_without_training(shell: Shell) -> None:
-    _, plain, _ = shell("run", "none")
-    _, floor, _ = shell("run", "none", "--set", FLOOR)
-    _, costs, _ = shell("run", "none", "--set", COSTS)
+    tail = ("run", "none", "--set", "imbalance={kind: long_tail, ratio: 50}")
+    _, plain, _ = shell(*tail)
+    _, floor, _ = shell(*tail, "--set", FLOOR)
+    _, costs, _ = shell(*tail, "--set", COSTS)
     assert (floor["cached"], costs["cached"]) == (True, True)
     assert floor["trial"] == plain["trial"]
     assert {name: floor["metrics"][name] for name in plain["metrics"]} == plain["metrics"]

@@ -14,7 +14,7 @@ from harness.config.load import load
 from harness.tracking.store import RecordedRun
 from harness.trial.trial import Trial
 
-SEED_0 = 3 * 344  # visits: epochs times training examples
+SEED_0 = 3 * 656  # visits: epochs times training examples
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, *strategies: str, seconds: float = 1.0) -> None:

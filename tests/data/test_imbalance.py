@@ -42,10 +42,16 @@ def test_a_long_tail_takes_no_more_than_exist_and_at_least_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minority", "expected"), [(2, [90, 100, 10, 10]), (["ant", "index 3"], [10, 100, 80, 10])]
+    ("minority", "expected"),
+    [
+        (2, [90, 100, 10, 10]),
+        (0.5, [90, 100, 10, 10]),
+        (0.1, [90, 100, 80, 10]),
+        (["ant", "index 3"], [10, 100, 80, 10]),
+    ],
 )
 def test_a_step_divides_the_largest_majority(
-    minority: int | list[str | int], expected: list[int]
+    minority: float | list[str | int], expected: list[int]
 ) -> None:
     section = Step(kind="step", ratio=10, minority_classes=minority)
     assert made(examples(90, 100, 80, 70), section).counts.tolist() == expected

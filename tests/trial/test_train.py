@@ -44,6 +44,9 @@ print(json.dumps([result.metrics["test/balanced_accuracy"], loaded]))
 """
 
 
+TAIL = "imbalance={kind: long_tail, ratio: 50}"
+
+
 def trial(strategy: str = "none", *overrides: str, seed: int = 0, **parameters: object) -> Trial:
     return Trial.of(strategy, "digits", seed, parameters, [*QUICK, *overrides])
 
@@ -105,7 +108,7 @@ def test_the_validation_score_is_that_of_the_network_that_is_tested() -> None:
     """The head is changed after the last epoch: the curve's score is not what is tested."""
     scores = {}
     for tau in (0.1, 1.5):
-        result = train_trial(trial("tau_normalisation", tau=tau))
+        result = train_trial(trial("tau_normalisation", TAIL, tau=tau))
         scores[tau] = result.validation_score
         assert result.metrics["validation/balanced_accuracy"] == result.validation_score
         assert result.head_transform is not None
