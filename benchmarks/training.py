@@ -250,6 +250,11 @@ def _trials(count: int) -> tuple[list[float], list[float]]:
     return [start - end for end, start in zip(ended, began[1:], strict=False)], resident
 
 
+def _with_one_thread(words: list[str]) -> None:
+    """Run this program in a process that computes as trials on digits do."""
+    subprocess.run([sys.executable, __file__, *words], check=True, env=os.environ | {VARIABLE: "1"})
+
+
 def _resident_mib() -> float:
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -271,6 +276,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--task", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task is not None:
         one_throughput(Console(width=100), Task(*TASKS[given.task]), given.rounds)
@@ -282,10 +288,15 @@ def main() -> None:
         throughput(given.rounds)
     if "second-trial" in chosen:
         second_trial(console, Task("digits", 1_200, 64, 20), given.rounds)
-    if "tracking" in chosen:
-        tracking(console, given.rounds)
-    if "memory" in chosen:
-        memory(console)
+    if given.alone:
+        if given.alone == "tracking":
+            tracking(console, given.rounds)
+        else:
+            memory(console)
+        return
+    for part in ("tracking", "memory"):
+        if part in chosen:
+            _with_one_thread(["--alone", part, "--rounds", str(given.rounds)])
     if "start-up" in chosen:
         start_up(console, given.rounds)
 
