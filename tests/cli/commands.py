@@ -9,9 +9,10 @@ from preloaded import python
 from harness.__main__ import main
 
 
-def begin(*words: str) -> subprocess.Popen[str]:
+def begin(*words: str, anew: bool = False) -> subprocess.Popen[str]:
+    """Start a command; `anew` where it must be sure that a worker that it killed is no more."""
     return subprocess.Popen(
-        [python(), "-m", "harness", *words],
+        [sys.executable if anew else python(), "-m", "harness", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

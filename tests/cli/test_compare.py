@@ -178,7 +178,7 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
 def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
     number: signal.Signals, jobs: str, record: Path
 ) -> None:
-    process = begin(*COMPARE, "--jobs", jobs, "--seeds", "40")
+    process = begin(*COMPARE, "--jobs", jobs, "--seeds", "40", anew=True)
     while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
         assert process.poll() is None
         time.sleep(0.02)
