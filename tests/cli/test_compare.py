@@ -159,7 +159,7 @@ def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
         process.communicate()
     held = len(harness.load_trials("digits"))
     document = compared("--jobs", jobs)
-    assert sum(each["cached"] for each in document["trials"]) == held
+    assert sum(each["cached"] for each in document["trials"]) >= held >= 1
     assert len(document["trials"]) == 6
     undisturbed = compared("--jobs", "1", "--fresh")
     assert lasting(undisturbed) == lasting(document)
