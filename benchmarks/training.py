@@ -281,6 +281,12 @@ def main() -> None:
     if given.task is not None:
         one_throughput(Console(width=100), Task(*TASKS[given.task]), given.rounds)
         return
+    if given.alone == "tracking":
+        tracking(Console(width=100), given.rounds)
+        return
+    if given.alone == "memory":
+        memory(Console(width=100))
+        return
     if wrong := set(given.parts) - set(parts):
         parser.error(f"no part {', '.join(sorted(wrong))}; there are {', '.join(parts)}")
     chosen, console = given.parts or parts, Console(width=100)
@@ -288,12 +294,6 @@ def main() -> None:
         throughput(given.rounds)
     if "second-trial" in chosen:
         second_trial(console, Task("digits", 1_200, 64, 20), given.rounds)
-    if given.alone:
-        if given.alone == "tracking":
-            tracking(console, given.rounds)
-        else:
-            memory(console)
-        return
     for part in ("tracking", "memory"):
         if part in chosen:
             _with_one_thread(["--alone", part, "--rounds", str(given.rounds)])
