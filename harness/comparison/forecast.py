@@ -9,7 +9,6 @@ import numpy as np
 from harness.comparison.records import FINISHED_TRIALS
 from harness.comparison.setup import Effort, Setup
 from harness.data import prepare
-from harness.execution.task import Task
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.training.budget import total_examples
 from harness.trial.stored import is_whole
@@ -62,7 +61,7 @@ def forecast(setup: Setup, effort: Effort | None = None, fresh: bool = False) ->
     """
     runs = _recorded(setup.experiment.name)
     tasks = setup.tasks(None)
-    missing = [task for task in tasks if effort or fresh or _trial(task).fingerprint not in runs]
+    missing = [task for task in tasks if effort or fresh or task.trial().fingerprint not in runs]
     first = prepare(setup.experiment, setup.seeds[0])
     visits = total_examples(setup.experiment.train, len(first.train))
     some = Trial(setup.experiment, setup.candidates[0].stack(), setup.seeds[0], first)
@@ -83,11 +82,6 @@ def forecast(setup: Setup, effort: Effort | None = None, fresh: bool = False) ->
         measured_on=sum(run.tags.get("conditions") == some.conditions for run in runs.values()),
         searched=len(setup.candidates) * effort.trials * effort.inner_seeds if effort else 0,
     )
-
-
-def _trial(task: Task) -> Trial:
-    splits = prepare(task.experiment, task.seed)
-    return Trial(task.experiment, task.candidate.stack(), task.seed, splits)
 
 
 def _recorded(experiment: str) -> dict[str, RecordedRun]:

@@ -32,10 +32,8 @@ class Inline:
     def __init__(self, beside: bool) -> None:
         self._thread = ThreadPoolExecutor(1) if beside else None
         self._drawer = pool(1)
-        if beside:
-            self._drawer.submit(
-                int
-            )  # a process is best started while this thread does nothing else
+        if beside:  # its process starts now, while this thread does nothing else
+            self._drawer.submit(int)
         self.tasks = 2 if beside else 1
         """How many tasks may be under way."""
 
