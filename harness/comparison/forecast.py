@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison.records import FINISHED_TRIALS
 from harness.comparison.setup import Effort, Setup
 from harness.data import prepare
+from harness.tracking.source import FINISHED_TRIALS
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.training.budget import total_examples
 from harness.trial.stored import is_whole

@@ -22,10 +22,11 @@ from harness.comparison.keep import (
     record_comparison,
 )
 from harness.comparison.pooling import Part, Pooled, conditions_of, pool, refuse_other_conditions
-from harness.comparison.records import FINISHED_TRIALS, RecordedTrial
+from harness.comparison.records import RecordedTrial
 from harness.packing.pack import Pack, open_pack
 from harness.tracking.place import shown_uri
 from harness.tracking.receiving import Receiving, refuse_read_only
+from harness.tracking.source import FINISHED_TRIALS
 from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
 from harness.trial.stored import PREDICTIONS, is_whole, read_plan, read_predictions
 

@@ -18,7 +18,7 @@ from harness.scoring.decision import RULES, FittedRule, fit
 from harness.scoring.job import Job
 from harness.scoring.label_metrics import LABEL_BASED
 from harness.scoring.metrics import FROM_LABELS, higher_is_better, one
-from harness.tracking.source import Source
+from harness.tracking.source import FINISHED_TRIALS, Source
 from harness.tracking.store import RecordedRun, Store, experiment_names
 from harness.trial.stored import read_file, read_plan, read_predictions
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SELECT_BY = "train.select_by"
 SELECTED, TUNED = "balanced_accuracy", "tuned_threshold"
-FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,12 @@ from harness.packing import tables
 from harness.packing.archive import refuse_taken, write_archive
 from harness.packing.pack import DOCUMENT, OF_TRIALS, described, place_of
 from harness.tracking.receiving import points
+from harness.tracking.source import FINISHED_TRIALS
 from harness.tracking.store import RecordedRun, Store
 from harness.trial.fingerprint import VERSIONS
 from harness.trial.stored import PREDICTIONS, is_whole, read_file, read_json
 
 OF_COMPARISONS = (DOCUMENT, "samples.npz", "mistakes.json", "mistakes.npz")
-FINISHED = "attributes.status = 'FINISHED' and tags.trial != ''"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _trials(
             rests_on.setdefault(row["trial"], row["run_id"])
     chosen: dict[str, RecordedRun] = {}
     damaged: dict[str, str] = {}
-    for run in store.runs(FINISHED):
+    for run in store.runs(FINISHED_TRIALS):
         trial = run.tags["trial"]
         if trial in chosen and rests_on.get(trial) != run.run_id:
             continue

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from harness.tracking.store import RecordedRun
 
+FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
+"""MLflow's filter for them among an experiment's runs."""
+
 
 class Source(Protocol):
     """Runs by their ids, and their files."""
