@@ -10,6 +10,7 @@ from harness.errors import RecordLost, reason
 from harness.execution.executors import Inline, Workers, in_worker
 from harness.execution.pace import spare_cores
 from harness.execution.task import OnEpoch, Outcome, Task
+from harness.processes.workers import DIED
 from harness.training.threads import use
 
 OnOutcome = Callable[[Task, Outcome], None]
@@ -117,9 +118,9 @@ class _Round:
             return executor.submit(task, fresh, self.wait_for_others, self._on_epoch)
         try:
             return executor.submit(in_worker, task, fresh, self.wait_for_others)
-        except BrokenProcessPool as error:
+        except DIED:
             broken: Future[Outcome] = Future()
-            broken.set_exception(error)
+            broken.set_exception(BrokenProcessPool())
             return broken
 
     def _executor(self) -> Inline | Workers:

@@ -9,9 +9,17 @@ import signal
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
+
+DIED = (BrokenProcessPool, OSError, ValueError)
+"""What a pool's `submit` raises where a worker has died, or can't start.
+
+The last two where the pool closes what one worker has left while it starts another: its handles
+are closed, or were given anew.
+"""
 
 _starting = threading.Lock()
 

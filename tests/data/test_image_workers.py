@@ -50,8 +50,10 @@ def test_workers_that_cannot_start_are_made_up_for(
         spawn.set_executable(python)
 
 
-@pytest.mark.parametrize("error", [OSError(13, "Permission denied"), NotImplementedError()])
-def test_where_processes_have_no_semaphores_threads_do_the_work(
+@pytest.mark.parametrize(
+    "error", [OSError(13, "Permission denied"), NotImplementedError(), ValueError("fds_to_keep")]
+)
+def test_where_processes_can_not_be_had_threads_do_the_work(
     root: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def refused(_: int) -> None:

@@ -181,6 +181,21 @@ def test_workers_that_are_killed_one_after_the_other_fail_each_task_once_and_gue
     assert reason.startswith("its process ended twice without a word: its own code may have ")
 
 
+class Closed(Deadly):
+    """Stands for workers of which one dies while another one starts."""
+
+    def submit(self, *words: object) -> Future[Outcome]:
+        raise OSError("handle is closed")
+
+
+def test_a_worker_that_dies_while_another_starts_costs_no_word_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.execution.schedule.Workers", Closed)
+    found = outcomes(tasks("none", seeds=3), jobs=2)
+    assert [each.reason for each in found.values()] == [KILLED] * 3
+
+
 RAISED = {
     "leaving": "'leaving' broke down in plan(): SystemExit: 0 (plugin.py, line",
     "unusual": "'unusual' broke down in plan(): Own: with a reason (plugin.py, line",

@@ -17,13 +17,13 @@ from PIL import Image
 
 from harness.decoding.decoder import Decoder
 from harness.decoding.files import Examined, File, examine
-from harness.processes.workers import pool
+from harness.processes.workers import DIED, pool
 
 FEW = 400
 CHUNK = 256
 CHUNK_BYTES = 4 << 20
 POOLS = 5
-NO_PROCESS = (BrokenProcessPool, OSError, NotImplementedError)  # the last: no semaphores
+NO_PROCESS = (*DIED, NotImplementedError)  # the last: no semaphores
 
 
 class Workers:
