@@ -16,7 +16,12 @@ from harness.report.publish import publish, publish_ranking
 
 
 def run_comparisons(
-    setups: Sequence[Setup], jobs: int | None, fresh: bool, show: bool, effort: Effort | None
+    setups: Sequence[Setup],
+    jobs: int | None,
+    ray: str | None,
+    fresh: bool,
+    show: bool,
+    effort: Effort | None,
 ) -> tuple[dict[str, Any], bool]:
     """Compare, and publish the pages; return the JSON document, and whether a trial failed."""
     err = Console(stderr=True)
@@ -29,7 +34,7 @@ def run_comparisons(
             verdicts.show(compared)
         print_notes(err, compared.remarks)
 
-    done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared)
+    done = compare_all(setups, effort, jobs, fresh, Bars(err), command, on_compared, ray)
     if done.ranking:
         publish_ranking(done.ranking)
     if show and len(setups) > 1:

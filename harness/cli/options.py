@@ -26,6 +26,14 @@ Also = Annotated[
     list[str] | None,
     typer.Option(help="A setting to tune too: train.learning_rate=1e-4..1e-1:log."),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS|auto|local",
+        help="Run on a Ray cluster: HOST:PORT, the one this machine is in, or one started here.",
+    ),
+]
 InnerSeeds = Annotated[
     int, typer.Option(min=1, max=1000, help="Seeds that a trial of tuning is scored with.")
 ]

@@ -13,6 +13,7 @@ from harness.cli.options import (
     Overrides,
     Parameters,
     Plugins,
+    Ray,
     Seed,
     Strategy,
 )
@@ -67,6 +68,7 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Trials at a time; default: a core each.")
     ] = None,
+    ray: Ray = None,
     parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -109,7 +111,7 @@ def compare(
         if as_json:
             print_document(forecasts)
         return
-    document, failed = run_comparisons(setups, jobs, fresh, not as_json, effort)
+    document, failed = run_comparisons(setups, jobs, ray, fresh, not as_json, effort)
     if as_json:
         print_document(document)
     raise typer.Exit(1 if failed else 0)
@@ -127,7 +129,10 @@ def tune(
     study: Annotated[
         str | None, typer.Option(help="The study's name; default: one for what is searched.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Trials at a time.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Trials at a time; default: 1.")
+    ] = None,
+    ray: Ray = None,
     parameter: Parameters = None,
     overrides: Overrides = None,
     plugin: Plugins = None,
@@ -147,7 +152,7 @@ def tune(
     options += [word for pair in overrides or [] for word in ("--set", pair)]
     options += [word for path in plugin or [] for word in ("--plugin", str(path))]
     options += [] if network_from is None else ["--network-from", str(network_from)]
-    document, failed = tune_one(chosen, jobs, options, show=not as_json)
+    document, failed = tune_one(chosen, jobs, ray, options, show=not as_json)
     if as_json:
         print_document(document)
     raise typer.Exit(1 if failed else 0)

@@ -12,21 +12,24 @@ from rich.table import Table
 from harness.cli.notes import print_line
 from harness.cli.progress import Bars
 from harness.config.yaml_text import show as yaml_line
+from harness.execution.schedule import joined
 from harness.report.wording import Metric, plural
 from harness.tuning.setup import Tuning
 from harness.tuning.tune import Tuned, tune
 
 
 def tune_one(
-    tuning: Tuning, jobs: int, options: Sequence[str], show: bool
+    tuning: Tuning, jobs: int | None, ray: str | None, options: Sequence[str], show: bool
 ) -> tuple[dict[str, Any], bool]:
     """Tune, with progress on standard error; return the JSON document, and whether all failed.
 
     `options` are those of the command that hold for a single trial as well.
     """
     err = Console(stderr=True)
-    with Bars(err).search(tuning, jobs) as watcher:
-        tuned = tune(tuning, jobs, watcher)
+    with joined(ray, jobs) as cluster:
+        at_a_time = cluster.room(tuning.threads) if cluster else jobs or 1
+        with Bars(err).search(tuning, at_a_time) as watcher:
+            tuned = tune(tuning, at_a_time, watcher, cluster)
     document = tuned.document(command(tuned, options))
     if show:
         _show(tuned, document["command"])

@@ -22,7 +22,7 @@ from harness.data import prepare
 from harness.data.audit import Duplicates, duplicates, identical
 from harness.data.split import Splits
 from harness.errors import RecordLost, UserError
-from harness.execution.schedule import Schedule
+from harness.execution.schedule import Schedule, joined
 from harness.processes.exits import release
 from harness.scoring.job import Job
 from harness.tracking.store import Store
@@ -85,20 +85,22 @@ def compare(
     fresh: bool = False,
     observer: Observer | None = None,
     command: str = "",
+    ray: str | None = None,
 ) -> Compared:
     """Run the trials that are not recorded, record the comparison, and return what it shows.
 
     With an `effort`, every strategy is tuned first, and the untuned ones run as well as the tuned.
     Trials run `jobs` at a time; None chooses by their number and size. Where they are `fresh`,
     what is recorded runs again. `command` is what repeats the comparison, if a command line does.
+    `ray` is the address of a cluster to run them on, `auto` or `local`; `jobs` are then at most.
 
     Raises:
-        UserError: the data or a strategy's parameters are wrong, or no strategy has anything to
-            search.
+        UserError: the data or a strategy's parameters are wrong, no strategy has anything to
+            search, or a node of the cluster can't compute as this process would.
         KeyboardInterrupt: Ctrl-C; what is recorded stays.
 
     """
-    return compare_all([setup], effort, jobs, fresh, observer, command).each[0]
+    return compare_all([setup], effort, jobs, fresh, observer, command, ray=ray).each[0]
 
 
 def compare_all(
@@ -109,6 +111,7 @@ def compare_all(
     observer: Observer | None = None,
     command: str = "",
     on_compared: Callable[[Compared], None] = lambda compared: None,
+    ray: str | None = None,
 ) -> AllCompared:
     """Run one comparison after the other, as `compare` does, and rank strategies over several.
 
@@ -124,7 +127,11 @@ def compare_all(
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"two experiments are named {doubled[0]!r}; give each a name of its own")
     compared = []
-    with _schedule(jobs or max(map(_jobs, setups)), fresh, names) as schedule:
+    at_a_time = jobs or (1 if ray else max(map(_jobs, setups)))
+    with (
+        joined(ray, jobs) as cluster,
+        _schedule(Schedule(at_a_time, fresh, cluster), names) as schedule,
+    ):
         for setup in setups:
             compared.append(_compare(setup, effort, schedule, observer or Silent(), command))
             on_compared(compared[-1])
@@ -134,9 +141,8 @@ def compare_all(
 
 
 @contextmanager
-def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Schedule]:
+def _schedule(schedule: Schedule, experiments: Sequence[str]) -> Iterator[Schedule]:
     """Yield a schedule that is closed at the end; what is under way is killed at an early one."""
-    schedule = Schedule(jobs, fresh)
     try:
         yield schedule
     except BaseException as error:
@@ -167,7 +173,7 @@ def _jobs(setup: Setup) -> int:
 def _compare(
     setup: Setup, effort: Effort | None, schedule: Schedule, observer: Observer, command: str
 ) -> Compared:
-    searched = None if effort is None else _search(setup, effort, schedule.jobs, observer)
+    searched = None if effort is None else _search(setup, effort, schedule, observer)
     main = searched.tuned if searched else setup
     store = Store.open(main.experiment.name)
     store.reap()
@@ -244,8 +250,8 @@ def _audited(setup: Setup, observer: Observer) -> tuple[Splits, Duplicates]:
     return splits, audit
 
 
-def _search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> "Searched":
+def _search(setup: Setup, effort: Effort, schedule: Schedule, observer: Observer) -> "Searched":
     """Tune every strategy; Optuna is loaded for this alone."""
     from harness.comparison.tuned import search
 
-    return search(setup, effort, jobs, observer)
+    return search(setup, effort, schedule, observer)

@@ -111,7 +111,7 @@ def run(
         recorded=len(together) - len(missing),
         epochs=setups[0].most_epochs,
         is_exact=setups[0].experiment.train.epochs != "auto",
-        jobs=min(schedule.jobs, max(1, len(missing))),
+        jobs=min(schedule.at_a_time(threads), max(1, len(missing))),
         threads=threads,
     )
     with observer.trials(work) as bar:

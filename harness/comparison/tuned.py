@@ -12,6 +12,7 @@ from harness.comparison.observer import Observer
 from harness.comparison.setup import Effort, Setup
 from harness.comparison.summary import Comparison, summarise
 from harness.errors import NothingToSearch, UserError
+from harness.execution.schedule import Schedule
 from harness.execution.task import Candidate
 from harness.tuning.setup import Tuning, tuning
 from harness.tuning.tune import Tuned, tune
@@ -28,8 +29,8 @@ class Searched:
     studies: dict[str, Tuned | None]
 
 
-def search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> Searched:
-    """Tune every strategy with the same effort, the baseline too, `jobs` trials at a time.
+def search(setup: Setup, effort: Effort, schedule: Schedule, observer: Observer) -> Searched:
+    """Tune every strategy with the same effort, the baseline too, where the schedule runs trials.
 
     A strategy without parameters has the shared settings searched, or nothing. The test set is the
     same for all seeds, so that no search trains on an example that is tested later. A strategy
@@ -47,7 +48,7 @@ def search(setup: Setup, effort: Effort, jobs: int, observer: Observer) -> Searc
             "as in --also train.learning_rate=1e-4..1e-1:log"
         )
     found = {
-        name: None if study is None else _run(study, jobs, observer)
+        name: None if study is None else _run(study, schedule, observer)
         for name, study in studies.items()
     }
     candidates, chosen = [], {}
@@ -116,9 +117,10 @@ def _study(setup: Setup, effort: Effort, candidate: Candidate) -> Tuning | None:
         return None
 
 
-def _run(study: Tuning, jobs: int, observer: Observer) -> Tuned:
+def _run(study: Tuning, schedule: Schedule, observer: Observer) -> Tuned:
+    jobs = schedule.at_a_time(study.threads)
     with observer.search(study, jobs) as watcher:
-        return tune(study, jobs, watcher)
+        return tune(study, jobs, watcher, schedule.cluster)
 
 
 def _is_complete(candidate: Candidate) -> bool:

@@ -24,10 +24,24 @@ def prepare(experiment: Experiment, seed: int) -> Splits:
     return replace(kept, test=kept.test.anew())
 
 
+def source_of(experiment: Experiment) -> Source:
+    """Load the data, as `prepare` does before it splits them; kept for later calls."""
+    return _loaded(experiment.data.model_dump_json())
+
+
+def take_over(experiment: Experiment, source: Source) -> None:
+    """Have this process prepare data that another one has read, instead of reading them itself."""
+    _taken_over[experiment.data.model_dump_json()] = source
+
+
 def forget() -> None:
     """Have the data read anew by whoever prepares them next."""
+    _taken_over.clear()
     _split.cache_clear()
     _loaded.cache_clear()
+
+
+_taken_over: dict[str, Source] = {}
 
 
 @lru_cache(maxsize=4)
@@ -47,5 +61,7 @@ def _split(deciding: str, seed: int) -> Splits:
 
 @lru_cache(maxsize=2)
 def _loaded(section: str) -> Source:
+    if section in _taken_over:
+        return _taken_over[section]
     adapter: TypeAdapter[Data] = TypeAdapter(Data)
     return load(adapter.validate_json(section)).identified()

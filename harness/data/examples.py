@@ -197,6 +197,15 @@ class Examples:
         return summary.hexdigest()
 
 
+def in_memory(inputs: Inputs) -> bool:
+    """Tell whether all inputs are in the memory of this process, none of them in a file."""
+    if isinstance(inputs, Subset):
+        return in_memory(inputs.inputs)
+    if isinstance(inputs, Joined):
+        return all(map(in_memory, inputs.parts))
+    return isinstance(inputs, np.ndarray) and not isinstance(inputs, np.memmap)
+
+
 def constant(array: NDArray[Number]) -> NDArray[Number]:
     """Return a copy of an array in memory that nobody can write, whatever flag is set."""
     return np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape)

@@ -10,13 +10,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import reason
+from harness.errors import UserError, reason
 from harness.execution.task import OnEpoch, Outcome, Task, begin, perform
 from harness.processes.workers import end_with_parent, pool
 from harness.training.threads import use
 
 if TYPE_CHECKING:
     from harness.tracking.figures import Evaluation
+
+
+class WorkerLost(Exception):
+    """A worker of a cluster is gone, and what it was asked to do with it: one line why."""
+
+
+class NodeRefused(UserError):
+    """A node of a cluster can't compute as this process would: one line that says why."""
+
 
 _spawn = multiprocessing.get_context("spawn")
 _epochs: Any = None
@@ -74,6 +83,8 @@ class Workers(ProcessPoolExecutor):
         self._queue: Any = _spawn.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, args=(on_epoch,), daemon=True)
         self._listener.start()
+        self.tasks = jobs
+        """How many tasks may be under way."""
         super().__init__(jobs, _spawn, _begin, (threads, self._queue))
 
     def kill(self) -> None:
@@ -113,12 +124,22 @@ def in_worker(task: Task, fresh: bool, wait: bool) -> Outcome:
         return Outcome("failed", reason=reason(error))
 
 
-def _begin(threads: int, epochs: Any) -> None:
-    """Make a new process a worker; the framework is loaded now, so that no task pays for it."""
+def tell_through(epochs: Any) -> None:
+    """Let `tell` put what it is told into a queue of this worker."""
     global _epochs  # noqa: PLW0603 (what an initializer leaves for the tasks has no other place)
     _epochs = epochs
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+
+
+def load_framework(threads: int) -> None:
+    """Load the framework now, so that no task pays for it, to compute with so many threads."""
     use(threads)
     with suppress(Exception):  # each task meets it again, and says why
         import harness.trial.fitting  # noqa: F401
+
+
+def _begin(threads: int, epochs: Any) -> None:
+    """Make a new process a worker of this machine."""
+    tell_through(epochs)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    load_framework(threads)

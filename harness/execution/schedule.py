@@ -1,17 +1,23 @@
 """The order in which tasks run: each exactly once, whatever fails, dies or runs elsewhere."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.errors import RecordLost, reason
-from harness.execution.executors import Inline, Workers, in_worker
+from harness.execution.executors import Inline, NodeRefused, WorkerLost, Workers, in_worker
 from harness.execution.pace import spare_cores
 from harness.execution.task import OnEpoch, Outcome, Task
 from harness.processes.workers import DIED
 from harness.training.threads import use
+
+if TYPE_CHECKING:
+    from harness.execution.actors import Actors
+    from harness.execution.cluster import Cluster
 
 OnOutcome = Callable[[Task, Outcome], None]
 WORTH_A_PROCESS = 5
@@ -22,16 +28,39 @@ KILLED = (
 )
 
 
+@contextmanager
+def joined(address: str | None, most: int | None) -> "Iterator[Cluster | None]":
+    """Join the cluster at an address, if there is one, and leave it at the end; Ray is loaded here.
+
+    No more than `most` trials are to run at a time. Raises UserError as `Cluster.joined` does.
+    """
+    if address is None:
+        yield None
+        return
+    from harness.execution.cluster import Cluster
+
+    cluster = Cluster.joined(address, most)
+    try:
+        yield cluster
+    except BaseException:
+        cluster.kill()
+        raise
+    finally:
+        cluster.close()
+
+
 @dataclass
 class Schedule:
     """Runs tasks `jobs` at a time: one in this process, more in workers that are kept.
 
     What another process has under way is left for the end, and waited for there. When a worker
     dies, what was under way is tried once more, alone, so that only the culprit counts as failed.
+    With a `cluster` its workers take the tasks; there, each dies for itself.
     """
 
     jobs: int
     fresh: bool
+    cluster: "Cluster | None" = None
     on_epoch: OnEpoch = lambda task, epoch: None
     _workers: dict[int, Workers] = field(default_factory=dict)
     _inline: Inline | None = None
@@ -40,6 +69,7 @@ class Schedule:
     def run(self, tasks: Sequence[Task], threads: int, on_outcome: OnOutcome) -> None:
         """Run every task with so many threads each; tell each outcome, in order of completion."""
         elsewhere: list[Task] = []
+        self._get_ready(tasks, threads)
 
         def sort_out(task: Task, outcome: Outcome) -> None:
             if outcome.state == "under_way":
@@ -50,8 +80,12 @@ class Schedule:
         _Round(self, threads, False, sort_out, deque(tasks)).run()
         _Round(self, threads, True, on_outcome, deque(elsewhere)).run()
 
+    def at_a_time(self, threads: int) -> int:
+        """Return how many tasks with so many threads each run at a time."""
+        return self.jobs if self.cluster is None else self.cluster.room(threads)
+
     def close(self) -> None:
-        """End the workers once they are idle."""
+        """End the workers once they are idle; a cluster's stay."""
         if self._inline is not None:
             self._inline.shutdown()
         for workers in self._workers.values():
@@ -59,13 +93,17 @@ class Schedule:
 
     def kill(self) -> None:
         """End the workers at once, as after Ctrl-C; what this process has trained is recorded."""
+        if self.cluster is not None:
+            self.cluster.kill()
         for workers in self._workers.values():
             workers.kill()
         if self._inline is not None:
             self._inline.shutdown()
 
-    def executor(self, threads: int, tasks: int) -> Inline | Workers:
+    def executor(self, threads: int, tasks: int) -> "Inline | Workers | Actors":
         """Return what runs tasks with so many threads each, of which there are so many."""
+        if self.cluster is not None:
+            return self.cluster.workers(threads, self._tell)
         if self.jobs == 1 and self._inline_threads in (None, threads):
             self._inline_threads = threads
             use(threads)
@@ -79,6 +117,12 @@ class Schedule:
     def replace_workers(self, threads: int) -> None:
         """End workers of which one has died; the next task finds new ones."""
         self._workers.pop(threads).kill()
+
+    def _get_ready(self, tasks: Sequence[Task], threads: int) -> None:
+        if self.cluster is not None and tasks:
+            plugins = {path for task in tasks for path in task.candidate.plugins}
+            workers = self.cluster.workers(threads, self._tell)
+            workers.get_ready([task.experiment for task in tasks], plugins)
 
     def _tell(self, task: Task, epoch: int) -> None:
         self.on_epoch(task, epoch)
@@ -95,6 +139,7 @@ class _Round:
     pending: deque[Task]
     _flying: dict[Future[Outcome], Task] = field(default_factory=dict)
     _suspects: set[int] = field(default_factory=set)
+    _lost: set[int] = field(default_factory=set)
 
     def run(self) -> None:
         """Run them all."""
@@ -107,10 +152,7 @@ class _Round:
             self._tell_ended()
 
     def _room(self) -> int:
-        if self._suspects:
-            return 1
-        executor = self._executor()
-        return executor.tasks if isinstance(executor, Inline) else self.schedule.jobs
+        return 1 if self._suspects else self._executor().tasks
 
     def _submit(self, task: Task) -> Future[Outcome]:
         executor, fresh = self._executor(), self.schedule.fresh
@@ -123,7 +165,7 @@ class _Round:
             broken.set_exception(BrokenProcessPool())
             return broken
 
-    def _executor(self) -> Inline | Workers:
+    def _executor(self) -> "Inline | Workers | Actors":
         return self.schedule.executor(self.threads, len(self.pending))
 
     def _on_epoch(self, task: Task, epoch: int) -> None:
@@ -136,7 +178,11 @@ class _Round:
         for future in [each for each in done if not _is_broken(each)]:
             task = self._flying.pop(future)
             self._suspects.discard(id(task))
-            self.on_outcome(task, _outcome(future))
+            if isinstance(future.exception(), WorkerLost) and id(task) not in self._lost:
+                self._lost.add(id(task))
+                self.pending.appendleft(task)
+            else:
+                self.on_outcome(task, _outcome(future))
         if any(map(_is_broken, done)):
             self._try_alone()
 
@@ -161,9 +207,11 @@ def _is_broken(future: Future[Outcome]) -> bool:
 def _outcome(future: Future[Outcome]) -> Outcome:
     """Return what a task came to; what came instead, such as what can't be pickled, fails it.
 
-    Raises RecordLost, as no other task could be recorded either.
+    Raises RecordLost and NodeRefused, as they would stop every other task as well.
     """
     error = future.exception()
-    if isinstance(error, RecordLost):
+    if isinstance(error, RecordLost | NodeRefused):
         raise error
+    if isinstance(error, WorkerLost):
+        return Outcome("failed", reason=f"tried twice: {error}")
     return future.result() if error is None else Outcome("failed", reason=reason(error))

@@ -103,7 +103,7 @@ class Space:
         """Where the features are kept: by network, weights, code, shape and libraries."""
         facts = (
             build.digest(self.model),
-            _engine_code(),
+            engine_code(),
             self.shape,
             self.n_classes if build.is_elsewhere(self.model) else None,
             [f"{name} {version(name)}" for name in VERSIONS],
@@ -200,7 +200,7 @@ def _compiled(model: Model, digest: str, shape: tuple[int, ...], dtype: str, n_c
 
 
 @lru_cache(maxsize=1)
-def _engine_code() -> str:
+def engine_code() -> str:
     """Digest the code that makes features of inputs, once for a process."""
     package = Path(__file__).parents[1]
     roots = tuple(

@@ -4,14 +4,26 @@ import socket
 import subprocess
 from pathlib import Path
 
+_known_dead: set[str] = set()
+
 
 def identity(pid: int) -> str:
     """Return what tells a process from every other one, those of other machines included."""
     return f"{socket.gethostname()}:{pid}:{_started(pid) or 'unknown'}"
 
 
+def note_dead(identity: str) -> None:
+    """Let a process, be it of another machine, count as gone, for whoever ran it has said so."""
+    _known_dead.add(identity)
+
+
 def is_dead(identity: str) -> bool:
-    """Tell whether a process of this machine is gone; one that cannot be judged counts as alive."""
+    """Tell whether a process of this machine is gone, or one that was noted as such.
+
+    One that cannot be judged counts as alive.
+    """
+    if identity in _known_dead:
+        return True
     parts = identity.rsplit(":", 2)
     if len(parts) != 3 or parts[0] != socket.gethostname() or parts[2] == "unknown":
         return False

@@ -43,13 +43,12 @@ def circumstances(
     if preset_folder(experiment.model.name):
         settings["model"].pop("name")  # and that of a preset's folder
     settings["train"]["threads"] = threads
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
     return {
         "experiment": settings,
         "source": source,
         "network": network,
-        "harness code": _engine_code(),
-        "versions": _versions() | {"python": python},
+        "harness code": engine_code(),
+        "versions": versions(),
     }
 
 
@@ -110,11 +109,13 @@ def _name(file: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in VERSIONS}
+def versions() -> dict[str, str]:
+    """Return the versions that decide a number: of libraries, and Python's first two parts."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
+    return {name: version(name) for name in VERSIONS} | {"python": python}
 
 
 @lru_cache(maxsize=1)
-def _engine_code() -> str:
+def engine_code() -> str:
     """Digest the engine once for a process: it is what the process has imported."""
     return engine().read().digest

@@ -3,9 +3,9 @@
 import tempfile
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.config.yaml_text import dump
 from harness.data import prepare
 from harness.errors import TrialFailed
-from harness.execution.executors import Workers, tell
+from harness.execution.executors import WorkerLost, Workers, tell
 from harness.processes.exits import release
 from harness.tracking.place import without_password
 from harness.tracking.store import Store
@@ -27,6 +27,9 @@ from harness.tuning.space import Point
 from harness.tuning.storage import shown
 from harness.tuning.study import OpenStudy
 from harness.tuning.work import SECONDS_BETWEEN_LOOKS, Unwatched, Watcher, work
+
+if TYPE_CHECKING:
+    from harness.execution.cluster import Cluster
 
 MOST_KILLED = 20
 
@@ -78,13 +81,19 @@ class Tuned:
         }
 
 
-def tune(tuning: Tuning, jobs: int = 1, watcher: Watcher | None = None) -> Tuned:
-    """Work at a study, here or in so many processes, until all its trials have ended.
+def tune(
+    tuning: Tuning,
+    jobs: int = 1,
+    watcher: Watcher | None = None,
+    cluster: "Cluster | None" = None,
+) -> Tuned:
+    """Work at a study, here, in so many processes or on a cluster, until all trials have ended.
 
     After Ctrl-C or a kill the same call goes on from what has ended.
 
     Raises:
-        UserError: the storage can't be opened, or holds another study under this name.
+        UserError: the storage can't be opened, by a node of the cluster neither, or holds another
+            study under this name.
         TrialFailed: the storage or the workers broke down for good.
 
     """
@@ -98,7 +107,7 @@ def tune(tuning: Tuning, jobs: int = 1, watcher: Watcher | None = None) -> Tuned
             splits = (prepare(tuning.experiment, seed) for seed in tuning.inner_seeds)
             features_ahead(tuning.experiment, splits, with_test=False)
             try:
-                _work(tuning, opened, jobs, watcher)
+                _work(opened, jobs, _Crew(tuning, watcher, cluster))
             except KeyboardInterrupt:
                 store.reap(mine=True)
                 raise
@@ -108,52 +117,81 @@ def tune(tuning: Tuning, jobs: int = 1, watcher: Watcher | None = None) -> Tuned
         raise TrialFailed(f"the storage {shown(tuning.storage)} broke down: {reason}") from error
 
 
-def _work(tuning: Tuning, opened: OpenStudy, jobs: int, watcher: Watcher) -> None:
+def _work(opened: OpenStudy, jobs: int, crew: "_Crew") -> None:
     try:
-        if jobs == 1:
-            use(tuning.threads)
-            work(tuning, watcher)
+        if jobs == 1 and crew.cluster is None:
+            use(crew.tuning.threads)
+            work(crew.tuning, crew.watcher)
         else:
-            _in_workers(tuning, opened, jobs, watcher)
+            _in_workers(opened, jobs, crew)
     except BaseException as error:
         release(error)
         slots.give_back_the_lost(opened.study)
         raise
 
 
-def _in_workers(tuning: Tuning, opened: OpenStudy, jobs: int, watcher: Watcher) -> None:
-    """Let workers share the study; in place of one that is killed another begins.
+@dataclass
+class _Crew:
+    """Workers that share a study, in processes of this machine or on the nodes of a cluster.
 
-    Each is a pool of its own, as a pool takes all its workers down with one that is killed.
+    A process is a pool of its own, as a pool takes all its workers down with one that is killed.
     """
-    crew: dict[Future[None], Workers] = {}
+
+    tuning: Tuning
+    watcher: Watcher
+    cluster: "Cluster | None"
+    at_work: dict[Future[None], Workers | None] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Let one more worker begin."""
+        tuning, on_epoch = self.tuning, self.watcher.on_epoch
+        if self.cluster is None:
+            worker = Workers(1, tuning.threads, on_epoch)
+            self.at_work[worker.submit(_in_worker, tuning)] = worker
+        else:
+            workers = self.cluster.workers(tuning.threads, on_epoch)
+            workers.get_ready([tuning.experiment], tuning.candidate.plugins)
+            self.at_work[workers.submit(_in_worker, tuning)] = None
+
+    def end(self, future: Future[None]) -> None:
+        """Let go of a worker that has ended."""
+        if (worker := self.at_work.pop(future)) is not None:
+            worker.shutdown()
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for worker in self.at_work.values():
+            if worker is not None:
+                worker.kill()
+        if self.at_work and self.cluster is not None:
+            self.cluster.kill()
+
+
+def _in_workers(opened: OpenStudy, jobs: int, crew: _Crew) -> None:
+    """Let workers share the study; in place of one that is killed another begins."""
     killed = 0
-
-    def begin() -> None:
-        worker = Workers(1, tuning.threads, watcher.on_epoch)
-        crew[worker.submit(_in_worker, tuning)] = worker
-
     try:
+        if crew.cluster is not None:
+            crew.cluster.refuse_files(shown(crew.tuning.storage))
         for _ in range(jobs):
-            begin()
-        while crew:
-            ended, _ = wait(crew, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
-            watcher.on_progress(*opened.so_far())
+            crew.begin()
+        while crew.at_work:
+            ended, _ = wait(crew.at_work, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
+            crew.watcher.on_progress(*opened.so_far())
             for future in ended:
                 try:
                     future.result()
-                except BrokenProcessPool:
+                except (BrokenProcessPool, WorkerLost):
                     killed += 1
-                    begin()
-                crew.pop(future).shutdown()
+                    crew.begin()
+                crew.end(future)
             if killed >= MOST_KILLED:
                 raise TrialFailed(
                     f"{killed} workers ended without a word: killed by somebody, or by the system "
                     "if memory ran out (then take fewer --jobs)"
                 )
     finally:
-        for worker in crew.values():
-            worker.kill()
+        crew.kill()
 
 
 class _Telling(Unwatched):

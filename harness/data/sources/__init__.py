@@ -23,7 +23,7 @@ from harness.config.data import (
 )
 from harness.config.section import ClassName
 from harness.data.classes import named_class
-from harness.data.examples import Examples
+from harness.data.examples import Examples, in_memory
 from harness.data.names import alike, composed, merged
 from harness.data.originals import Originals
 from harness.errors import UserError
@@ -70,6 +70,12 @@ class Source:
             validation=self.validation and part(self.validation),
             test=self.test and part(self.test),
         )
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all inputs are arrays in this process, none of them in a file."""
+        parts = (self.train, self.validation, self.test)
+        return all(in_memory(part.inputs) for part in parts if part is not None)
 
     @cached_property
     def digest(self) -> str:

@@ -1,0 +1,39 @@
+"""What the trials of an experiment need where they run: data, weights, and code by its path."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from harness.config.experiment import Experiment
+from harness.data import source_of
+from harness.data.sources import Source
+from harness.execution.node import Needs
+from harness.networks.weights import file_of
+
+PLACES = ("path", "root")
+
+
+def needs(experiment: Experiment, plugins: Iterable[Path]) -> tuple[Needs, Source | None]:
+    """Return what a node needs, and the data themselves if this process has them in memory.
+
+    Data that are in files are read by each node where they lie.
+    """
+    source = source_of(experiment)
+    comes_along = source.is_in_memory
+    paths = dict(_paths(experiment, plugins, with_data=not comes_along))
+    return Needs(experiment, paths), source if comes_along else None
+
+
+def _paths(
+    experiment: Experiment, plugins: Iterable[Path], with_data: bool
+) -> Iterator[tuple[str, Path]]:
+    if with_data:
+        for key in PLACES:
+            place = getattr(experiment.data, key, None)
+            if place and Path(place).exists():  # other names are of data sets elsewhere
+                yield f"data.{key}", Path(place)
+    if (weights := file_of(experiment.model)) is not None:
+        yield "model.weights", weights.absolute()
+    if (code := experiment.model.network_from) is not None:
+        yield "--network-from", code
+    for plugin in plugins:
+        yield f"--plugin {plugin.name}", plugin.absolute()

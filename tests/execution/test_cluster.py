@@ -1,0 +1,204 @@
+"""Two nodes of a cluster on this machine, a core each."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import sleep
+
+import pytest
+from ray.cluster_utils import Cluster as Nodes
+
+from harness.comparison.records import load_trials
+from harness.config.experiment import Experiment
+from harness.errors import UserError
+from harness.execution.cluster import Cluster
+from harness.execution.schedule import Schedule, joined
+from harness.execution.task import Candidate, Outcome, Task
+from harness.tracking.store import Store
+
+PLUGIN = """
+import os, signal, time
+from pathlib import Path
+import harness
+
+class Deadly(harness.Strategy):
+    \"\"\"Takes its whole process along.\"\"\"
+    def plan(self, base, rng):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Waiting(harness.Strategy):
+    \"\"\"Says which process it is in, and trains once it may.\"\"\"
+    def plan(self, base, rng):
+        Path("at_work", str(os.getpid())).touch()
+        while not Path("go").exists():
+            time.sleep(0.02)
+        return base
+
+class Broken(harness.Strategy):
+    \"\"\"Fails as a stranger's code may.\"\"\"
+    def plan(self, base, rng):
+        raise LookupError("no such luck")
+"""
+EXPERIMENT = Experiment.model_validate(
+    {
+        "imbalance": {"kind": "long_tail", "ratio": 20},
+        "model": {"name": "mlp"},
+        "train": {"epochs": 2, "batch_size": 64},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    nodes.add_node(num_cpus=1)
+    yield nodes
+    nodes.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(migrated, tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "plugin.py"
+    path.write_text(PLUGIN)
+    return path
+
+
+def tasks(*names: str, seeds: int = 1, plugins: tuple[Path, ...] = ()) -> list[Task]:
+    return [
+        Task(EXPERIMENT, Candidate(name, {}, plugins), seed)
+        for seed in range(seeds)
+        for name in names
+    ]
+
+
+def outcomes(given: list[Task], address: str | None, fresh: bool = False) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+
+    def keep(task: Task, outcome: Outcome) -> None:
+        assert task.label not in found
+        found[task.label] = outcome
+
+    with joined(address, None) as cluster:
+        schedule = Schedule(1, fresh, cluster)
+        schedule.run(given, 1, keep)
+        schedule.close()
+    return found
+
+
+def test_nodes_get_the_numbers_of_one_process_to_the_last_bit_and_each_trial_once(
+    nodes: Nodes,
+) -> None:
+    given = tasks("none", "offline_augmentation", seeds=2)
+    here = outcomes(given, None)
+    alone = load_trials("digits")
+    there = outcomes(given, nodes.address, fresh=True)
+    together = load_trials("digits")
+    assert not {each.run_id for each in here.values()} & {each.run_id for each in there.values()}
+    numbers = [each for each in alone.columns if each.startswith(("test/", "validation/"))]
+    keys = ["strategy", "seed"]
+    assert together.set_index(keys)[numbers].equals(alone.set_index(keys)[numbers])
+    processes = {run.tags["process"] for run in Store.open("digits").runs("")}
+    assert len(processes) == 3
+
+
+def test_a_task_that_kills_its_worker_fails_alone_and_is_tried_twice(
+    nodes: Nodes, plugin: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = outcomes(tasks("deadly", "broken", "none", plugins=(plugin,)), nodes.address)
+    assert found["none, seed 0"].state == "done"
+    assert "LookupError: no such luck (plugin.py, line" in found["broken, seed 0"].reason
+    reason = found["deadly, seed 0"].reason
+    assert reason.startswith("tried twice: its process on ")
+    assert "ended without a word" in reason
+    store = Store.open("digits")
+    store.reap()
+    assert {run.status for run in store.runs("tags.strategy = 'deadly'")} <= {"KILLED"}
+    assert capfd.readouterr().out == ""  # the place of a JSON document
+
+
+def test_a_worker_that_has_run_very_many_trials_is_replaced(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.execution.actors.CALLS_A_WORKER", 1)
+    outcomes(tasks("none", seeds=3), nodes.address)
+    assert len({run.tags["process"] for run in Store.open("digits").runs("")}) == 3
+
+
+def test_a_node_that_can_not_compute_the_same_ends_all_in_one_line(
+    nodes: Nodes, plugin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = tasks("none", plugins=(plugin,))
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.execution.node.versions", lambda: {"numpy": "0.1"})
+        with pytest.raises(UserError, match=r"node .* has numpy .*, and .* 0\.1: install the same"):
+            outcomes(given, nodes.address)
+    plugin.unlink()
+    with pytest.raises(UserError, match=r"node .* has no .*plugin\.py \(--plugin plugin\.py\): put"):
+        outcomes(given, nodes.address)
+
+
+def test_what_a_cluster_lacks_is_told_in_one_line(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with joined(nodes.address, None) as cluster:
+        assert cluster is not None
+        assert cluster.room(1) == 2
+        with pytest.raises(UserError, match=r"no node of the cluster has the 2 cores .*threads"):
+            cluster.room(2)
+        monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+        with pytest.raises(UserError, match=r"is a file of this machine, and .* another one"):
+            cluster.refuse_files("sqlite:////tmp/optuna.db")
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("nonsense", "--ray nonsense: write HOST:PORT of a cluster's head, auto for the cluster"),
+        ("ray://localhost:10001", "--ray ray://localhost:10001: write HOST:PORT"),
+        ("localhost:1", "--ray localhost:1: no cluster answers there .*; start one with ray start"),
+        ("auto", "--ray auto: this machine is in no cluster; start one with ray start --head"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused(
+    address: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address == "auto":
+        monkeypatch.setattr("ray.init", _no_cluster)
+    with pytest.raises(UserError, match=line):
+        Cluster.joined(address)
+
+
+def _no_cluster(**options: object) -> None:
+    raise ConnectionError("Could not find any running Ray instance")
+
+
+def test_a_node_that_is_killed_costs_no_trial_and_none_is_recorded_twice(
+    nodes: Nodes, plugin: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "at_work").mkdir()
+    doomed = nodes.add_node(num_cpus=1)
+
+    def kill() -> None:
+        while len(list((tmp_path / "at_work").iterdir())) < 3:
+            sleep(0.05)
+        nodes.remove_node(doomed, allow_graceful=False)
+        (tmp_path / "go").touch()
+
+    with ThreadPoolExecutor(1) as killer:
+        killed = killer.submit(kill)
+        found = outcomes(tasks("waiting", seeds=6, plugins=(plugin,)), nodes.address)
+        killed.result()
+    assert {each.state for each in found.values()} == {"done"}
+    runs = list(Store.open("digits").runs(""))
+    finished = [run.tags["trial"] for run in runs if run.status == "FINISHED"]
+    assert len(finished) == len(set(finished)) == 6
