@@ -130,7 +130,7 @@ def compare_all(
     at_a_time = jobs or (1 if ray else max(map(_jobs, setups)))
     with (
         joined(ray, jobs) as cluster,
-        _schedule(Schedule(at_a_time, fresh, cluster), names) as schedule,
+        _schedule(Schedule(at_a_time, fresh, cluster=cluster), names) as schedule,
     ):
         for setup in setups:
             compared.append(_compare(setup, effort, schedule, observer or Silent(), command))

@@ -5,12 +5,16 @@ for and not before.
 """
 
 import os
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.data.cache import cache_directory
 from harness.errors import UserError, message
+from harness.processes.exits import ENDING
 from harness.tracking.place import tracking_uri
 from harness.training.threads import cores
 
@@ -45,10 +49,11 @@ class Cluster:
             _refuse_silent(address)
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         own = {"num_cpus": cores(), "include_dashboard": False} if address == LOCAL else {}
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level="critical", **own)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise UserError(f"--ray {address}: {_why(address, error)}") from error
+        with _own_signals():
+            try:
+                ray.init(address=address, log_to_driver=False, logging_level="critical", **own)
+            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+                raise UserError(f"--ray {address}: {_why(address, error)}") from error
         _keep_off_standard_output()
         return cls(most)
 
@@ -149,6 +154,18 @@ def _why(address: str, error: Exception) -> str:
     if address == AUTO and isinstance(error, ConnectionError):
         return "this machine is in no cluster; start one with ray start --head, or write local"
     return message(error)
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep this process's answers to signals, for which Ray would print where it was, and leave."""
+    in_main = threading.current_thread() is threading.main_thread()
+    answers = {each: signal.getsignal(each) for each in (signal.SIGINT, *ENDING) if in_main}
+    try:
+        yield
+    finally:
+        for number, answer in answers.items():
+            signal.signal(number, answer)
 
 
 def _keep_off_standard_output() -> None:

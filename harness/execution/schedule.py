@@ -60,8 +60,8 @@ class Schedule:
 
     jobs: int
     fresh: bool
-    cluster: "Cluster | None" = None
     on_epoch: OnEpoch = lambda task, epoch: None
+    cluster: "Cluster | None" = None
     _workers: dict[int, Workers] = field(default_factory=dict)
     _inline: Inline | None = None
     _inline_threads: int | None = None

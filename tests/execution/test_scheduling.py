@@ -159,8 +159,8 @@ def test_a_worker_that_is_killed_once_costs_no_task_and_leaves_no_run_running(
 class Deadly:
     """Stands for workers that are killed whatever they are asked."""
 
-    def __init__(self, *words: object) -> None:
-        pass
+    def __init__(self, jobs: int, *words: object) -> None:
+        self.tasks = jobs
 
     def submit(self, *words: object) -> Future[Outcome]:
         future: Future[Outcome] = Future()
