@@ -266,6 +266,8 @@ def _can_not_begin(error: RayError) -> bool:
 
 
 def _why_not(error: RayError) -> str:
+    if not _can_not_begin(error):
+        return f"{MOST_LOST_STARTING} workers died as they started: {_cause(error, 'a node')}"
     last = str(error).strip().splitlines()[-1].strip()
     return f"no worker can be started on a node of the cluster ({last}): install the same there"
 

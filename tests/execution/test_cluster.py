@@ -1,6 +1,8 @@
 """Two nodes of a cluster on this machine, a core each."""
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,14 +10,19 @@ from time import sleep
 
 import pytest
 from ray.cluster_utils import Cluster as Nodes
+from ray.exceptions import ObjectStoreFullError, OutOfMemoryError
 
 from harness.comparison.records import load_trials
 from harness.config.experiment import Experiment
 from harness.errors import UserError
+from harness.execution.actors import _cause
 from harness.execution.cluster import Cluster
 from harness.execution.schedule import Schedule, joined
 from harness.execution.task import Candidate, Outcome, Task
+from harness.processes import liveness
 from harness.tracking.store import Store
+from harness.tuning.setup import tuning
+from harness.tuning.tune import tune
 
 PLUGIN = """
 import os, signal, time
@@ -171,6 +178,42 @@ def test_an_address_without_a_cluster_is_refused(
         monkeypatch.setattr("ray.init", _no_cluster)
     with pytest.raises(UserError, match=line):
         Cluster.joined(address)
+
+
+def test_without_ray_the_option_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(
+        UserError, match=r"--ray needs Ray, .* pip install 'imbalance-harness\[ray\]'"
+    ):
+        Cluster.joined("local")
+
+
+def test_memory_that_ran_out_on_a_node_is_named_as_the_cause() -> None:
+    line = _cause(OutOfMemoryError("1 worker(s) were killed due to the node running low"), "node7")
+    assert line == "out of memory on node7: take fewer --jobs, or a smaller train.batch_size"
+
+
+def test_data_that_the_object_store_has_no_room_for_are_refused(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(value: object) -> None:
+        raise ObjectStoreFullError
+
+    with joined(nodes.address, None) as cluster:
+        assert cluster is not None
+        workers = cluster.workers(1, lambda done, epoch: None)
+        monkeypatch.setattr("ray.put", full)
+        with pytest.raises(UserError, match="the object store of Ray has no room for the data"):
+            workers.get_ready([EXPERIMENT], [])
+
+
+def test_a_study_is_shared_by_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
+    study = tuning(EXPERIMENT, Candidate("focal_loss"), trials=4, inner_seeds=1)
+    with joined(nodes.address, None) as cluster:
+        tuned = tune(study, 2, cluster=cluster)
+    assert tuned.complete + tuned.pruned == 4
+    processes = {run.tags["process"] for run in Store.open("digits").runs("")}
+    assert processes - {liveness.identity(os.getpid())}
 
 
 def _no_cluster(**options: object) -> None:
