@@ -25,6 +25,7 @@ from harness.errors import RecordLost, UserError
 from harness.execution.schedule import Schedule
 from harness.processes.exits import release
 from harness.scoring.job import Job
+from harness.tracking.client import stop_waiting
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
 from harness.training.threads import cores
@@ -141,6 +142,8 @@ def _schedule(jobs: int, fresh: bool, experiments: Sequence[str]) -> Iterator[Sc
         yield schedule
     except BaseException as error:
         release(error)  # first: what a read holds would block what is recorded beside
+        if isinstance(error, KeyboardInterrupt):
+            stop_waiting()
         schedule.kill()
         if isinstance(error, KeyboardInterrupt | RecordLost):
             with suppress(RecordLost, UserError):

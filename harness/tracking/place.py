@@ -46,6 +46,11 @@ def is_read_only(uri: str) -> bool:
     return not (os.access(database, os.W_OK) and os.access(database.parent, os.W_OK))
 
 
+def is_served(uri: str) -> bool:
+    """Tell whether a record is behind a server, which may be on another machine and be away."""
+    return "://" in uri and not uri.startswith((SQLITE, "file:"))
+
+
 def beside_the_record() -> Path:
     """Return the folder of the record's database, or that of the files beside a server."""
     database = database_of(tracking_uri())
@@ -81,6 +86,11 @@ def claims_folder(uri: str) -> Path:
     if database is not None:
         return database.parent / "claims"
     return cache_directory() / "claims" / _digest(uri)
+
+
+def outbox_folder(uri: str, experiment: str) -> Path:
+    """Return the folder of trained trials of an experiment that its store has yet to take."""
+    return cache_directory() / "outbox" / _digest(uri) / _digest(experiment)
 
 
 def database_of(uri: str) -> Path | None:
