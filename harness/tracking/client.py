@@ -208,7 +208,8 @@ def _lost(kind: type[RecordLost], uri: str, error: Exception) -> RecordLost:
 def _short(error: Exception) -> str:
     """Return what an exception says in one short line, without SQL, parameters or passwords."""
     text = AUTOFLUSH.sub("", str(error)).split("[SQL:")[0].split("(Background on")[0]
-    text = text.rpartition("(Caused by ")[2]
+    _, cause, inner = text.rpartition("(Caused by ")
+    text = inner.rstrip("'\")") if cause else text
     return without_password(" ".join(text.split())[:200].strip()) or type(error).__name__
 
 

@@ -128,11 +128,14 @@ def _sent(store: Store, place: Path) -> bool:
 
 
 def _parcel(facts: Mapping[str, Any]) -> Parcel:
-    points = [
-        (str(name), int(step), float(v), int(when)) for name, step, v, when in facts["points"]
-    ]
-    name, digest, profile = facts["dataset"]
-    return Parcel(**{**facts, "points": points, "dataset": (name, digest, profile)})
+    return Parcel(
+        **{
+            **facts,
+            "points": tuple((str(n), int(s), float(v), int(t)) for n, s, v, t in facts["points"]),
+            "dataset": tuple(facts["dataset"]),
+            "needed": tuple(facts["needed"]),
+        }
+    )
 
 
 def _send(store: Store, parcel: Parcel, files: Path, begun: bool) -> str:
