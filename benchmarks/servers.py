@@ -40,8 +40,16 @@ class Database:
 
     @property
     def url(self) -> str:
-        """Its address, as libpq takes it."""
+        """The address of its first database, as libpq takes it."""
         return f"postgresql://me@127.0.0.1:{self.port}/postgres"
+
+    def new(self, name: str) -> str:
+        """Make another database in it; return its address, as SQLAlchemy takes it."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"postgresql+psycopg://me@127.0.0.1:{self.port}/{name}"
 
     def make(self) -> None:
         """Make its files."""
@@ -92,7 +100,10 @@ def database_server() -> Iterator[Database]:
 
 @dataclass
 class TrackingServer:
-    """An MLflow server over a database, through which artifacts go as well."""
+    """An MLflow server over a database, through which artifacts go as well.
+
+    The database's address is as SQLAlchemy takes it.
+    """
 
     database: str
     folder: Path
@@ -108,7 +119,7 @@ class TrackingServer:
         """Start it, and wait until it answers; it ends with this process, however that ends."""
         command = [
             *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--backend-store-uri", self.database.replace("postgresql:", "postgresql+psycopg:")),
+            *("--backend-store-uri", self.database),
             *("--artifacts-destination", str(self.folder / "artifacts"), "--serve-artifacts"),
             *("--host", "127.0.0.1", "--port", str(self.port)),
         ]

@@ -144,7 +144,7 @@ def _end(process: "subprocess.Popen[str]", began: float) -> Driver:
 def _recorded(database: str) -> tuple[Counter[str], Counter[str], Counter[str], int]:
     import psycopg
 
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(database.replace("+psycopg", "")) as connection:
         marks = connection.execute(MARKS).fetchone()
         statuses: dict[str, str] = dict(connection.execute(RUNS).fetchall())
         tags: dict[str, dict[str, str]] = {}
@@ -171,9 +171,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as name,
         database_server() as database,
-        tracking_server(database.url, Path(name) / "server") as server,
+        tracking_server(address := database.new("record"), Path(name) / "server") as server,
     ):
-        shared = share(database.url, server, Path(name), given.trials, given.away, given.drivers)
+        shared = share(address, server, Path(name), given.trials, given.away, given.drivers)
     table = Table("driver", "status", "seconds", "its table", "trials it recorded")
     for number, driver in enumerate(shared.drivers):
         rows = str(len(driver.document.get("trials", ())))
