@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import RecordAway
 from harness.tracking import outbox
+from harness.tracking.client import PatientClient
 from harness.tracking.outbox import Parcel, keeps, record, send_waiting
 from harness.tracking.place import outbox_folder, tracking_uri
 from harness.tracking.store import Store
@@ -62,36 +63,48 @@ def statuses(store: Store) -> list[str]:
     return sorted(run.status for run in store.runs(""))
 
 
-def fail(
-    patch: pytest.MonkeyPatch,
-    name: str,
-    after: bool = False,
-    error: type[BaseException] = RecordAway,
-) -> None:
-    """Let a method of stores fail, before or after it has done what it does."""
-    method = getattr(Store, name)
+def fail(patch: pytest.MonkeyPatch, name: str, error: type[BaseException] = RecordAway) -> None:
+    """Let a method of stores fail."""
 
-    def failing(*words: Any, **options: Any) -> Any:
-        if after:
-            method(*words, **options)
+    def failing(*_: Any, **__: Any) -> None:
         raise error("the record is away")
 
     patch.setattr(Store, name, failing)
 
 
-STEPS = [("points", False), ("points", True), ("finish", False), ("finish", True)]
+CALLS = 7
+"""So many calls of the store it takes to finish a run."""
 
 
-@pytest.fixture(params=STEPS, ids=lambda step: f"{step[0]}, {'done' if step[1] else 'not done'}")
-def fails_at(request: pytest.FixtureRequest) -> tuple[str, bool]:
-    step: tuple[str, bool] = request.param
-    return step
+def fail_at(
+    patch: pytest.MonkeyPatch, number: int, done: bool, error: type[BaseException]
+) -> list[str]:
+    """Let the store's calls fail from one on, which is done or not; return what was called."""
+    usual, called = PatientClient.__getattr__, []
+
+    def method(self: PatientClient, name: str) -> Any:
+        def call(*words: Any, **options: Any) -> Any:
+            called.append(name)
+            if len(called) > number or (len(called) == number and not done):
+                raise error("the record is away")
+            answer = usual(self, name)(*words, **options)
+            if len(called) == number:
+                raise error("the record is away")
+            return answer
+
+        return call
+
+    patch.setattr(PatientClient, "__getattr__", method)
+    return called
 
 
 @pytest.mark.parametrize("error", [RecordAway, KeyboardInterrupt])
-def test_what_could_not_be_sent_is_kept_and_sent_once_by_the_next_that_opens_the_store(
+@pytest.mark.parametrize("done", [False, True], ids=["not done", "done"])
+@pytest.mark.parametrize("number", range(1, CALLS + 1))
+def test_what_breaks_off_at_any_call_is_sent_once_by_the_next_that_opens_the_store(
+    number: int,
+    done: bool,
     error: type[BaseException],
-    fails_at: tuple[str, bool],
     store: Store,
     files: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -99,14 +112,15 @@ def test_what_could_not_be_sent_is_kept_and_sent_once_by_the_next_that_opens_the
 ) -> None:
     parcel = begun(store)
     with monkeypatch.context() as patch:
-        fail(patch, *fails_at, error=error)
+        called = fail_at(patch, number, done, error)
         with pytest.raises(error):
             record(store, parcel, files)
-        assert keeps(store, parcel.run_id)
-        assert kept(store) == [parcel.run_id]
+    assert len(called) == number
+    assert keeps(store, parcel.run_id)
+    assert kept(store) == [parcel.run_id]
     again = Store.open("digits")
-    said = capsys.readouterr().err
-    assert said == "harness: sent 1 trial of digits that the record had been away for\n"
+    line = capsys.readouterr().err
+    assert line == "harness: sent 1 trial of digits that the record had been away for\n"
     (run,) = again.runs("")
     assert (run.run_id, run.status) == (parcel.run_id, "FINISHED")
     assert run.metrics == {"test/mcc": 0.25, "epoch/loss": 0.5}

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 from servers import Database
 
-from harness.errors import RecordAway
+from harness.errors import RecordAway, UserError
 from harness.tracking import away, client
 from harness.tracking.store import Store
 
@@ -100,6 +100,14 @@ def test_runs_of_a_trial_that_died_elsewhere_are_marked_by_who_claims_it(store: 
     with store.claim("v"):
         store.reap_trial("v")
     assert store.run(run_id).status == "KILLED"
+
+
+def test_a_machine_that_does_not_see_the_files_says_which_and_where(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.tracking.experiments.local_folder", lambda uri: Path("/not/here"))
+    with pytest.raises(UserError, match=r"'digits' are kept in /not/here, which .* does not see"):
+        Store.open(NAME)
 
 
 def test_waiting_ends_with_ctrl_c(store: Store, database: Database) -> None:
