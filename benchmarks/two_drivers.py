@@ -4,7 +4,7 @@ Run `.venv/bin/python benchmarks/two_drivers.py [--trials 60] [--away 60]`. The 
 and host names of their own, so that they share no file lock. They record in an MLflow server over
 PostgreSQL, through which the artifacts go as well; once a third of the trials are recorded it is
 killed with -9, and started again later. Each trial must be recorded once, and each driver end with
-the whole table: else the exit status is 1.
+the whole table: else the exit status is 1. What a claim costs is measured at the end.
 """
 
 import argparse
@@ -16,7 +16,8 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from statistics import median
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 from rich.console import Console
@@ -25,7 +26,7 @@ from servers import TrackingServer, database_server, tracking_server
 
 STRATEGIES = ("none", "focal_loss", "label_smoothing")
 QUICK = ("--set", "train.epochs=3", "--set", "model.name=mlp")
-SECONDS_AT_MOST = 1800.0
+SECONDS_AT_MOST, CLAIMS = 1800.0, 50
 DRIVER = """
 import socket, sys
 from pathlib import Path
@@ -118,6 +119,44 @@ def share(
     return Shared(ended, recorded, by_machine, statuses, marks, kept)
 
 
+def cost_of_a_claim(url: str, home: Path) -> tuple[int, float]:
+    """Return how many calls of the store a claim is that nobody else wants, and its milliseconds.
+
+    The time is the median of many, as the server and this process share the machine.
+    """
+    os.environ |= {"MLFLOW_TRACKING_URI": url, "HARNESS_CACHE": str(home)}
+    from harness.tracking.claims import Claims, Tags
+    from harness.tracking.store import Store
+
+    calls = 0
+
+    class Counted(Tags):
+        def read(self) -> dict[str, str]:
+            nonlocal calls
+            calls += 1
+            return super().read()
+
+        def write(self, key: str, text: str) -> None:
+            nonlocal calls
+            calls += 1
+            super().write(key, text)
+
+        def remove(self, key: str) -> None:
+            nonlocal calls
+            calls += 1
+            super().remove(key)
+
+    store = Store.open("claims")
+    claims = Claims(home / "claims", Counted(store._client, store._experiment_id))
+    seconds = []
+    for number in range(CLAIMS):
+        began = perf_counter()
+        with claims.claim(str(number)):
+            pass
+        seconds.append(perf_counter() - began)
+    return calls // CLAIMS, 1000 * median(seconds)
+
+
 def _start(home: Path, url: str, trials: int) -> "subprocess.Popen[str]":
     home.mkdir(parents=True)
     seeds = str(trials // len(STRATEGIES))
@@ -174,6 +213,7 @@ def main() -> None:
         tracking_server(address := database.new("record"), Path(name) / "server") as server,
     ):
         shared = share(address, server, Path(name), given.trials, given.away, given.drivers)
+        calls, milliseconds = cost_of_a_claim(server.url, Path(name) / "cost")
     table = Table("driver", "status", "seconds", "its table", "trials it recorded")
     for number, driver in enumerate(shared.drivers):
         rows = str(len(driver.document.get("trials", ())))
@@ -182,6 +222,7 @@ def main() -> None:
     console.print(table)
     console.print(f"recorded {len(shared.recorded)} of {given.trials}, twice {shared.doubled}")
     console.print(f"runs of trials: {dict(shared.statuses)}; claims left {shared.marks}")
+    console.print(f"a claim: {calls} calls, {milliseconds:.0f} ms")
     faults = shared.faults(given.trials)
     for fault in faults:
         console.print(fault, markup=False, highlight=False, soft_wrap=True)

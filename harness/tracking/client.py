@@ -209,7 +209,8 @@ def _short(error: Exception) -> str:
     """Return what an exception says in one short line, without SQL, parameters or passwords."""
     text = AUTOFLUSH.sub("", str(error)).split("[SQL:")[0].split("(Background on")[0]
     _, cause, inner = text.rpartition("(Caused by ")
-    text = inner.rstrip("'\")") if cause else text
+    if cause:  # of urllib3: what was tried, and in the end what came of it
+        text = re.split(r": |\(['\"]", inner)[-1].rstrip("'\")")
     return without_password(" ".join(text.split())[:200].strip()) or type(error).__name__
 
 

@@ -63,10 +63,8 @@ def record(store: Store, parcel: Parcel, files: Path) -> str:
         return _send(store, parcel, files, begun=True)
     try:
         run_id = _send(store, parcel, files, begun=True)
-    except RecordLost as error:
-        raise type(error)(
-            f"{error}; what was trained is kept in {place.parent} and sent by the next command"
-        ) from error
+    except RecordLost:
+        raise
     except Exception:  # what the store refuses now it would refuse again
         shutil.rmtree(place, ignore_errors=True)
         raise

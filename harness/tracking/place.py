@@ -90,7 +90,15 @@ def claims_folder(uri: str) -> Path:
 
 def outbox_folder(uri: str, experiment: str) -> Path:
     """Return the folder of trained trials of an experiment that its store has yet to take."""
-    return cache_directory() / "outbox" / _digest(uri) / _digest(experiment)
+    return _outboxes(uri) / _digest(experiment)
+
+
+def outbox_note() -> str:
+    """Return what is to be known of trained trials that the store has yet to take, or nothing."""
+    folder = _outboxes(tracking_uri())
+    count = len([*folder.glob("*/[!.]*")])
+    trials = "1 trained trial is" if count == 1 else f"{count} trained trials are"
+    return f"{trials} kept in {folder}, and sent by the next command" if count else ""
 
 
 def database_of(uri: str) -> Path | None:
@@ -105,6 +113,10 @@ def local_folder(uri: str) -> Path | None:
     if parsed.scheme == "file":
         return Path(url2pathname(parsed.path))
     return None if parsed.scheme else Path(uri)
+
+
+def _outboxes(uri: str) -> Path:
+    return cache_directory() / "outbox" / _digest(uri)
 
 
 def _digest(uri: str) -> str:

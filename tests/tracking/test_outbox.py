@@ -13,7 +13,7 @@ from harness.errors import RecordAway
 from harness.tracking import outbox
 from harness.tracking.client import PatientClient
 from harness.tracking.outbox import Parcel, keeps, record, send_waiting
-from harness.tracking.place import outbox_folder, tracking_uri
+from harness.tracking.place import outbox_folder, outbox_note, tracking_uri
 from harness.tracking.store import Store
 
 
@@ -132,12 +132,19 @@ def test_what_breaks_off_at_any_call_is_sent_once_by_the_next_that_opens_the_sto
     assert capsys.readouterr().err == ""
 
 
-def test_the_line_says_where_it_is_kept(
-    store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_line_says_how_many_are_kept_and_where(
+    store: Store, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert outbox_note() == ""
     fail(monkeypatch, "finish")
-    with pytest.raises(RecordAway, match=r"away; what was trained is kept in .* next command"):
-        record(store, begun(store), files)
+    notes = []
+    for trial in ("a", "b"):
+        with pytest.raises(RecordAway):
+            record(store, begun(store, trial), files)
+        notes.append(outbox_note())
+    assert notes[0].startswith(f"1 trained trial is kept in {tmp_path / 'cache'}")
+    assert notes[1].startswith("2 trained trials are kept in ")
+    assert notes[1].endswith(", and sent by the next command")
 
 
 def test_what_reaches_the_store_leaves_nothing(store: Store, files: Path) -> None:
