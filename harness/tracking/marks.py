@@ -13,6 +13,7 @@ holder ever has.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from random import uniform
@@ -99,7 +100,7 @@ class Mark:
                 self._board.remove(self._key)
             except RecordLost:
                 return False
-            return True
+        return True
 
     def _text(self) -> str:
         return f"{self._place} {self._beats}"
@@ -136,10 +137,8 @@ class Heart:
             with self._lock:
                 held, leaving = [*self._held], [*self._leaving]
             for mark in held:
-                try:
+                with suppress(Exception):  # whatever a store answers to one, the others live too
                     mark.beat()
-                except RecordLost:
-                    continue
             gone = [mark for mark in leaving if mark.remove()]
             with self._lock:
                 self._leaving = [mark for mark in self._leaving if mark not in gone]

@@ -9,12 +9,13 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import time
 from typing import Any
 
-from harness.errors import DamagedRecord, RecordLost, UserError, message, one_line
+from harness.errors import DamagedRecord, RecordAway, RecordLost, UserError, message, one_line
 from harness.tracking.place import outbox_folder, tracking_uri
 from harness.tracking.run import RecordedRun
 from harness.tracking.store import Point, Store
@@ -66,9 +67,9 @@ def record(store: Store, parcel: Parcel, files: Path) -> str:
     except RecordLost:
         raise
     except Exception:  # what the store refuses now it would refuse again
-        shutil.rmtree(place, ignore_errors=True)
+        _drop(place)
         raise
-    shutil.rmtree(place, ignore_errors=True)
+    _drop(place)
     return run_id
 
 
@@ -114,9 +115,9 @@ def _sent(store: Store, place: Path) -> bool:
             if not mine or not place.is_dir():
                 return False
             _send(store, parcel, place / FILES, begun=False)
-            shutil.rmtree(place)
+            _drop(place)
             return True
-    except RecordLost:
+    except RecordAway:
         raise
     except FileNotFoundError:  # sent by its own process meanwhile
         return False
@@ -149,7 +150,7 @@ def _send(store: Store, parcel: Parcel, files: Path, begun: bool) -> str:
 
 
 def _finished(store: Store, parcel: Parcel) -> RecordedRun | None:
-    """Return a finished run of the trial, that makes another one needless."""
+    """Return a finished run of the trial that makes another one needless."""
 
     def counts(run: RecordedRun) -> bool:
         return run.run_id == parcel.run_id or (not parcel.fresh and _has(store, run, parcel.needed))
@@ -177,10 +178,17 @@ def _taken_over(store: Store, parcel: Parcel) -> str:
     return parcel.run_id
 
 
+def _drop(place: Path) -> None:
+    """Take a parcel out of the outbox, at once; a kill leaves no part of it there."""
+    with suppress(OSError):
+        shutil.rmtree(place.rename(place.with_name(f"{ASIDE}{place.name}")))
+
+
 def _remove_litter(folder: Path) -> None:
     for path in folder.glob(f"{ASIDE}*"):
-        if time() - path.stat().st_mtime > SECONDS_TO_LITTER:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process is at it
+            if time() - path.stat().st_mtime > SECONDS_TO_LITTER:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _say(line: str) -> None:

@@ -256,6 +256,22 @@ def test_a_damaged_one_is_named_and_stands_in_nobody_s_way(
     assert kept(store) == [bad.run_id]
 
 
+def test_a_kill_while_one_is_taken_out_leaves_no_part_of_it_to_be_sent(
+    store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    parcel = begun(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            record(store, parcel, files)
+    assert kept(store) == [f"{outbox.ASIDE}{parcel.run_id}"]
+    send_waiting(store)
+    assert statuses(store) == ["FINISHED"]
+
+
 def test_a_disk_that_takes_nothing_is_no_reason_not_to_send(
     store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
