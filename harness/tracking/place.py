@@ -120,4 +120,4 @@ def _outboxes(uri: str) -> Path:
 
 
 def _digest(uri: str) -> str:
-    return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(uri.rstrip("/").encode(), digest_size=8).hexdigest()
