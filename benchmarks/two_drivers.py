@@ -1,10 +1,11 @@
 """Two drivers on two machines run one comparison on one server, which is killed in the middle.
 
-Run `.venv/bin/python benchmarks/two_drivers.py [--trials 60] [--away 60]`. The drivers have homes
-and host names of their own, so that they share no file lock. They record in an MLflow server over
-PostgreSQL, through which the artifacts go as well; once a third of the trials are recorded it is
-killed with -9, and started again later. Each trial must be recorded once, and each driver end with
-the whole table: else the exit status is 1. What a claim costs is measured at the end.
+Run `.venv/bin/python benchmarks/two_drivers.py [--trials 60] [--away 60] [--lose]`. The drivers
+have homes and host names of their own, so that they share no file lock. They record in an MLflow
+server over PostgreSQL, through which the artifacts go as well; once a third of the trials are
+recorded it is killed with -9, and started again later. With --lose, one driver is killed then too,
+and never comes back. Each trial must be recorded once, and each driver that is left end with the
+whole table: else the exit status is 1. What a claim costs is measured at the end.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from servers import TrackingServer, database_server, tracking_server
 
 STRATEGIES = ("none", "focal_loss", "label_smoothing")
 QUICK = ("--set", "train.epochs=3", "--set", "model.name=mlp")
-SECONDS_AT_MOST, CLAIMS = 1800.0, 50
+SECONDS_AT_MOST, CLAIMS, DRIVERS = 1800.0, 50, 2
+ENDED = ("FINISHED", "KILLED")
 DRIVER = """
 import socket, sys
 from pathlib import Path
@@ -84,8 +86,8 @@ class Shared:
             found.append(f"{len(self.recorded)} trials are recorded, not {trials}")
         if self.doubled:
             found.append(f"{self.doubled} trials are recorded more than once")
-        if others := {key: n for key, n in self.statuses.items() if key != "FINISHED"}:
-            found.append(f"runs are left that did not finish: {others}")
+        if others := {key: n for key, n in self.statuses.items() if key not in ENDED}:
+            found.append(f"runs are left that did not end: {others}")
         if self.marks or self.kept:
             found.append(f"{self.marks} claims and {self.kept} trials in outboxes are left")
         for number, driver in enumerate(self.drivers):
@@ -96,16 +98,26 @@ class Shared:
 
 
 def share(
-    database: str, server: TrackingServer, folder: Path, trials: int, away: float, drivers: int = 2
+    database: str,
+    server: TrackingServer,
+    folder: Path,
+    trials: int,
+    away: float,
+    lose: bool = False,
 ) -> Shared:
-    """Have drivers run a comparison, the server killed for `away` seconds in the middle of it."""
+    """Have drivers run a comparison, the server killed for `away` seconds in the middle of it.
+
+    Then one driver may be lost as well, as with its machine: killed, and never started again.
+    """
     began = monotonic()
-    processes = [_start(folder / f"machine-{n}", server.url, trials) for n in range(drivers)]
+    processes = [_start(folder / f"machine-{n}", server.url, trials) for n in range(DRIVERS)]
     try:
-        while away and len(_recorded(database)[0]) < trials // 3:
+        while len(_recorded(database)[0]) < trials // 3:
             if all(each.poll() is not None for each in processes):
                 break
             sleep(0.2)
+        if lose:
+            processes.pop().kill()
         if away:
             server.kill()
             sleep(away)
@@ -115,7 +127,8 @@ def share(
         for process in processes:
             process.kill()
     recorded, by_machine, statuses, marks = _recorded(database)
-    kept = len([*folder.glob("machine-*/cache/outbox/*/*/*")])
+    left = range(len(processes))
+    kept = sum(len([*folder.glob(f"machine-{n}/cache/outbox/*/*/*")]) for n in left)
     return Shared(ended, recorded, by_machine, statuses, marks, kept)
 
 
@@ -204,7 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=60, help="in all (default 60)")
     parser.add_argument("--away", type=float, default=60, help="seconds (default 60; 0: never)")
-    parser.add_argument("--drivers", type=int, default=2, help="how many (default 2)")
+    parser.add_argument("--lose", action="store_true", help="one driver for good, as its machine")
     given = parser.parse_args()
     console = Console(width=100)
     with (
@@ -212,7 +225,7 @@ def main() -> None:
         database_server() as database,
         tracking_server(address := database.new("record"), Path(name) / "server") as server,
     ):
-        shared = share(address, server, Path(name), given.trials, given.away, given.drivers)
+        shared = share(address, server, Path(name), given.trials, given.away, given.lose)
         calls, milliseconds = cost_of_a_claim(server.url, Path(name) / "cost")
     table = Table("driver", "status", "seconds", "its table", "trials it recorded")
     for number, driver in enumerate(shared.drivers):
