@@ -63,7 +63,9 @@ def _run(ending: "Ending") -> NoReturn:
     except NotKept as error:
         _stop(str(error), 1)
     except RecordLost as error:
-        _stop(f"{error}; {GOES_ON}", 1)
+        from harness.tracking.place import outbox_note
+
+        _stop("; ".join(filter(None, (str(error), outbox_note(), GOES_ON))), 1)
     except (Abort, KeyboardInterrupt):
         by = "Ctrl-C" if ending.by is SIGINT else ending.by.name
         _stop(f"interrupted by {by}; {GOES_ON}", 128 + ending.by)

@@ -33,6 +33,10 @@ class RecordLost(Exception):
     """The record or the disk takes nothing more, so that no trial can go on: one line why."""
 
 
+class RecordAway(RecordLost):
+    """The record is on another machine and does not answer: one line why."""
+
+
 class NotKept(Exception):
     """What was asked for is written, but the record did not take its copy: one line on both."""
 

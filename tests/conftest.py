@@ -2,7 +2,9 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from multiprocessing import spawn
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from undrawn import undrawn
 
 from harness.tracking.store import Store
 from harness.training.threads import VARIABLE
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from servers import Database, NotInstalled, database_server
 
 # What a shell's background job or nohup ignores, every command that a test starts would ignore too.
 for number in (signal.SIGINT, signal.SIGHUP):
@@ -62,6 +67,17 @@ def preloaded_workers() -> Iterator[None]:
     multiprocessing.set_executable(python())
     yield
     multiprocessing.set_executable(usual)
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Database]:
+    """A PostgreSQL server that runs."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(database_server())
+        except NotInstalled as error:
+            pytest.skip(str(error))
+        yield running
 
 
 @pytest.fixture(name="undrawn")

@@ -25,6 +25,7 @@ from harness.errors import RecordLost, UserError
 from harness.execution.schedule import Schedule, joined
 from harness.processes.exits import release
 from harness.scoring.job import Job
+from harness.tracking.client import stop_waiting
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
 from harness.training.threads import cores
@@ -147,6 +148,8 @@ def _schedule(schedule: Schedule, experiments: Sequence[str]) -> Iterator[Schedu
         yield schedule
     except BaseException as error:
         release(error)  # first: what a read holds would block what is recorded beside
+        if isinstance(error, KeyboardInterrupt):
+            stop_waiting()
         schedule.kill()
         if isinstance(error, KeyboardInterrupt | RecordLost):
             with suppress(RecordLost, UserError):

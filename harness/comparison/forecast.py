@@ -8,8 +8,10 @@ import numpy as np
 
 from harness.comparison.setup import Effort, Setup
 from harness.data import prepare
+from harness.tracking.experiments import experiment_names
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import FINISHED_TRIALS
-from harness.tracking.store import RecordedRun, Store, experiment_names
+from harness.tracking.store import Store
 from harness.training.budget import total_examples
 from harness.trial.stored import is_whole
 from harness.trial.trial import Trial

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.comparison.identity import Identity
 from harness.comparison.looks import FEWEST_SEEDS, NEW, Family, together
-from harness.tracking.store import RecordedRun, Store
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import Store
 
 FAMILY, LOOKS, MEMBERS = "family", "looks", "family_members"
 

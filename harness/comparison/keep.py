@@ -27,8 +27,9 @@ from harness.data.examples import Examples
 from harness.errors import DamagedRecord, UserError
 from harness.packing.pack import DOCUMENT, Pack, open_pack
 from harness.tracking.names import metric_names
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import Source
-from harness.tracking.store import COMPARISON, RecordedRun, Store
+from harness.tracking.store import COMPARISON, Store
 from harness.trial.stored import read_file, read_json
 
 SAMPLES = "samples.npz"

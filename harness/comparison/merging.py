@@ -24,10 +24,12 @@ from harness.comparison.keep import (
 from harness.comparison.pooling import Part, Pooled, conditions_of, pool, refuse_other_conditions
 from harness.comparison.records import RecordedTrial
 from harness.packing.pack import Pack, open_pack
+from harness.tracking.experiments import experiment_names
 from harness.tracking.place import shown_uri
 from harness.tracking.receiving import Receiving, refuse_read_only
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import FINISHED_TRIALS
-from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
+from harness.tracking.store import COMPARISON, Store
 from harness.trial.stored import PREDICTIONS, is_whole, read_plan, read_predictions
 
 THE_RECORD = "the record"

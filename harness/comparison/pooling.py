@@ -27,8 +27,8 @@ from harness.config.experiment import Train
 from harness.config.yaml_text import parse
 from harness.errors import DamagedRecord, UserError
 from harness.scoring.job import Job
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import Source
-from harness.tracking.store import RecordedRun
 
 Cells = dict[str, dict[int, RecordedTrial]]
 

@@ -18,8 +18,10 @@ from harness.scoring.decision import RULES, FittedRule, fit
 from harness.scoring.job import Job
 from harness.scoring.label_metrics import LABEL_BASED
 from harness.scoring.metrics import FROM_LABELS, higher_is_better, one
+from harness.tracking.experiments import experiment_names
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import FINISHED_TRIALS, Source
-from harness.tracking.store import RecordedRun, Store, experiment_names
+from harness.tracking.store import Store
 from harness.trial.stored import read_file, read_plan, read_predictions
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ def begin(
 
         return begin(
             task.trial(),
-            Store.open(task.experiment.name),
+            Store.open(task.experiment.name, known=True),
             lambda epoch: on_epoch(task, epoch.number + 1),
             fresh=fresh,
             wait=wait,

@@ -15,7 +15,9 @@ from harness.comparison.summary import Comparison, Line
 from harness.config.load import load
 from harness.errors import UserError, unknown
 from harness.export.decision import Decision, Source, most_picked, picked, under
-from harness.tracking.store import COMPARISON, RecordedRun, Store, experiment_names
+from harness.tracking.experiments import experiment_names
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import COMPARISON, Store
 
 CONFIGURATION = "config.yaml"
 SHOWN = ("strategy", "mean", "difference", "interval", "verdict", "learning", "detectable")

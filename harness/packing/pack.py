@@ -17,7 +17,9 @@ from harness.config.experiment import ExperimentName
 from harness.errors import DamagedRecord, UserError
 from harness.packing import tables
 from harness.packing.archive import Archive, open_archive
-from harness.tracking.store import COMPARISON, RecordedRun, Row, experiment_names
+from harness.tracking.experiments import experiment_names
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import COMPARISON, Row
 from harness.trial.stored import PREDICTIONS
 
 SUFFIX = ".pack"

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from harness.data.examples import Array
 from harness.errors import UserError
-from harness.tracking.store import RecordedRun, Row
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import Row
 
 TRIALS, METRICS, PREDICTIONS = "trials.parquet", "metrics.parquet", "predictions.parquet"
 TEXTS = pa.map_(pa.string(), pa.string())

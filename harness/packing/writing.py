@@ -15,8 +15,9 @@ from harness.packing import tables
 from harness.packing.archive import refuse_taken, write_archive
 from harness.packing.pack import DOCUMENT, OF_TRIALS, described, place_of
 from harness.tracking.receiving import points
+from harness.tracking.run import RecordedRun
 from harness.tracking.source import FINISHED_TRIALS
-from harness.tracking.store import RecordedRun, Store
+from harness.tracking.store import Store
 from harness.trial.fingerprint import VERSIONS
 from harness.trial.stored import PREDICTIONS, is_whole, read_file, read_json
 

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from threading import Lock
 
 LIBRARIES = {"site-packages", "dist-packages"}
 ENGINE = "harness"
 SHIPPED = {ENGINE, "strategies"}
+_forgetting = Lock()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Source:
 
     def read(self) -> Text:
         """Read all its modules, as they are now."""
-        importlib.invalidate_caches()  # a file may be a moment old
+        _forget_what_was_found()
         files, contents = dict[str, Path](), dict[str, bytes]()
         waiting = list(self.roots)
         while waiting:
@@ -133,6 +135,12 @@ class Source:
         return is_of_root or not _is_installed(file.parent)
 
 
+def _forget_what_was_found() -> None:
+    """Have Python look at folders anew, as a file may be a moment old; in one thread at a time."""
+    with _forgetting:
+        importlib.invalidate_caches()
+
+
 def digest_of_source(module: Module) -> str:
     """Return 16 hexadecimal digits over the source that a module consists of, see `Source`."""
     return Source((module,)).read().digest
@@ -140,7 +148,7 @@ def digest_of_source(module: Module) -> str:
 
 def located(name: str, folder: Path) -> Module | None:
     """Return the module that a dotted name stands for in a folder; None if it has no file there."""
-    importlib.invalidate_caches()
+    _forget_what_was_found()
     places, spec = [str(folder)], None
     for part in name.split("."):
         spec = PathFinder.find_spec(part, places)

@@ -46,6 +46,11 @@ def is_read_only(uri: str) -> bool:
     return not (os.access(database, os.W_OK) and os.access(database.parent, os.W_OK))
 
 
+def is_served(uri: str) -> bool:
+    """Tell whether a record is behind a server, which may be on another machine and be away."""
+    return "://" in uri and not uri.startswith((SQLITE, "file:"))
+
+
 def beside_the_record() -> Path:
     """Return the folder of the record's database, or that of the files beside a server."""
     database = database_of(tracking_uri())
@@ -83,6 +88,19 @@ def claims_folder(uri: str) -> Path:
     return cache_directory() / "claims" / _digest(uri)
 
 
+def outbox_folder(uri: str, experiment: str) -> Path:
+    """Return the folder of trained trials of an experiment that its store has yet to take."""
+    return _outboxes(uri) / _digest(experiment)
+
+
+def outbox_note() -> str:
+    """Return what is to be known of trained trials that the store has yet to take, or nothing."""
+    folder = _outboxes(tracking_uri())
+    count = len([*folder.glob("*/[!.]*")])
+    trials = "1 trained trial is" if count == 1 else f"{count} trained trials are"
+    return f"{trials} kept in {folder}, and sent by the next command" if count else ""
+
+
 def database_of(uri: str) -> Path | None:
     """Return the file of an SQLite record, or None if the record is of another kind."""
     path = uri.removeprefix(SQLITE).split("?")[0]
@@ -97,5 +115,9 @@ def local_folder(uri: str) -> Path | None:
     return None if parsed.scheme else Path(uri)
 
 
+def _outboxes(uri: str) -> Path:
+    return cache_directory() / "outbox" / _digest(uri)
+
+
 def _digest(uri: str) -> str:
-    return hashlib.blake2b(uri.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(uri.rstrip("/").encode(), digest_size=8).hexdigest()

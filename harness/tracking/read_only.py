@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.tracking.place import shown_uri
-from harness.tracking.store import COMPARISON, RecordedRun, Store
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import COMPARISON, Store
 
 
 class ReadOnly(Store):
@@ -14,6 +15,11 @@ class ReadOnly(Store):
 
     @contextmanager
     def claim(self, key: str, wait: bool = True) -> Iterator[bool]:
+        """Hold nothing, as nobody else can write either."""
+        yield True
+
+    @contextmanager
+    def turn(self, key: str) -> Iterator[bool]:
         """Hold nothing, as nobody else can write either."""
         yield True
 

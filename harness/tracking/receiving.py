@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tracking.place import is_read_only, shown_uri, tracking_uri
-from harness.tracking.store import RecordedRun, Row, Store
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import Row, Store
 
 EPOCHS = "epoch/"
 OF_MLFLOW, ORIGIN = "mlflow.", "origin"

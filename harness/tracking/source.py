@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from harness.tracking.store import RecordedRun
+from harness.tracking.run import RecordedRun
 
 FINISHED_TRIALS = "attributes.status = 'FINISHED' and tags.trial != ''"
 """MLflow's filter for them among an experiment's runs."""

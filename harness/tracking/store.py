@@ -3,8 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
@@ -12,98 +11,76 @@ from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from harness.errors import DamagedRecord, RecordLost, UserError, unknown
+from harness.errors import DamagedRecord, UserError, unknown
 from harness.processes import liveness
+from harness.tracking.claims import Claims
 from harness.tracking.client import connect, reached
+from harness.tracking.experiments import experiment_names, experiment_of
 from harness.tracking.names import parameter_names
 from harness.tracking.place import (
     artifacts_folder,
-    claims_folder,
     database_of,
     is_read_only,
+    is_served,
     local_folder,
     shown_uri,
     tracking_uri,
 )
-from harness.tracking.view import TAGS, VIEW_TAG
+from harness.tracking.run import COMPARISON_ENDED, RecordedRun, recorded
 
 Row = tuple[str, int, float]
+Point = tuple[str, int, float, int]
 METRICS_A_CALL, PARAMS_A_CALL = 1000, 100
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 PARENT = "mlflow.parentRunId"
-YEARS = 1e9  # no end, which filelock calls a deadlock where another thread of the process holds on
-COMPARISON, COMPARISON_ENDED = "comparison", "comparison_ended"
-
-
-@dataclass(frozen=True)
-class RecordedRun:
-    """What the record holds of one run; a metric's value is its latest.
-
-    `ended` is when it last finished: a comparison that was resumed since keeps it.
-    """
-
-    run_id: str
-    status: str
-    metrics: dict[str, float]
-    params: dict[str, str]
-    tags: dict[str, str]
-    name: str = ""
-    ended: datetime | None = None
-
-
-def experiment_names() -> list[str]:
-    """Return the names of all experiments in the record."""
-    return [experiment.name for experiment in _experiments(tracking_uri())]
-
-
-def viewed_experiments() -> dict[str, str]:
-    """Return the ids of all experiments by name, the newest first, each with a view for the UI."""
-    uri = tracking_uri()
-    found = _experiments(uri)
-    with reached(uri):
-        for experiment in found:
-            if experiment.tags.get(VIEW_TAG) != TAGS[VIEW_TAG] and not is_read_only(uri):
-                for key, value in TAGS.items():
-                    connect(uri).set_experiment_tag(experiment.experiment_id, key, value)
-    newest = sorted(found, key=lambda experiment: experiment.creation_time, reverse=True)
-    return {experiment.name: experiment.experiment_id for experiment in newest}
-
-
-def _experiments(uri: str) -> list[Any]:
-    database = database_of(uri)
-    if database is not None and not database.exists():
-        return []
-    with reached(uri):
-        return list(connect(uri).search_experiments(filter_string="name != 'Default'"))
+COMPARISON = "comparison"
 
 
 class Store:
     """One MLflow experiment, opened by `Store.open`, and the runs in it."""
 
-    def __init__(self, client: Any, experiment_id: str, claims: Path) -> None:
+    def __init__(self, client: Any, name: str, experiment_id: str, claims: Claims) -> None:
         self._client = client
+        self._name = name
         self._experiment_id = experiment_id
         self._claims = claims
 
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self._name
+
+    @property
+    def is_served(self) -> bool:
+        """Whether it is behind a server, which other machines may share and which may be away."""
+        return is_served(tracking_uri())
+
     @classmethod
-    def open(cls, experiment_name: str) -> "Store":
+    def open(cls, experiment_name: str, known: bool = False) -> "Store":
         """Open the experiment, made if missing; several processes may do so at once.
+
+        Trained trials that its outbox holds are sent first. A store that is `known` to be there, as
+        whoever asks works for a command that has opened it, is waited for where it is away.
 
         Raises UserError if the experiment was deleted or the record can't be reached.
         """
         uri = tracking_uri()
         with reached(uri):
-            client = connect(uri)
-            experiment_id, claims = _experiment(client, experiment_name, uri), claims_folder(uri)
+            client = connect(uri, known)
+            experiment_id = experiment_of(client, experiment_name, uri)
+        claims = Claims.of(uri, client, experiment_id)
         if is_read_only(uri):
             from harness.tracking.read_only import ReadOnly
 
-            return ReadOnly(client, experiment_id, claims)
-        return cls(client, experiment_id, claims)
+            return ReadOnly(client, experiment_name, experiment_id, claims)
+        store = cls(client, experiment_name, experiment_id, claims)
+        if is_served(uri):
+            from harness.tracking.outbox import send_waiting
+
+            send_waiting(store)
+        return store
 
     @classmethod
     def existing(cls, experiment_name: str) -> "Store":
@@ -122,14 +99,15 @@ class Store:
         """Open the record to read single runs of any experiment."""
         uri = tracking_uri()
         with reached(uri):
-            return cls(connect(uri), "", claims_folder(uri))
+            client = connect(uri)
+        return cls(client, "", "", Claims.of(uri, client, ""))
 
     def run(self, run_id: str) -> RecordedRun:
         """Return one run; raises UserError if there is none of this id."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return _recorded(self._client.get_run(run_id))
+            return recorded(self._client.get_run(run_id))
         except MlflowException as error:
             raise UserError(f"no run {run_id!r} in the record at {shown_uri()}") from error
 
@@ -145,29 +123,22 @@ class Store:
         token: str | None = None
         while True:
             page = self._client.search_runs([self._experiment_id], filter_string, page_token=token)
-            yield from map(_recorded, page)
+            yield from map(recorded, page)
             token = page.token
             if not token:
                 return
 
-    @contextmanager
-    def claim(self, key: str, wait: bool = True) -> Iterator[bool]:
-        """Hold what `key` names for this process; yield False if another one has it.
+    def claim(self, key: str, wait: bool = True) -> AbstractContextManager[bool]:
+        """Hold what `key` names for this process, on any machine; yield False if another has it.
 
         With `wait`, its end is waited for. A process that dies, even of kill -9, lets go; one
         thread may let go of what another has claimed.
         """
-        self._claims.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._claims / f"{key}.lock", thread_local=False)
-        try:
-            lock.acquire(timeout=YEARS if wait else 0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        return self._claims.claim(key, wait)
+
+    def turn(self, key: str) -> AbstractContextManager[bool]:
+        """Hold what `key` names among this machine's processes, whose turn each is waited for."""
+        return self._claims.turn(key)
 
     def start(
         self,
@@ -201,14 +172,25 @@ class Store:
 
     def curves(self, run_id: str, rows: Sequence[Row]) -> None:
         """Record points (name, step, value) of curves; NaN values are left out."""
+        now = milliseconds()
+        self.points(run_id, [(*row, now) for row in rows])
+
+    def points(self, run_id: str, points: Sequence[Point], wait: bool = True) -> None:
+        """Record points (name, step, value, time in milliseconds); NaN values are left out.
+
+        What is recorded already is not recorded twice. Raises RecordAway where the store is away,
+        without `wait` at once.
+        """
         from mlflow.entities import Metric
 
-        now = int(time() * 1000)
-        points = [
-            Metric(name, float(value), now, step) for name, step, value in rows if not isnan(value)
+        metrics = [
+            Metric(name, float(value), when, step)
+            for name, step, value, when in points
+            if not isnan(value)
         ]
-        for chunk in _chunks(points, METRICS_A_CALL):
-            self._client.log_batch(run_id, metrics=chunk)
+        client = self._client if wait else self._client.hasty
+        for chunk in _chunks(metrics, METRICS_A_CALL):
+            client.log_batch(run_id, metrics=chunk)
 
     def curve(self, run_id: str, name: str) -> list[Row]:
         """Return the points (name, step, value) of a curve."""
@@ -271,7 +253,7 @@ class Store:
         self, run_id: str, name: str, metrics: Mapping[str, float], artifacts: Path
     ) -> None:
         """Record numbers and files of a comparison, what it is called now, and that it ended."""
-        self._client.log_artifacts(run_id, str(artifacts))
+        self._put_files(run_id, artifacts)
         self.curves(run_id, [(metric, 0, value) for metric, value in metrics.items()])
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         self._client.set_tag(run_id, COMPARISON_ENDED, now)
@@ -285,8 +267,13 @@ class Store:
 
     def publish(self, run_id: str, artifacts: Path, note: str) -> None:
         """Record files and a note that are drawn from what a comparison's run holds."""
-        self._client.log_artifacts(run_id, str(artifacts))
+        self._put_files(run_id, artifacts)
         self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
+
+    def _put_files(self, run_id: str, artifacts: Path) -> None:
+        """Record files of a run that other processes may be about to replace as well, in turn."""
+        with self.claim(f"files-{run_id}"):
+            self._client.log_artifacts(run_id, str(artifacts))
 
     def adopt(self, run: RecordedRun, parent: str) -> None:
         """Show a run below `parent`, unless it stands there already."""
@@ -323,6 +310,19 @@ class Store:
         self._client.set_tag(run_id, "error", _cut(message, LONGEST_TAG))
         self._client.set_terminated(run_id, "FAILED")
 
+    def give_up(self, run_id: str, message: str) -> None:
+        """Record that a run is none that counts, and why."""
+        self.tag(run_id, {"error": message})
+        self._client.set_terminated(run_id, "KILLED")
+
+    def reap_trial(self, fingerprint: str) -> None:
+        """Mark as killed the runs of a trial that are left running; for who holds its claim.
+
+        They are of processes that have died, on other machines too.
+        """
+        for run in self.runs(f"tags.trial = '{fingerprint}' and attributes.status = 'RUNNING'"):
+            self._client.set_terminated(run.run_id, "KILLED")
+
     def reap(self, mine: bool = False) -> None:
         """Mark as killed what this machine's dead processes left running in this experiment.
 
@@ -335,46 +335,9 @@ class Store:
                 self._client.set_terminated(run.run_id, "KILLED")
 
 
-def _recorded(run: Any) -> RecordedRun:
-    info, data = run.info, run.data
-    return RecordedRun(
-        run_id=info.run_id,
-        status=info.status,
-        metrics=dict(data.metrics),
-        params=dict(data.params),
-        tags=dict(data.tags),
-        name=info.run_name,
-        ended=_ended(info, data.tags),
-    )
-
-
-def _ended(info: Any, tags: Mapping[str, str]) -> datetime | None:
-    if text := tags.get(COMPARISON_ENDED):
-        return datetime.fromisoformat(text)
-    if info.status == "FINISHED" and info.end_time:
-        return datetime.fromtimestamp(info.end_time / 1000, UTC)
-    return None
-
-
-def _experiment(client: Any, name: str, uri: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        served = uri.startswith("http")  # the server decides where it keeps files
-        location = None if served else artifacts_folder(database_of(uri)).as_uri()
-        try:
-            return str(client.create_experiment(name, location, TAGS))
-        except (MlflowException, RecordLost):
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                raise
-    if found.lifecycle_stage != "active":
-        raise UserError(
-            f"experiment {name!r} was deleted from the record: restore it with "
-            f"`mlflow experiments restore -x {found.experiment_id}` or give another name"
-        )
-    return str(found.experiment_id)
+def milliseconds() -> int:
+    """Return the time as MLflow counts it."""
+    return int(time() * 1000)
 
 
 def _dataset_input(name: str, digest: str, profile: Mapping[str, Any]) -> Any:

@@ -8,13 +8,13 @@ import sys
 from harness.errors import UserError
 from harness.tracking.client import reached
 from harness.tracking.database import prepare
+from harness.tracking.experiments import viewed_experiments
 from harness.tracking.place import (
     artifacts_folder,
     database_of,
     tracking_uri,
     without_password,
 )
-from harness.tracking.store import viewed_experiments
 from harness.tracking.view import address_of_experiments, address_of_runs
 
 HOST = "127.0.0.1"

@@ -1,6 +1,6 @@
 """Recording a trial: its run in the store, while it trains and when it has ended; and found again.
 
-At most one process of a machine trains a trial at a time.
+At most one process trains a trial at a time, on whichever machines of a store.
 """
 
 import json
@@ -12,16 +12,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from harness.errors import RecordLost, TrialFailed, TrialUnderWay, disk_full
+from harness.errors import RecordAway, RecordLost, TrialFailed, TrialUnderWay, disk_full
 from harness.processes.exits import release
-from harness.tracking import figures
-from harness.tracking.store import RecordedRun, Row, Store
+from harness.tracking import figures, outbox
+from harness.tracking.outbox import Parcel
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import Point, Store, milliseconds
 from harness.tracking.view import GLANCE, at_a_glance
 from harness.trial import artifacts
 from harness.trial.artifacts import Draw
 from harness.trial.epoch import Epoch, OnEpoch
 from harness.trial.result import TrialResult
-from harness.trial.stored import is_whole
+from harness.trial.stored import PLAN, PREDICTIONS, is_whole
 from harness.trial.train import train_trial
 from harness.trial.trial import Trial
 
@@ -88,7 +90,9 @@ def begin(
             raise TrialUnderWay(trial.fingerprint)
         if not fresh and (found := _found(trial, store)):
             return _known(found)
-        recording = _Recording(trial, store, on_epoch, parent, title)
+        if store.is_served:
+            store.reap_trial(trial.fingerprint)
+        recording = _Recording(trial, store, on_epoch, fresh, parent, title)
         result, folder = recording.train(held)
         held_on = held.pop_all()
 
@@ -107,14 +111,16 @@ class _Recording:
         trial: Trial,
         store: Store,
         on_epoch: OnEpoch | None,
+        fresh: bool,
         parent: str | None,
         title: str,
     ) -> None:
-        self._trial, self._store, self._on_epoch, self._parent = trial, store, on_epoch, parent
+        self._trial, self._store, self._on_epoch = trial, store, on_epoch
+        self._fresh, self._parent = fresh, parent
         self._title = title or f"{trial.strategy.name}, seed {trial.seed}"
         self._run_id = ""
-        self._waiting: list[Epoch] = []
-        self._sent = monotonic()
+        self._points: list[Point] = []
+        self._sent, self._sent_at = 0, monotonic()
 
     def train(self, held: ExitStack) -> tuple[TrialResult, Path]:
         """Train, and write what the framework is needed for into a folder that is `held` with it.
@@ -131,11 +137,9 @@ class _Recording:
         """Write the other files, and record that the run is finished with all that it holds."""
         with self._failures_recorded():
             artifacts.write(folder, result, draw)
-            self._flush()
-            metrics = result.metrics | at_a_glance(result.metrics)
-            self._store.finish(self._run_id, metrics, _dataset(self._trial), folder, _tags(result))
+            run_id = outbox.record(self._store, self._parcel(result), folder)
         return Recorded(
-            self._run_id,
+            run_id,
             self._trial.fingerprint,
             result.metrics,
             result.effective_prior,
@@ -143,7 +147,29 @@ class _Recording:
             cached=False,
         )
 
+    def _parcel(self, result: TrialResult) -> Parcel:
+        metrics = result.metrics | at_a_glance(result.metrics)
+        return Parcel(
+            run_id=self._run_id,
+            trial=self._trial.fingerprint,
+            title=self._title,
+            parent=self._parent,
+            fresh=self._fresh,
+            tags=self._tags(),
+            params=_parameters(self._trial),
+            points=tuple(self._points),
+            sent=self._sent,
+            metrics={name: float(value) for name, value in metrics.items()},
+            dataset=_dataset(self._trial),
+            results=_results(result),
+            needed=(PLAN, PREDICTIONS),
+        )
+
     def _begin(self) -> None:
+        parameters = _parameters(self._trial)
+        self._run_id = self._store.start(self._title, self._tags(), parameters, self._parent)
+
+    def _tags(self) -> dict[str, str]:
         trial = self._trial
         tags = {
             "strategy": trial.strategy.name,
@@ -157,28 +183,33 @@ class _Recording:
         if split.folds is not None:
             repeat, fold = split.repeat_and_fold(trial.seed)
             tags |= {"repeat": str(repeat), "fold": str(fold)}
-        self._run_id = self._store.start(self._title, tags, _parameters(trial), self._parent)
+        return tags
 
     def _epoch(self, epoch: Epoch) -> None:
-        self._waiting.append(epoch)
+        self._points += _points(epoch, self._trial.experiment.train.select_by)
         if self._on_epoch:
             self._on_epoch(epoch)
-        if monotonic() - self._sent > SECONDS_BETWEEN_CURVES:
+        if monotonic() - self._sent_at > SECONDS_BETWEEN_CURVES:
             self._flush()
 
     def _flush(self) -> None:
-        metric = self._trial.experiment.train.select_by
-        self._store.curves(self._run_id, [row for e in self._waiting for row in _rows(e, metric)])
-        self._waiting, self._sent = [], monotonic()
+        """Send new points, unless the store is away: training goes on, and sends them later."""
+        with suppress(RecordAway):
+            self._store.points(self._run_id, self._points[self._sent :], wait=False)
+            self._sent = len(self._points)
+        self._sent_at = monotonic()
 
     @contextmanager
     def _failures_recorded(self) -> Iterator[None]:
-        """Record whatever goes wrong inside, Ctrl-C as well, before it goes on its way."""
+        """Record whatever goes wrong inside, Ctrl-C as well, before it goes on its way.
+
+        A trial that has been trained and waits to be sent has not failed.
+        """
         try:
             yield
         except BaseException as error:
             release(error)
-            if self._run_id:
+            if self._run_id and not outbox.keeps(self._store, self._run_id):
                 with suppress(RecordLost):
                     self._store.fail(self._run_id, str(error) or type(error).__name__)
             if full := disk_full(error):
@@ -210,17 +241,20 @@ def _of_run(trial: Trial, run: RecordedRun) -> Recorded:
     )
 
 
-def _rows(epoch: Epoch, metric: str) -> list[Row]:
+def _points(epoch: Epoch, metric: str) -> list[Point]:
     values = {
         "train_loss": epoch.train_loss,
         "validation_loss": epoch.validation_loss,
         f"validation_{metric}": epoch.validation_score,
         "learning_rate": epoch.learning_rate,
     }
-    return [(f"epoch/{name}", epoch.number + 1, value) for name, value in values.items()]
+    now = milliseconds()
+    return [
+        (f"epoch/{name}", epoch.number + 1, float(value), now) for name, value in values.items()
+    ]
 
 
-def _tags(result: TrialResult) -> dict[str, str]:
+def _results(result: TrialResult) -> dict[str, str]:
     return {
         "effective_prior": json.dumps([round(float(v), 9) for v in result.prior.values]),
         "warnings": "\n".join(result.remarks),

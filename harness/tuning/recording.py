@@ -42,7 +42,8 @@ class Recorder:
 
     def conclude(self, numbers: dict[str, float], folder: Path, note: str) -> None:
         """Record what a study found."""
-        self._store.close(self.run_id, numbers, folder, note)
+        with self._recording():
+            self._store.close(self.run_id, numbers, folder, note)
 
     def _recording(self) -> AbstractContextManager[bool]:
         """Let processes record in turn: what is half recorded then was left by a dead one."""

@@ -51,7 +51,7 @@ def work(tuning: Tuning, watcher: Watcher | None = None) -> None:
     from harness.tuning.objective import Objective
 
     opened = OpenStudy.of(tuning)
-    store = Store.open(tuning.experiment.name)
+    store = Store.open(tuning.experiment.name, known=True)
     recorder = Recorder(tuning, store)
     watcher = watcher or Unwatched()
     for trial in perform(opened, store, Objective(tuning, watcher.on_epoch)):
@@ -68,7 +68,7 @@ def perform(opened: OpenStudy, store: Store, score: Score) -> Iterator[FrozenTri
     while not opened.is_done():
         with ExitStack() as turn:
             # processes of one machine ask in turn, so that none of them gets a surplus trial
-            turn.enter_context(store.claim(f"study-{opened.key}"))
+            turn.enter_context(store.turn(f"study-{opened.key}"))
             slots.fail_the_lost(opened.study)
             asks = slots.queue_next(opened.study, opened.tuning.space.known, opened.tuning.trials)
             ended = _Attempt(opened, turn, score).run() if asks else None

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from harness.comparison.records import Predictions, RecordedTrial
 from harness.scoring.decision import FittedRule, fit
-from harness.tracking.store import RecordedRun
+from harness.tracking.run import RecordedRun
 
 N, SHARE = 2_000, np.array([0.9, 0.1])
 

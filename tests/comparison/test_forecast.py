@@ -11,7 +11,7 @@ from harness.comparison import forecast as forecasting
 from harness.comparison.forecast import forecast
 from harness.comparison.setup import Effort, Setup, setup
 from harness.config.load import load
-from harness.tracking.store import RecordedRun
+from harness.tracking.run import RecordedRun
 from harness.trial.trial import Trial
 
 SEED_0 = 3 * 656  # visits: epochs times training examples

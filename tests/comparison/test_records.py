@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.comparison.records import RecordedTrial
-from harness.tracking.store import RecordedRun
+from harness.tracking.run import RecordedRun
 
 NONE = {"label": [0.0, 0.0], "probability": [0.0, 0.0]}
 

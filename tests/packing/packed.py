@@ -22,7 +22,8 @@ from harness.packing import tables
 from harness.packing.archive import write_archive
 from harness.packing.pack import described, open_pack, place_of
 from harness.scoring.decision import RULES, fit
-from harness.tracking.store import COMPARISON, RecordedRun
+from harness.tracking.run import RecordedRun
+from harness.tracking.store import COMPARISON
 
 CLASSES = ("fine", "defect")
 N = 80

@@ -19,8 +19,9 @@ from harness.comparison.merging import Merged, merge
 from harness.errors import UserError
 from harness.packing.pack import open_pack
 from harness.packing.writing import write_pack
+from harness.tracking.experiments import experiment_names
 from harness.tracking.receiving import Receiving
-from harness.tracking.store import Store, experiment_names
+from harness.tracking.store import Store
 from harness.trial.stored import is_whole
 
 pytestmark = pytest.mark.usefixtures("record")

@@ -18,7 +18,7 @@ from harness.report.content import Classes
 from harness.report.learning import learning_curves, recall_curves
 from harness.scoring.decision import FittedRule
 from harness.scoring.metrics import softmax
-from harness.tracking.store import RecordedRun
+from harness.tracking.run import RecordedRun
 
 
 def probabilities(trial: RecordedTrial) -> NDArray[np.float64]:

@@ -1,4 +1,5 @@
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 
@@ -230,3 +231,18 @@ def test_a_module_is_located_in_a_folder(tmp_path: Path) -> None:
     assert located("nets", tmp_path) == Module("nets", tmp_path / "nets/__init__.py")
     for absent in ("other", "nets.other", "nets.deep.other"):
         assert located(absent, tmp_path) is None
+
+
+def test_threads_may_read_source_at_the_same_time(tmp_path: Path) -> None:
+    """Python's own clearing of its import caches is not made for two threads."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for attempt in range(20):
+                for number in range(1000):
+                    sys.path_importer_cache[f"{tmp_path}/{attempt}/{number}"] = None
+                looks = [threads.submit(located, "nowhere", tmp_path) for _ in range(4)]
+                assert [look.result() for look in looks] == [None] * 4
+    finally:
+        sys.setswitchinterval(interval)

@@ -9,8 +9,9 @@ import preloaded
 import pytest
 
 from harness.errors import UserError
+from harness.tracking.experiments import experiment_names
 from harness.tracking.place import records, tracking_uri
-from harness.tracking.store import Store, experiment_names
+from harness.tracking.store import Store
 
 DATASET = ("digits", "ab" * 16, {"train": [50, 1]})
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from harness.tracking.store import Store, viewed_experiments
+from harness.tracking.experiments import viewed_experiments
+from harness.tracking.store import Store
 from harness.tracking.ui import welcome
 from harness.tracking.view import TAGS, VIEW_TAG, at_a_glance
 

@@ -25,6 +25,6 @@ def experiment(**train: Any) -> Experiment:
 
 def work_without_turns(tuning: Tuning) -> None:
     """Work at a study as on a machine of its own, whose turns no other one waits for."""
-    store: Any = SimpleNamespace(claim=lambda key: nullcontext())
+    store: Any = SimpleNamespace(turn=lambda key: nullcontext())
     for _ in perform(OpenStudy.of(tuning), store, lambda trial: 0.5):
         pass

@@ -1,16 +1,14 @@
 import os
-import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from concurrent import futures
-from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from optuna.storages import RDBStorage
 from preloaded import python
+from servers import Database, free_port
 from small_study import Make
 
 from harness.errors import UserError
@@ -18,12 +16,6 @@ from harness.tuning import storage
 from harness.tuning.storage import default_url, open_storage, shown
 from harness.tuning.study import OpenStudy
 from harness.tuning.tune import tune
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_the_default_lies_beside_the_record(make: Make, tmp_path: Path) -> None:
@@ -95,36 +87,9 @@ def test_a_proxy_passes_a_study_on(make: Make, tmp_path: Path) -> None:
     assert tuned.complete == 2
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """Start Debian's server on a free port, as another user if this one is root."""
-    folders = [
-        *Path("/usr/lib/postgresql").glob("*/bin"),
-        Path(shutil.which("initdb") or "").parent,
-    ]
-    binaries = next((folder for folder in folders if (folder / "initdb").exists()), None)
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed (apt install postgresql)")
-    if find_spec("psycopg") is None:
-        pytest.skip("the driver is not installed (pip install 'imbalance-harness[postgresql]')")
-    become = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
-    folder = Path("/tmp") / f"harness-postgresql-{os.getpid()}"  # sockets need a short path
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
-    data, port = folder / "data", free_port()
-    make_it = [*become, str(binaries / "initdb"), "-D", str(data), "-U", "me", "-A", "trust"]
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [*become, str(binaries / "pg_ctl"), "-D", str(data), "-w"]
-    try:
-        for command in (make_it, [*control, "-o", options, "-l", str(folder / "log"), "start"]):
-            done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
-            assert done.returncode == 0, done.stderr
-        yield f"postgresql://me@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run(
-            [*control, "-m", "immediate", "stop"], capture_output=True, cwd="/", check=False
-        )
-        shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture
+def postgresql(database: Database) -> str:
+    return database.url
 
 
 def test_two_workers_share_a_study_on_postgresql(make: Make, postgresql: str) -> None:

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from servers import Database, tracking_server
+from two_drivers import share
+
+TRIALS = 12
+
+
+def test_two_machines_on_one_server_record_each_trial_once_though_it_is_killed_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    address = database.new("two_drivers")
+    with tracking_server(address, tmp_path / "server") as server:
+        shared = share(address, server, tmp_path, TRIALS, away=3)
+    assert shared.faults(TRIALS) == [], [driver.errors for driver in shared.drivers]
+    assert sum(shared.by_machine.values()) == TRIALS
