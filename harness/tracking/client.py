@@ -22,7 +22,10 @@ SECONDS_TO_WAIT = 60.0
 SECONDS_BETWEEN_TRIES = 0.2
 SECONDS_TO_CONNECT = 10
 TRIES_TO_OPEN = 3
-BUSY = "database is locked"
+BUSY = re.compile(
+    "database is locked"
+    "|UNIQUE constraint failed|duplicate key value|Duplicate entry"  # another made the same now
+)
 AUTOFLUSH = re.compile(r"\(raised as a result of [^)]*\)")
 GONE = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "BAD_REQUEST")
 TOKEN = "token"
@@ -182,7 +185,7 @@ def _patient(method: Callable[..., Any], uri: str, waits: bool = True) -> Callab
             except RecordLost:  # of a call within this one
                 raise
             except Exception as error:  # MLflow, SQLAlchemy, the file system each have their own
-                if BUSY in str(error) and monotonic() < until:
+                if BUSY.search(str(error)) and monotonic() < until:
                     sleep(SECONDS_BETWEEN_TRIES)
                 elif is_served(uri) and away.is_away(error):
                     if not (_contacts[uri].is_worth_waiting() and waits):

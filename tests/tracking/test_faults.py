@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import RestException
 from preloaded import python
 from sqlalchemy.exc import OperationalError
 
@@ -148,11 +149,20 @@ class Busy:
 
 
 LOCKED = OperationalError("UPDATE", {}, Exception("database is locked"))
+MADE_TWICE = RestException(
+    {
+        "error_code": "BAD_REQUEST",
+        "message": "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id",
+    }
+)
 
 
-def test_a_locked_database_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [LOCKED, MADE_TWICE])
+def test_a_locked_database_is_waited_for_and_what_another_process_made_just_now_is_found(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "SECONDS_BETWEEN_TRIES", 0)
-    assert PatientClient(Busy(5, LOCKED), "sqlite:///x").set_tag("id") == "id"
+    assert PatientClient(Busy(5, error), "sqlite:///x").set_tag("id") == "id"
 
 
 @pytest.mark.parametrize(
