@@ -24,6 +24,7 @@ from ray.exceptions import (
 )
 
 from harness.config.experiment import Experiment
+from harness.data.sources import Source
 from harness.errors import UserError, message
 from harness.execution.executors import NodeRefused, WorkerLost
 from harness.execution.needs import needs
@@ -78,6 +79,7 @@ class Actors:
             num_cpus=threads, num_gpus=gpus, runtime_env={"env_vars": dict(environment)}
         )
         self._needs: list[tuple[Needs, Any]] = []
+        self._sources: dict[str, Any] = {}
         self._asked: SimpleQueue[_Call | None] = SimpleQueue()
         self._waiting: deque[_Call] = deque()
         self._starting: dict[Any, _Worker] = {}
@@ -107,13 +109,10 @@ class Actors:
             if (key := _key(needed)) in known:
                 continue
             known.add(key)
-            try:
-                self._needs.append((needed, None if source is None else ray.put(source)))
-            except (ObjectStoreFullError, OutOfDiskError) as error:
-                raise UserError(
-                    "the object store of Ray has no room for the data: start its nodes with a "
-                    "larger --object-store-memory, or keep the data in files (source: npy)"
-                ) from error
+            data = experiment.data.model_dump_json()
+            if source is not None and data not in self._sources:
+                self._sources[data] = _put(source)
+            self._needs.append((needed, self._sources.get(data)))
 
     def submit(self, function: Callable[..., Any], *words: Any) -> Future[Any]:
         """Have a worker call a function; the future raises WorkerLost if that worker dies.
@@ -252,6 +251,17 @@ class Actors:
         ray.kill(worker.actor)
         if worker.identity:
             liveness.note_dead(worker.identity)
+
+
+def _put(source: Source) -> Any:
+    """Return where data are in the cluster's object store; raises UserError if it has no room."""
+    try:
+        return ray.put(source)
+    except (ObjectStoreFullError, OutOfDiskError) as error:
+        raise UserError(
+            "the object store of Ray has no room for the data: start its nodes with a larger "
+            "--object-store-memory, or keep the data in files (source: npy)"
+        ) from error
 
 
 def _key(needs: Needs) -> str:

@@ -122,7 +122,8 @@ class Schedule:
         if self.cluster is not None and tasks:
             plugins = {path for task in tasks for path in task.candidate.plugins}
             workers = self.cluster.workers(threads, self._tell)
-            workers.get_ready([task.experiment for task in tasks], plugins)
+            experiments = {id(task.experiment): task.experiment for task in tasks}
+            workers.get_ready(experiments.values(), plugins)
 
     def _tell(self, task: Task, epoch: int) -> None:
         self.on_epoch(task, epoch)
