@@ -1,5 +1,6 @@
 """The workers of a cluster: Ray actors, each of which takes one call after the other."""
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -25,10 +26,10 @@ from ray.exceptions import (
 
 from harness.config.experiment import Experiment
 from harness.data.sources import Source
-from harness.errors import UserError, message
+from harness.errors import UserError, message, one_line
 from harness.execution.executors import NodeRefused, WorkerLost
 from harness.execution.needs import needs
-from harness.execution.node import Arrived, Epoch, Needs, Node, Returned, Setting
+from harness.execution.node import Arrived, Epoch, Needs, Node, Note, Returned, Setting
 from harness.processes import liveness
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -86,6 +87,7 @@ class Actors:
         self._idle: list[_Worker] = []
         self._busy: dict[Any, _Call] = {}
         self._lost_starting = 0
+        self._noted: set[str] = set()
         self._killed = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -230,12 +232,21 @@ class Actors:
         if isinstance(event, Epoch):
             self.on_epoch(event.done, event.number)
             return
+        if isinstance(event, Note):
+            self._note(event.line)
+            return
         del self._busy[answers]
         self._release(call.worker, event.memory)
         if event.error is None:
             call.future.set_result(event.value)
         else:
             call.future.set_exception(event.error)
+
+    def _note(self, line: str) -> None:
+        """Tell the user a line, once however many workers of a node say it."""
+        if line not in self._noted:
+            self._noted.add(line)
+            print(f"note: {one_line(line)}", file=sys.stderr)
 
     def _release(self, worker: _Worker, memory: int) -> None:
         """Keep a worker for the next call, unless it has done enough or holds too much."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.config.experiment import Experiment
 from harness.data import source_of
+from harness.data.cache import cache_directory
 from harness.data.sources import Source
 from harness.execution.node import Needs
 from harness.networks.weights import file_of
@@ -20,7 +21,9 @@ def needs(experiment: Experiment, plugins: Iterable[Path]) -> tuple[Needs, Sourc
     source = source_of(experiment)
     comes_along = source.is_in_memory
     paths = dict(_paths(experiment, plugins, with_data=not comes_along))
-    return Needs(experiment, paths), source if comes_along else None
+    cache = cache_directory().absolute()
+    is_used = cache.is_dir() and (experiment.model.frozen or not comes_along)
+    return Needs(experiment, paths, cache if is_used else None), source if comes_along else None
 
 
 def _paths(

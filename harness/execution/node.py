@@ -45,11 +45,13 @@ class Setting:
 class Needs:
     """What the trials of an experiment need of a node: the record, and these paths, by what for.
 
-    The data are among them, unless they come along.
+    The data are among them, unless they come along. `cache` is where the command keeps images and
+    features, if there are any.
     """
 
     experiment: Experiment
     paths: Mapping[str, Path]
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,13 @@ class Epoch:
 
     done: Any
     number: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line that the user should read."""
+
+    line: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ class Node:
 
     def call(
         self, function: Callable[..., Any], words: tuple[Any, ...], *needed: Any
-    ) -> Iterator[Epoch | Returned]:
+    ) -> Iterator[Epoch | Note | Returned]:
         """Call a function, and yield the epochs that it tells, and at last what it returned.
 
         What is `needed` from now on, each `Needs` followed by its data or None, comes first.
@@ -121,6 +130,11 @@ class Node:
         try:
             for needs, source in zip(needed[::2], needed[1::2], strict=True):
                 self._take(needs, source)
+                if needs.cache is not None and not needs.cache.is_dir():
+                    yield Note(
+                        f"node {_name()} sees no {needs.cache}, where images and features are "
+                        "kept, and makes its own: share that folder (HARNESS_CACHE)"
+                    )
         except UserError as error:
             yield Returned(error=NodeRefused(str(error)))
             return

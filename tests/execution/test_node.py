@@ -1,0 +1,54 @@
+"""What a process on a node does with what it is asked, without a cluster."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.config.experiment import Experiment
+from harness.execution.executors import NodeRefused, tell
+from harness.execution.node import Epoch, Needs, Node, Note, Returned
+
+pytestmark = pytest.mark.usefixtures("record")
+
+EXPERIMENT = Experiment.model_validate({"model": {"name": "mlp"}})
+
+
+def count(number: int) -> str:
+    for epoch in range(number):
+        tell("a trial", epoch + 1)
+    return "done"
+
+
+def fail() -> None:
+    raise LookupError("no such luck")
+
+
+def test_epochs_are_told_as_they_end_and_then_what_was_returned() -> None:
+    *epochs, returned = Node().call(count, (3,))
+    assert epochs == [Epoch("a trial", 1), Epoch("a trial", 2), Epoch("a trial", 3)]
+    assert isinstance(returned, Returned)
+    assert returned.value == "done"
+    assert returned.memory > 1 << 20
+
+
+def test_what_a_call_raises_is_sent_to_who_asked() -> None:
+    (returned,) = Node().call(fail, ())
+    assert isinstance(returned, Returned)
+    assert isinstance(returned.error, LookupError)
+
+
+def test_a_path_that_the_node_lacks_refuses_the_call(tmp_path: Path) -> None:
+    needs = Needs(EXPERIMENT, {"data.path": tmp_path / "pool"})
+    (returned,) = Node().call(count, (1,), needs, None)
+    assert isinstance(returned, Returned)
+    assert isinstance(returned.error, NodeRefused)
+    assert f"has no {tmp_path / 'pool'} (data.path): put it where every node" in str(returned.error)
+
+
+def test_a_cache_that_the_node_does_not_see_is_noted_and_does_without(tmp_path: Path) -> None:
+    seen, unseen = Needs(EXPERIMENT, {}, tmp_path), Needs(EXPERIMENT, {}, tmp_path / "cache")
+    note, _, returned = Node().call(count, (1,), seen, None, unseen, None)
+    assert isinstance(note, Note)
+    assert f"sees no {tmp_path / 'cache'}, where images and features are kept" in note.line
+    assert isinstance(returned, Returned)
+    assert returned.value == "done"
