@@ -130,6 +130,11 @@ def is_elsewhere(model: Model) -> bool:
     return _code(model) is not None
 
 
+def is_built_in(model: Model) -> bool:
+    """Say if a network consists of Keras' layers alone, neither a stranger's nor KerasHub's."""
+    return _code(model) is None and not model.name.startswith(HUB)
+
+
 def _code(model: Model) -> NetworkCode | None:
     """Return the code of a network from elsewhere; None for what is named otherwise."""
     if model.network_from is None and (":" not in model.name or model.name.startswith(HUB)):

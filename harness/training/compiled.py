@@ -1,5 +1,6 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from harness.config.experiment import Train
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
 from harness.errors import UserError
-from harness.networks.build import Network, digest, head_alone, network
+from harness.networks.build import Network, digest, head_alone, is_built_in, network
 from harness.networks.heads import SCALES
 from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.plan import Phase, Plan, Trainable
@@ -124,7 +125,7 @@ class CompiledNetwork:
         self._unit.assign(unit)
         if seed != self._initial_seed:
             with self._compiling():
-                keras.utils.set_random_seed(seed)
+                self._seed(seed)
                 fresh = self._fresh().model
                 self._initial = [np.array(variable.numpy()) for variable in fresh.variables]
                 self._initial_seed = seed
@@ -214,6 +215,17 @@ class CompiledNetwork:
             yield
         finally:
             self.compile_seconds += perf_counter() - started
+
+    def _seed(self, seed: int) -> None:
+        """Seed the generators that initial weights are drawn from.
+
+        Keras' layers draw from Python's. TensorFlow's own seed makes it forget what it has prepared
+        to run, some 0.25 s for each kind of step: it is set where it may count.
+        """
+        random.seed(seed)
+        np.random.seed(seed)
+        if not (self.recipe.model.frozen or is_built_in(self.recipe.model)):
+            keras.utils.set_random_seed(seed)
 
     def _fresh(self) -> Network:
         recipe = self.recipe
