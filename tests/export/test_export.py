@@ -19,6 +19,7 @@ from made import (
     stored,
     stored_labels,
 )
+from preloaded import python
 
 from harness.data import forget
 from harness.errors import NotKept, TrialFailed, UserError
@@ -84,7 +85,7 @@ def test_a_head_on_a_frozen_backbone_is_exported_with_it(record: Path, head: str
     )
     run_id = recorded(settings)
     exported(run_id, record / "model")
-    outputs = predicted_elsewhere(record / "model", inputs_of_test(settings), record)
+    outputs = predicted_elsewhere(record / "model", inputs_of_test(settings), record, python())
     np.testing.assert_allclose(outputs["logits"], stored(record, run_id), rtol=0, atol=1e-4)
 
 
@@ -133,7 +134,7 @@ def test_an_ensemble_averages_the_logits_of_all_seeds(record: Path) -> None:
     document = compared(settings, ("none", "label_smoothing"), seeds=2)
     exported(settings.name, record / "model", ensemble=True)
     inputs = inputs_of_test(settings)
-    outputs = predicted_elsewhere(record / "model", inputs, record)
+    outputs = predicted_elsewhere(record / "model", inputs, record, python())
     runs = [row["run_id"] for row in document["trials"] if row["strategy"] == "none"]
     mean = np.mean([stored(record, run) for run in runs], axis=0)
     np.testing.assert_allclose(outputs["logits"], mean, rtol=0, atol=1e-5)

@@ -20,7 +20,7 @@ from harness.data.examples import Examples
 from harness.data.split import Sealed
 from harness.errors import UserError
 from harness.tracking.store import Store
-from harness.tuning import slots
+from harness.tuning import pictures, slots
 from harness.tuning.objective import Objective
 from harness.tuning.recording import Recorder
 from harness.tuning.setup import Tuning, fixed_test
@@ -322,8 +322,9 @@ def test_another_space_metric_or_number_of_seeds_under_one_name_is_refused(make:
 
 
 def test_one_run_stands_above_one_run_a_trial_and_no_comparison_takes_them_for_its_own(
-    make: Make, tmp_path: Path
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.tuning.tune.draw", pictures.draw)
     tuned = tune(make(trials=6))
     store = Store.open("digits")
     above = store.run(tuned.run_id)
