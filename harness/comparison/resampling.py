@@ -5,8 +5,9 @@ together, gets one weight a draw, the same in every seed and for every strategy,
 sets share stays shared.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import inf
 
 import numpy as np
@@ -96,7 +97,6 @@ def noise(
     ]
     scores = np.empty((len(contestants), len(tests), draws))
     n_units = 1 + max(int(sample.units.max()) for sample in samples)
-    rng = np.random.default_rng(seed)
     scorers = [
         [
             weighted(metric, sample.labels, logits[index], positive, left_out, costs)
@@ -104,12 +104,8 @@ def noise(
         ]
         for index, sample in enumerate(samples)
     ]
-    chunk = max(1, CHUNK_CELLS // n_units)
-    for start in range(0, draws, chunk):
-        span = slice(start, min(start + chunk, draws))
-        drawn = rng.standard_exponential((n_units, span.stop - span.start))
-        for index, sample in enumerate(samples):
-            weights = _stratified(drawn[sample.units], sample)
+    for span, by_sample in _weights(samples, n_units, draws, seed):
+        for index, weights in enumerate(by_sample):
             for contestant, scorer in enumerate(scorers[index]):
                 scores[contestant, index, span] = scorer(weights)
     apart = shared_units([sample.units[: sample.real] for sample in samples]) == 0
@@ -124,6 +120,35 @@ def noise(
     }
 
 
+def _weights(
+    samples: Sequence["_Sample"], n_units: int, draws: int, seed: int
+) -> Iterator[tuple[slice, Sequence[Float64s]]]:
+    """Yield the weights of each sample's examples, `[n, ...]`, so many draws at once as fit.
+
+    Where all do, they are kept for the next call: it is often about other scores of the same tests.
+    """
+    chunk = max(1, CHUNK_CELLS // n_units)
+    if max(n_units, sum(len(sample.labels) for sample in samples)) * draws <= CHUNK_CELLS:
+        yield slice(0, draws), _all_weights(tuple(samples), n_units, draws, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, chunk):
+        span = slice(start, min(start + chunk, draws))
+        drawn = rng.standard_exponential((n_units, span.stop - span.start))
+        yield span, [_stratified(drawn[sample.units], sample) for sample in samples]
+
+
+@lru_cache(maxsize=2)
+def _all_weights(
+    samples: tuple["_Sample", ...], n_units: int, draws: int, seed: int
+) -> tuple[Float64s, ...]:
+    drawn = np.random.default_rng(seed).standard_exponential((n_units, draws))
+    weights = tuple(_stratified(drawn[sample.units], sample) for sample in samples)
+    for each in weights:
+        each.flags.writeable = False
+    return weights
+
+
 @dataclass(frozen=True, eq=False)
 class _Sample:
     """One seed's examples, the `real` ones first: labels, places of their units, sizes `[n]`.
@@ -135,6 +160,18 @@ class _Sample:
     units: Integers
     sizes: Float64s
     real: int
+
+    @cached_property
+    def _content(self) -> tuple[bytes, bytes, bytes, int]:
+        arrays = (np.asarray(self.labels, np.int64), np.asarray(self.units, np.int64), self.sizes)
+        labels, units, sizes = (each.tobytes() for each in arrays)
+        return labels, units, sizes, self.real
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sample) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
 
     @property
     def imagined(self) -> Integers:
