@@ -16,10 +16,12 @@ from harness.data.examples import Array, Examples, Floats
 from harness.errors import UserError
 from harness.networks.build import Network, digest, head_alone, is_built_in, network
 from harness.networks.heads import SCALES
+from harness.networks.precision import FULL
 from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.plan import Phase, Plan, Trainable
 from harness.training.framework import keras, tf
 from harness.training.last_layer import LastLayer
+from harness.training.precision import precision_for
 from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
@@ -44,6 +46,7 @@ class Recipe:
     optimizer: str
     momentum: float
     decays: bool
+    precision: str
 
     @classmethod
     def of(
@@ -61,6 +64,7 @@ class Recipe:
             optimizer=train.optimizer,
             momentum=train.momentum,
             decays=train.weight_decay > 0,
+            precision=FULL if model.frozen else precision_for(train),  # a head alone is float32
         )
 
 
@@ -232,7 +236,9 @@ class CompiledNetwork:
         if recipe.model.frozen:
             (n_features,) = recipe.input_shape
             return head_alone(recipe.model, recipe.head, n_features, recipe.n_classes)
-        return network(recipe.model, recipe.head, recipe.input_shape, recipe.n_classes)
+        return network(
+            recipe.model, recipe.head, recipe.input_shape, recipe.n_classes, recipe.precision
+        )
 
     def _logits(self, inputs: Any) -> Any:
         return self._outputs(scaled(inputs), training=False)

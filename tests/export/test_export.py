@@ -96,6 +96,16 @@ def saved_body(path: Path) -> str:
     return str(path)
 
 
+def test_a_network_in_bfloat16_is_exported_as_it_computes_or_refused(record: Path) -> None:
+    settings = experiment(train={"epochs": 2, "batch_size": 64, "precision": "mixed_bfloat16"})
+    run_id = recorded(settings)
+    exported(run_id, record / "model", format="savedmodel")
+    logits, kept = predicted(record / "model", inputs_of_test(settings))["logits"], stored
+    spread = np.abs(kept(record, run_id)).max()
+    np.testing.assert_allclose(logits, kept(record, run_id), rtol=0, atol=2e-2 * spread)
+    assert "take keras or savedmodel" in refusal(run_id, record / "other", format="litert")
+
+
 def test_the_strategy_keeps_its_parameters(record: Path) -> None:
     run_id = recorded(experiment(), "focal_loss+rotating_undersampling", gamma=1.5)
     document = exported(run_id, record / "model")

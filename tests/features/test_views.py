@@ -130,6 +130,7 @@ def bits(model: Model) -> str:
 ELSEWHERE = """
 import runpy, sys
 from pathlib import Path
+sys.path.append(str(Path(sys.argv[1]).parents[1]))
 names = runpy.run_path(sys.argv[1])
 folder = Path(sys.argv[2])
 model = names["Model"](name="tiny:body", weights=str(folder / "tiny.weights.h5"))
