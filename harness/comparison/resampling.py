@@ -5,7 +5,7 @@ together, gets one weight a draw, the same in every seed and for every strategy,
 sets share stays shared.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import inf
@@ -30,6 +30,7 @@ from harness.scoring.metrics import FROM_LABELS, higher_is_better
 
 DRAWS = 500
 CHUNK_CELLS = 4_000_000
+KEPT_CELLS = 6_000_000
 IMAGINED = 2
 
 
@@ -120,33 +121,42 @@ def noise(
     }
 
 
+Weights = tuple[slice, Sequence[Float64s]]
+"""Some of the draws, and the weights `[n, draws]` of each sample's examples in them."""
+
+
 def _weights(
     samples: Sequence["_Sample"], n_units: int, draws: int, seed: int
-) -> Iterator[tuple[slice, Sequence[Float64s]]]:
-    """Yield the weights of each sample's examples, `[n, ...]`, so many draws at once as fit.
+) -> Iterable[Weights]:
+    """Return the weights, so many draws at a time as fit into memory.
 
     Where all do, they are kept for the next call: it is often about other scores of the same tests.
     """
-    chunk = max(1, CHUNK_CELLS // n_units)
-    if max(n_units, sum(len(sample.labels) for sample in samples)) * draws <= CHUNK_CELLS:
-        yield slice(0, draws), _all_weights(tuple(samples), n_units, draws, seed)
-        return
+    if draws * sum(len(sample.labels) for sample in samples) <= KEPT_CELLS:
+        return _kept_weights(tuple(samples), n_units, draws, seed)
+    return _drawn_weights(samples, n_units, draws, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept_weights(
+    samples: tuple["_Sample", ...], n_units: int, draws: int, seed: int
+) -> tuple[Weights, ...]:
+    kept = tuple(_drawn_weights(samples, n_units, draws, seed))
+    for _, by_sample in kept:
+        for each in by_sample:
+            each.flags.writeable = False
+    return kept
+
+
+def _drawn_weights(
+    samples: Sequence["_Sample"], n_units: int, draws: int, seed: int
+) -> Iterator[Weights]:
     rng = np.random.default_rng(seed)
+    chunk = max(1, CHUNK_CELLS // n_units)
     for start in range(0, draws, chunk):
         span = slice(start, min(start + chunk, draws))
         drawn = rng.standard_exponential((n_units, span.stop - span.start))
         yield span, [_stratified(drawn[sample.units], sample) for sample in samples]
-
-
-@lru_cache(maxsize=2)
-def _all_weights(
-    samples: tuple["_Sample", ...], n_units: int, draws: int, seed: int
-) -> tuple[Float64s, ...]:
-    drawn = np.random.default_rng(seed).standard_exponential((n_units, draws))
-    weights = tuple(_stratified(drawn[sample.units], sample) for sample in samples)
-    for each in weights:
-        each.flags.writeable = False
-    return weights
 
 
 @dataclass(frozen=True, eq=False)

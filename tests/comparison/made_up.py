@@ -10,7 +10,7 @@ from harness.comparison.records import Predictions, RecordedTrial
 from harness.scoring.decision import FittedRule, fit
 from harness.tracking.store import RecordedRun
 
-N, SHARE = 1_500, np.array([0.9, 0.1])
+N, SHARE = 2_000, np.array([0.9, 0.1])
 
 
 def trial(strategy: str, seed: int, gain: float = 0.0, shift: float = 0.0) -> RecordedTrial:

@@ -56,7 +56,7 @@ def test_what_is_kept_of_one_call_changes_nothing_in_the_next() -> None:
     alone = {}
     for counts in ((40, 7), (7, 40)):
         for metric in ("balanced_accuracy", "log_loss"):
-            resampling._all_weights.cache_clear()
+            resampling._kept_weights.cache_clear()
             alone[metric, counts] = measured(metric, counts)
     for words, expected in (*alone.items(), *alone.items()):
         np.testing.assert_array_equal(measured(*words), expected)
