@@ -13,7 +13,7 @@ import numpy as np
 from harness.config.experiment import Train
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
-from harness.errors import UserError
+from harness.errors import TrialFailed, UserError
 from harness.networks.build import Network, digest, head_alone, is_built_in, network
 from harness.networks.heads import SCALES
 from harness.networks.precision import FULL
@@ -26,6 +26,7 @@ from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
+WITHOUT_SEED = "Random ops require a seed"
 NOTHING_TO_TREAT = (
     "the strategy treats the last layer, but of a cosine head there is nothing to treat: cosines "
     "have no bias, and the length of a class's weights does not count; take model.head linear or "
@@ -82,6 +83,7 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.compile_seconds = 0.0
+        self._seed(0)  # of any number: `reset` draws anew
         self._network = self._fresh()
         self.model = self._network.model
         self._unit = tf.Variable(1.0, name="scale_of_logits")
@@ -305,7 +307,8 @@ class CompiledNetwork:
         if steps is None:
             with self._compiling():
                 steps = self._compile(phase, shape, parameters)
-                steps(*self._no_batches(shape), *parameters)  # apart from what steps take
+                with _repeatable():
+                    steps(*self._no_batches(shape), *parameters)  # apart from what steps take
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
@@ -342,6 +345,20 @@ class CompiledNetwork:
 def compiled_network(recipe: Recipe) -> CompiledNetwork:
     """Return the network of a recipe, compiled at most once while it stays in use."""
     return CompiledNetwork(recipe)
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Say in a line of our own what TensorFlow says of operations that draw without a seed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if WITHOUT_SEED not in str(error):
+            raise
+        raise TrialFailed(
+            "its loss, batch transform or network draws without a seed, so that it could not be "
+            "repeated: draw with tf.random.stateless_… from the seed that a batch transform gets"
+        ) from error
 
 
 def _assigning(variables: Sequence[Any]) -> Callable[[list[Any]], None]:
