@@ -6,11 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing import spawn
+from multiprocessing.popen_fork import Popen
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
-from preloaded import python
+from preloaded import kill_what_runs, python
 from quick import Quick
 from undrawn import undrawn
 
@@ -43,11 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty record, its tables made once."""
-    path = tmp_path_factory.mktemp("record") / "mlflow.db"
-    with pytest.MonkeyPatch.context() as patch:
+    """An empty record, its tables made once for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "record" / "mlflow.db"
+    path.parent.mkdir(exist_ok=True)
+    made = path.with_name("made")
+    with FileLock(path.with_name("lock")), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-        Store.open("template")
+        if not made.exists():
+            Store.open("template")
+            made.touch()
     return path
 
 
@@ -63,10 +70,12 @@ def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture
 def preloaded_workers() -> Iterator[None]:
     """Have workers forked that have loaded the heavy libraries, which takes seconds for each."""
-    usual = spawn.get_executable()
+    usual, send_signal = spawn.get_executable(), Popen._send_signal
     multiprocessing.set_executable(python())
+    kill_what_runs(Path(python()))
     yield
     multiprocessing.set_executable(usual)
+    Popen._send_signal = send_signal
 
 
 @pytest.fixture(scope="session")
@@ -83,4 +92,10 @@ def database() -> Iterator[Database]:
 @pytest.fixture(name="undrawn")
 def _undrawn() -> Iterator[None]:
     with undrawn():
+        yield
+
+
+@pytest.fixture
+def undrawn_but_for_pages() -> Iterator[None]:
+    with undrawn(pages=True):
         yield

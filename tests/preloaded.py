@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import types
+from multiprocessing.popen_fork import Popen
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -50,24 +51,56 @@ HIGH = 512
 
 @functools.cache
 def python() -> str:
-    """Start a server, which ends with this process, and return the program that asks it."""
+    """Return the program that asks a server, which all processes of a run of tests share.
+
+    The first one starts it; it ends with the process that the run began with.
+    """
     if sys.platform != "linux":
         return sys.executable
-    folder = Path(tempfile.mkdtemp())
-    atexit.register(shutil.rmtree, folder)
-    address, program = folder / "socket", folder / "python"
-    program.write_text(
-        f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" ask "{address}" "$@"\n'
-    )
-    program.chmod(0o755)
-    words = [sys.executable, __file__, "serve", str(address), str(program)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
-    assert server.stdin is not None
-    assert server.stdout is not None
-    atexit.register(server.stdin.close)
-    assert server.stdout.readline() == b"ready\n", (folder / "log").read_text()
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    owner = os.getppid() if run else os.getpid()
+    folder = Path(tempfile.gettempdir(), f"preloaded-{run or owner}")
+    folder.mkdir(mode=0o700, exist_ok=bool(run))
+    program = folder / "python"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not program.exists():
+            _start(folder, owner, program)
     return str(program)
+
+
+def _start(folder: Path, owner: int, program: Path) -> None:
+    """Start the server, and write the program once it can be asked."""
+    address = folder / "socket"
+    words = [sys.executable, __file__, "serve", str(address), str(owner), str(program)]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(words, stderr=log, **streams)
+    assert server.stdout is not None
+    assert server.stdout.readline() == b"ready\n", (folder / "log").read_text()
+    made = folder / "program"
+    made.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{__file__}" ask "{address}" "$@"\n')
+    made.chmod(0o755)
+    made.rename(program)
+
+
+def kill_what_runs(program: Path) -> None:
+    """Let `Process.kill` reach what runs, not what asked for it: joined, it is no more."""
+    usual = Popen._send_signal
+
+    def send(process: Popen, number: int) -> None:
+        if number == signal.SIGKILL:
+            with contextlib.suppress(OSError):
+                os.kill(int(_run_for(program.parent, process.pid).read_text()), number)
+                return
+        usual(process, number)
+
+    Popen._send_signal = send
+
+
+def _run_for(folder: Path, process: int) -> Path:
+    """Where a process that asks writes down which one runs for it."""
+    return folder / str(process)
 
 
 def ask(address: str, arguments: list[str]) -> NoReturn:
@@ -90,10 +123,13 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
         socket.send_fds(server, [len(text).to_bytes(8, "big")], files)
         server.sendall(text)
         process = _number(server)
+        noted = _run_for(Path(address).parent, os.getpid())
+        noted.write_text(str(process))
         for each in PASSED_ON:
             signal.signal(each, lambda number, _: os.kill(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         status = _number(server)
+    noted.unlink()
     if status < 0:
         with contextlib.suppress(OSError):  # of SIGKILL there is nothing to be set
             signal.signal(-status, signal.SIG_DFL)
@@ -101,8 +137,9 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
     os._exit(status)
 
 
-def serve(address: str, program: str) -> None:
-    """Fork for each request until the process that started this one ends."""
+def serve(address: str, owner: str, program: str) -> None:
+    """Fork for each request until the owner ends."""
+    end = os.pidfd_open(int(owner))
     for name in HEAVY:
         importlib.import_module(name)
     assert SESSION not in sys.modules
@@ -113,13 +150,14 @@ def serve(address: str, program: str) -> None:
         listener.bind(address)
         listener.listen()
         print("ready", flush=True)
-        while select.select([0, listener], [], [])[0] == [listener]:
+        while select.select([end, listener], [], [])[0] == [listener]:
             caller, _ = listener.accept()
             if not os.fork():
                 break
             caller.close()
             _reap()
         else:
+            shutil.rmtree(Path(address).parent)
             return
     _answer(caller, program)
 
@@ -177,6 +215,7 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
 def _run(arguments: list[str], program: str) -> None:
     """Run what follows the name of a Python on a command line."""
     multiprocessing.set_executable(program)
+    kill_what_runs(Path(program))
     kind, what, *words = arguments
     sys.argv = [kind, *words]
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)

@@ -1,5 +1,6 @@
 """What is run by a preloaded Python has what its caller has, and ends as its caller sees it end."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -71,3 +72,24 @@ def test_it_ends_with_its_caller() -> None:
     process.kill()
     assert process.stdout.read() == b""
     process.communicate()
+
+
+def test_what_multiprocessing_has_killed_is_no_more_once_it_is_joined(
+    preloaded_workers: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs"
+    process = multiprocessing.get_context("spawn").Process(target=stay, args=(path,))
+    process.start()
+    while not (path.exists() and path.read_text()):
+        assert process.is_alive()
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(path.read_text()), 0)
+
+
+def stay(path: Path) -> None:
+    path.write_text(str(os.getpid()))
+    while True:
+        signal.pause()

@@ -7,10 +7,12 @@ import pytest
 
 
 @contextmanager
-def undrawn() -> Iterator[None]:
-    """Draw nothing, where a test looks at no picture and no page."""
+def undrawn(pages: bool = False) -> Iterator[None]:
+    """Draw nothing, where a test looks at no picture; `pages` where it looks at a report."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("harness.tracking.figures.draw", lambda folder, evaluation: None)
+        patch.setattr("harness.tuning.tune.draw", lambda study, folder: None)
         patch.setattr("harness.execution.schedule.spare_cores", lambda *_: False)
-        patch.setattr("harness.report.publish.render", lambda content: "<!DOCTYPE html>\n")
+        if not pages:
+            patch.setattr("harness.report.publish.render", lambda content: "<!DOCTYPE html>\n")
         yield

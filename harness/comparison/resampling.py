@@ -5,8 +5,9 @@ together, gets one weight a draw, the same in every seed and for every strategy,
 sets share stays shared.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import inf
 
 import numpy as np
@@ -29,6 +30,7 @@ from harness.scoring.metrics import FROM_LABELS, higher_is_better
 
 DRAWS = 500
 CHUNK_CELLS = 4_000_000
+KEPT_CELLS = 6_000_000
 IMAGINED = 2
 
 
@@ -96,7 +98,6 @@ def noise(
     ]
     scores = np.empty((len(contestants), len(tests), draws))
     n_units = 1 + max(int(sample.units.max()) for sample in samples)
-    rng = np.random.default_rng(seed)
     scorers = [
         [
             weighted(metric, sample.labels, logits[index], positive, left_out, costs)
@@ -104,12 +105,8 @@ def noise(
         ]
         for index, sample in enumerate(samples)
     ]
-    chunk = max(1, CHUNK_CELLS // n_units)
-    for start in range(0, draws, chunk):
-        span = slice(start, min(start + chunk, draws))
-        drawn = rng.standard_exponential((n_units, span.stop - span.start))
-        for index, sample in enumerate(samples):
-            weights = _stratified(drawn[sample.units], sample)
+    for span, by_sample in _weights(samples, n_units, draws, seed):
+        for index, weights in enumerate(by_sample):
             for contestant, scorer in enumerate(scorers[index]):
                 scores[contestant, index, span] = scorer(weights)
     apart = shared_units([sample.units[: sample.real] for sample in samples]) == 0
@@ -124,6 +121,44 @@ def noise(
     }
 
 
+Weights = tuple[slice, Sequence[Float64s]]
+"""Some of the draws, and the weights `[n, draws]` of each sample's examples in them."""
+
+
+def _weights(
+    samples: Sequence["_Sample"], n_units: int, draws: int, seed: int
+) -> Iterable[Weights]:
+    """Return the weights, so many draws at a time as fit into memory.
+
+    Where all do, they are kept for the next call: it is often about other scores of the same tests.
+    """
+    if draws * sum(len(sample.labels) for sample in samples) <= KEPT_CELLS:
+        return _kept_weights(tuple(samples), n_units, draws, seed)
+    return _drawn_weights(samples, n_units, draws, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept_weights(
+    samples: tuple["_Sample", ...], n_units: int, draws: int, seed: int
+) -> tuple[Weights, ...]:
+    kept = tuple(_drawn_weights(samples, n_units, draws, seed))
+    for _, by_sample in kept:
+        for each in by_sample:
+            each.flags.writeable = False
+    return kept
+
+
+def _drawn_weights(
+    samples: Sequence["_Sample"], n_units: int, draws: int, seed: int
+) -> Iterator[Weights]:
+    rng = np.random.default_rng(seed)
+    chunk = max(1, CHUNK_CELLS // n_units)
+    for start in range(0, draws, chunk):
+        span = slice(start, min(start + chunk, draws))
+        drawn = rng.standard_exponential((n_units, span.stop - span.start))
+        yield span, [_stratified(drawn[sample.units], sample) for sample in samples]
+
+
 @dataclass(frozen=True, eq=False)
 class _Sample:
     """One seed's examples, the `real` ones first: labels, places of their units, sizes `[n]`.
@@ -135,6 +170,18 @@ class _Sample:
     units: Integers
     sizes: Float64s
     real: int
+
+    @cached_property
+    def _content(self) -> tuple[bytes, bytes, bytes, int]:
+        arrays = (np.asarray(self.labels, np.int64), np.asarray(self.units, np.int64), self.sizes)
+        labels, units, sizes = (each.tobytes() for each in arrays)
+        return labels, units, sizes, self.real
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Sample) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
 
     @property
     def imagined(self) -> Integers:

@@ -158,6 +158,10 @@ class Train(Section):
     Without `examples`, an epoch visits as many examples as there are for training. With it, that
     many visits in all are divided among the epochs, which may then be a fraction of the data.
 
+    `precision` is what the network computes in: `mixed_bfloat16` takes half the memory and, on a
+    GPU with tensor cores, less time. Weights, the head, logits and losses are float32 in any case.
+    `auto` is `mixed_bfloat16` on such a GPU, and `float32` elsewhere.
+
     `select_by` is the validation score by which an epoch is chosen and a threshold is tuned. It is
     apart from `evaluation.metric`, so that what is recorded can be judged by another metric.
     """
@@ -177,6 +181,7 @@ class Train(Section):
     examples: Positive | None = None
     select_by: Metric = "balanced_accuracy"
     threads: Annotated[int, Field(gt=0, le=1024)] | Literal["auto"] = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
 
     @field_validator("examples")
     @classmethod

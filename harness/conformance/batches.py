@@ -47,9 +47,6 @@ def transformed(transform: BatchTransform, inputs: Array, labels: Integers, seed
 
     parameters = {name: np.asarray(value, np.float32) for name, value in transform.inputs.items()}
     shapes = tuple(sorted((name, value.shape) for name, value in parameters.items()))
-    tf.random.set_seed(
-        None
-    )  # a trial of this process left one, which unseeded operations would use
     try:
         step = _compiled(transform.function, inputs.shape[1:], shapes)
         made, targets = step(
@@ -91,7 +88,10 @@ def _compiled(function: BatchFunction, shape: tuple[int, ...], shapes: Shapes) -
         tf.TensorSpec([2], tf.int32),
         {name: tf.TensorSpec(shape, tf.float32) for name, shape in shapes},
     ]
-    return tf.function(step, input_signature=signature)
+    # A seed that a trial of this process has left is what unseeded operations would take. Setting
+    # one makes TensorFlow forget what it has compiled, so this is done here, not at each call.
+    tf.random.set_seed(None)
+    return tf.function(step, input_signature=signature).get_concrete_function()
 
 
 def _name(transform: BatchTransform) -> str:

@@ -10,8 +10,11 @@ from harness.export.again import Again, copied
 from harness.export.choice import Choice, choose
 from harness.export.description import Format, Input
 from harness.export.members import Joint, rule_of_average
+from harness.networks.precision import MIXED
 from harness.scoring.decision import FittedRule
 from harness.scoring.job import Job
+
+HOLD_BFLOAT16: tuple[Format, ...] = ("keras", "savedmodel")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def build(request: Request) -> Built:
     members = [Again.of(each, request.plugins, request.network_from) for each in chosen.trials]
     job = _job(chosen, members[0])
     for member in members:
+        _refuse_bfloat16(member, request.format)
         splits = member.trial.splits
         job.check(splits.validation.counts, splits.train.class_names)
     rules = [record.predictions.rules[chosen.decision.rule] for record in chosen.trials]
@@ -115,6 +119,14 @@ def _network(member: Again, request: Request, several: bool) -> Any:
             "export a single trial, with --format savedmodel, litert or onnx"
         )
     return copied(model) if several else model
+
+
+def _refuse_bfloat16(member: Again, format_: Format) -> None:
+    if member.trial.precision == MIXED and format_ not in HOLD_BFLOAT16:
+        raise UserError(
+            f"run {member.record.run.run_id} computes in bfloat16, which --format {format_} can't "
+            f"hold: take {' or '.join(HOLD_BFLOAT16)}, or a trial with train.precision float32"
+        )
 
 
 def _input(member: Again) -> Input:

@@ -10,6 +10,7 @@ import numpy as np
 from harness.data.examples import Array
 from harness.errors import NotKept, UserError, reason, unknown
 from harness.export import card
+from harness.export.again import TOLERANCES
 from harness.export.building import Built, Request, build
 from harness.export.describing import card_of, described, tested
 from harness.export.description import DESCRIPTION, MODELS, Format, write
@@ -51,7 +52,8 @@ def export(request: Request) -> dict[str, Any]:
         write_model(built.graph, folder, request.format)
         scores = tested(request, built)
         description = described(request, built, scores, folder)
-        check(built.graph, load(folder, description), _few(built), built.rule, request.format)
+        written, tolerance = load(folder, description), TOLERANCES[built.first.trial.precision]
+        check(built.graph, written, _few(built), built.rule, request.format, tolerance)
         write(folder, description)
         text = card.render(card_of(request, built, scores, description))
         (folder / CARD).write_text(text, "utf-8")

@@ -29,7 +29,8 @@ class Extractor:
         self.width = int(body.output_shape[-1])
         specification = tf.TensorSpec([BATCH, *shape], dtype)
         self._run = tf.function(
-            lambda inputs: body(scaled(inputs), training=False), input_signature=[specification]
+            lambda inputs: tf.cast(body(scaled(inputs), training=False), tf.float32),
+            input_signature=[specification],
         )
 
     def rows(

@@ -27,6 +27,7 @@ from harness.data.examples import (
 from harness.errors import UserError
 from harness.features.store import NOWHERE, Store
 from harness.networks import build
+from harness.networks.precision import FULL
 from harness.strategy.source import Module, Source
 
 ENGINE = ("harness.networks.build", "harness.features.extraction", "harness.features.altering")
@@ -87,25 +88,30 @@ class Wanted:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """The features that a frozen network gives for inputs of a shape `[H, W, channels]`."""
+    """The features that a frozen network gives for inputs of a shape `[H, W, channels]`.
+
+    They are float32, computed in a `precision`; those of another one are others, kept apart.
+    """
 
     model: Model
     shape: tuple[int, ...]
     n_classes: int
+    precision: str = FULL
 
     @classmethod
-    def of(cls, model: Model, examples: Examples) -> "Space":
+    def of(cls, model: Model, examples: Examples, precision: str = FULL) -> "Space":
         """Return the space of a network for such examples."""
-        return cls(model, tuple(examples.inputs.shape[1:]), examples.n_classes)
+        return cls(model, tuple(examples.inputs.shape[1:]), examples.n_classes, precision)
 
     @cached_property
     def store(self) -> Store:
-        """Where the features are kept: by network, weights, code, shape and libraries."""
+        """Where the features are kept: by network, weights, code, shape, precision, libraries."""
         facts = (
             build.digest(self.model),
             engine_code(),
             self.shape,
             self.n_classes if build.is_elsewhere(self.model) else None,
+            self.precision,
             [f"{name} {version(name)}" for name in VERSIONS],
         )
         key = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
@@ -183,20 +189,22 @@ class Space:
         """Return a Keras model from images in 0 .. 1 on that has a model of features on top."""
         import keras
 
-        body = build.frozen_body(self.model, self.shape, self.n_classes)
+        body = build.frozen_body(self.model, self.shape, self.n_classes, self.precision)
         return keras.Model(body.input, head(body.output))
 
     def _extractor(self, dtype: np.dtype[Any]) -> Any:
         digest = build.digest(self.model)
-        return _compiled(self.model, digest, self.shape, str(dtype), self.n_classes)
+        return _compiled(self.model, digest, self.shape, str(dtype), self.n_classes, self.precision)
 
 
 @lru_cache(maxsize=2)
-def _compiled(model: Model, digest: str, shape: tuple[int, ...], dtype: str, n_classes: int) -> Any:
+def _compiled(
+    model: Model, digest: str, shape: tuple[int, ...], dtype: str, n_classes: int, precision: str
+) -> Any:
     """Return the frozen network, compiled; its digest tells an edited one from what it was."""
     from harness.features.extraction import Extractor
 
-    return Extractor(build.frozen_body(model, shape, n_classes), shape, dtype)
+    return Extractor(build.frozen_body(model, shape, n_classes, precision), shape, dtype)
 
 
 @lru_cache(maxsize=1)

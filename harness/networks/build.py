@@ -17,6 +17,7 @@ from harness.networks.code import NetworkCode, network_code
 from harness.networks.from_scratch import FROM_SCRATCH
 from harness.networks.heads import HEADS
 from harness.networks.layers import top_of
+from harness.networks.precision import FULL, computing_in, end_in_full
 
 Shape = tuple[int, ...]
 PROBED = 8
@@ -63,16 +64,19 @@ def digest(model: Model) -> str:
     return f"{made_by} {weights.digest(model)}"
 
 
-def network(model: Model, head: str, input_shape: Shape, n_classes: int) -> Network:
+def network(
+    model: Model, head: str, input_shape: Shape, n_classes: int, precision: str = FULL
+) -> Network:
     """Build a network; what has no weights given is random.
 
-    `head` is put on a body that gives features: a key of `HEADS`.
+    `head` is put on a body that gives features: a key of `HEADS`. It computes in float32, and so
+    does the last layer of a network that gives logits, whatever the `precision` below them.
 
     Raises:
         UserError: it can't take such inputs, gives no logits, or its weights don't fit.
 
     """
-    made = _made(model, input_shape, n_classes)
+    made = _made(model, input_shape, n_classes, precision)
     if _gives_features(model, made, n_classes):
         return _crowned(model, pooled(made), head, n_classes)
     _check_logits(model, made, n_classes)
@@ -83,8 +87,10 @@ def network(model: Model, head: str, input_shape: Shape, n_classes: int) -> Netw
             f"model.name {model.name!r} gives logits, so that there is no place for a {head} head; "
             "have the function return what its last layer gets"
         )
-    _refuse_probabilities(model.name, made, input_shape)
     last = [layer for layer in made.layers if layer.trainable_variables][-1:]
+    if precision != FULL:
+        end_in_full(made.layers[made.layers.index(last[0]) if last else 0 :])
+    _refuse_probabilities(model.name, made, input_shape)
     return Network(model, made, last, None)
 
 
@@ -96,14 +102,14 @@ def head_alone(model: Model, head: str, n_features: int, n_classes: int) -> Netw
     return _crowned(model, keras.Model(inputs, inputs), head, n_classes)
 
 
-def frozen_body(model: Model, input_shape: Shape, n_classes: int) -> Any:
+def frozen_body(model: Model, input_shape: Shape, n_classes: int, precision: str = FULL) -> Any:
     """Build a body with its weights: inputs `[N, ...]` -> features `[N, F]`.
 
     Raises:
         UserError: it can't take such inputs, gives logits, or its weights don't fit.
 
     """
-    made = _made(model, input_shape, n_classes)
+    made = _made(model, input_shape, n_classes, precision)
     if not _gives_features(model, made, n_classes):
         raise UserError(_needs_features(model))
     return pooled(made)
@@ -122,12 +128,18 @@ def pooled(body: Any) -> Any:
 
     pools = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
     pool = pools.get(len(body.output_shape))
-    return body if pool is None else keras.Model(body.input, pool()(body.output))
+    with computing_in(FULL):
+        return body if pool is None else keras.Model(body.input, pool()(body.output))
 
 
 def is_elsewhere(model: Model) -> bool:
     """Say if a network is made by a function from elsewhere."""
     return _code(model) is not None
+
+
+def is_built_in(model: Model) -> bool:
+    """Say if a network consists of Keras' layers alone, neither a stranger's nor KerasHub's."""
+    return _code(model) is None and not model.name.startswith(HUB)
 
 
 def _code(model: Model) -> NetworkCode | None:
@@ -144,7 +156,7 @@ def _check_name(name: str) -> None:
         raise UserError(line + f", {HUB}PRESET or module:function")
 
 
-def _made(model: Model, input_shape: Shape, n_classes: int) -> Any:
+def _made(model: Model, input_shape: Shape, n_classes: int, precision: str) -> Any:
     """Build what a network's name stands for, with its weights; it may give logits."""
     code = _code(model)
     if code is None:
@@ -152,7 +164,8 @@ def _made(model: Model, input_shape: Shape, n_classes: int) -> Any:
         if model.name in BACKBONES:
             backbone.check(BACKBONES[model.name], input_shape)
     try:
-        with redirect_stdout(sys.stderr):  # standard output may be the place of a JSON document
+        # Standard output may be the place of a JSON document.
+        with redirect_stdout(sys.stderr), computing_in(precision):
             made = _called(model, code, input_shape, n_classes)
     except (UserError, KeyboardInterrupt):
         raise
@@ -216,8 +229,9 @@ def _refuse_probabilities(name: str, model: Any, input_shape: Shape) -> None:
 def _crowned(model: Model, body: Any, head: str, n_classes: int) -> Network:
     import keras
 
-    layers = HEADS[head](n_classes)
-    outputs = body.output
-    for layer in layers:
-        outputs = layer(outputs)
-    return Network(model, keras.Model(body.input, outputs), layers, body)
+    with computing_in(FULL):
+        layers = HEADS[head](n_classes)
+        outputs = body.output
+        for layer in layers:
+            outputs = layer(outputs)
+        return Network(model, keras.Model(body.input, outputs), layers, body)

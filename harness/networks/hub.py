@@ -13,6 +13,7 @@ from harness.config.model import NO_WEIGHTS, Model
 from harness.errors import UserError, reason
 from harness.networks.apart import apart
 from harness.networks.backbone import Shape, check_images, in_colour
+from harness.networks.precision import FULL
 from harness.networks.weights import digest_of_file
 
 INSTALL = "run: pip install 'imbalance-harness[hub]'"
@@ -105,12 +106,20 @@ def _loaded(name: str, **options: Any) -> Any:
             f"{close or 'none'}; a folder is written with a /: ./{preset}"
         )
     try:
-        return backbones.from_preset(preset, **options)
+        return backbones.from_preset(preset, **_computed(), **options)
     except Exception as error:  # the hub, the network and the folder may fail in any way
         raise UserError(
             f"model.name {name!r}: the preset can't be loaded ({reason(error)}); give the name of "
             f"a preset of KerasHub, or {FOLDER}"
         ) from error
+
+
+def _computed() -> dict[str, Any]:
+    """Return what a preset is told of a precision, for its file may have one of its own."""
+    import keras
+
+    policy = keras.config.dtype_policy().name
+    return {} if policy == FULL else {"dtype": policy}
 
 
 def _features(name: str, base: Any, outputs: Any) -> Any:

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,8 @@ def no_swallowed_ctrl_c() -> Iterator[None]:
 
     def raise_again(unraisable: "sys.UnraisableHookArgs") -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            Timer(SECONDS_TO_LEAVE, signal.raise_signal, [signal.SIGINT]).start()
+            main = threading.main_thread().ident  # raised in any other one, it would not wake it
+            Timer(SECONDS_TO_LEAVE, signal.pthread_kill, [main, signal.SIGINT]).start()
         else:
             report(unraisable)
 

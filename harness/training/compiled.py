@@ -1,5 +1,6 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,17 +13,20 @@ import numpy as np
 from harness.config.experiment import Train
 from harness.config.model import Model
 from harness.data.examples import Array, Examples, Floats
-from harness.errors import UserError
-from harness.networks.build import Network, digest, head_alone, network
+from harness.errors import TrialFailed, UserError
+from harness.networks.build import Network, digest, head_alone, is_built_in, network
 from harness.networks.heads import SCALES
+from harness.networks.precision import FULL
 from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.plan import Phase, Plan, Trainable
 from harness.training.framework import keras, tf
 from harness.training.last_layer import LastLayer
+from harness.training.precision import precision_for
 from harness.training.steps import Update, compiled_steps, constants, scaled
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
+WITHOUT_SEED = "Random ops require a seed"
 NOTHING_TO_TREAT = (
     "the strategy treats the last layer, but of a cosine head there is nothing to treat: cosines "
     "have no bias, and the length of a class's weights does not count; take model.head linear or "
@@ -43,6 +47,7 @@ class Recipe:
     optimizer: str
     momentum: float
     decays: bool
+    precision: str
 
     @classmethod
     def of(
@@ -60,6 +65,7 @@ class Recipe:
             optimizer=train.optimizer,
             momentum=train.momentum,
             decays=train.weight_decay > 0,
+            precision=FULL if model.frozen else precision_for(train),  # a head alone is float32
         )
 
 
@@ -77,6 +83,7 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.compile_seconds = 0.0
+        self._seed(0)  # of any number: `reset` draws anew
         self._network = self._fresh()
         self.model = self._network.model
         self._unit = tf.Variable(1.0, name="scale_of_logits")
@@ -124,7 +131,7 @@ class CompiledNetwork:
         self._unit.assign(unit)
         if seed != self._initial_seed:
             with self._compiling():
-                keras.utils.set_random_seed(seed)
+                self._seed(seed)
                 fresh = self._fresh().model
                 self._initial = [np.array(variable.numpy()) for variable in fresh.variables]
                 self._initial_seed = seed
@@ -215,12 +222,25 @@ class CompiledNetwork:
         finally:
             self.compile_seconds += perf_counter() - started
 
+    def _seed(self, seed: int) -> None:
+        """Seed the generators that initial weights are drawn from.
+
+        Keras' layers draw from Python's. TensorFlow's own seed makes it forget what it has prepared
+        to run, some 0.25 s for each kind of step: it is set where it may count.
+        """
+        random.seed(seed)
+        np.random.seed(seed)
+        if not (self.recipe.model.frozen or is_built_in(self.recipe.model)):
+            keras.utils.set_random_seed(seed)
+
     def _fresh(self) -> Network:
         recipe = self.recipe
         if recipe.model.frozen:
             (n_features,) = recipe.input_shape
             return head_alone(recipe.model, recipe.head, n_features, recipe.n_classes)
-        return network(recipe.model, recipe.head, recipe.input_shape, recipe.n_classes)
+        return network(
+            recipe.model, recipe.head, recipe.input_shape, recipe.n_classes, recipe.precision
+        )
 
     def _logits(self, inputs: Any) -> Any:
         return self._outputs(scaled(inputs), training=False)
@@ -287,7 +307,8 @@ class CompiledNetwork:
         if steps is None:
             with self._compiling():
                 steps = self._compile(phase, shape, parameters)
-                steps(*self._no_batches(shape), *parameters)  # apart from what steps take
+                with _repeatable():
+                    steps(*self._no_batches(shape), *parameters)  # apart from what steps take
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
@@ -324,6 +345,20 @@ class CompiledNetwork:
 def compiled_network(recipe: Recipe) -> CompiledNetwork:
     """Return the network of a recipe, compiled at most once while it stays in use."""
     return CompiledNetwork(recipe)
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Say in a line of our own what TensorFlow says of operations that draw without a seed."""
+    try:
+        yield
+    except RuntimeError as error:
+        if WITHOUT_SEED not in str(error):
+            raise
+        raise TrialFailed(
+            "its loss, batch transform or network draws without a seed, so that it could not be "
+            "repeated: draw with tf.random.stateless_… from the seed that a batch transform gets"
+        ) from error
 
 
 def _assigning(variables: Sequence[Any]) -> Callable[[list[Any]], None]:

@@ -11,6 +11,7 @@ from harness.features.space import Space, Wanted
 from harness.features.views import wanted_views
 from harness.plan.augmentation import check
 from harness.plan.plan import base_plan
+from harness.training.precision import precision_for
 from harness.training.threads import threads_for, use
 
 
@@ -34,7 +35,7 @@ def features_ahead(
     wanted = list[Wanted]()
     for splits in together:
         check(experiment.train.augmentation, splits.train)
-        space = Space.of(experiment.model, splits.train)
+        space = Space.of(experiment.model, splits.train, precision_for(experiment.train))
         parts = [splits.train, splits.validation]
         parts += [splits.test.anew().open()] if with_test else []
         wanted += [Wanted.of(part) for part in parts]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.config.experiment import Experiment
 from harness.config.load import resolved
 from harness.data.classes import few_of_each
 from harness.data.examples import Array, Inputs
@@ -20,6 +21,7 @@ from harness.trial.fingerprint import strategy_code
 from harness.trial.network import giving_logits
 from harness.trial.remarks import space_of
 from harness.trial.result import TrialResult
+from harness.trial.trial import Trial
 
 Draw = Callable[[Path, Evaluation], None]
 """Writes the figures of an evaluation into a folder."""
@@ -36,11 +38,17 @@ def write_models(folder: Path, result: TrialResult) -> None:
 def write(folder: Path, result: TrialResult, draw: Draw) -> None:
     """Write all other files that the record keeps of a trial; no framework is needed for them."""
     _write_predictions(folder, result)
-    (folder / "config.yaml").write_text(resolved(result.trial.experiment), "utf-8")
+    (folder / "config.yaml").write_text(resolved(_as_computed(result.trial)), "utf-8")
     _write_plan(folder, result)
     _write_per_class(folder, result)
     _write_made_examples(folder, result)
     draw(folder, _evaluation(result))
+
+
+def _as_computed(trial: Trial) -> Experiment:
+    """Return the experiment with the precision that another machine would choose otherwise."""
+    train = trial.experiment.train.model_copy(update={"precision": trial.precision})
+    return trial.experiment.model_copy(update={"train": train})
 
 
 def _write_predictions(folder: Path, result: TrialResult) -> None:

@@ -14,6 +14,7 @@ from harness.config.experiment import Experiment
 from harness.strategy.local_code import digest_of_loaded
 from harness.strategy.source import Module, Source, digest_of_source
 from harness.strategy.stack import Stack
+from harness.training.precision import precision_for
 
 VERSIONS = ("tensorflow", "keras", "numpy", "scikit-learn", "imbalanced-learn", "scipy")
 # What trains and tests, and the sources of data, which are imported by computed names.
@@ -34,7 +35,8 @@ def circumstances(
     """Return what all trials that may be compared have in common, as JSON-ready data.
 
     That is the configuration, the data before a seed splits them (`source`, their digest), the
-    engine's code, the `network`'s (its digest), the number of threads, the versions of libraries.
+    engine's code, the `network`'s (its digest), the number of threads, the precision, the versions
+    of libraries.
     """
     settings = experiment.model_dump(mode="json", by_alias=True, exclude=NOT_DECIDING_KEYS)
     for place in PLACES:
@@ -42,7 +44,7 @@ def circumstances(
     settings["model"].pop("weights")  # the network's digest has their content
     if preset_folder(experiment.model.name):
         settings["model"].pop("name")  # and that of a preset's folder
-    settings["train"]["threads"] = threads
+    settings["train"] |= {"threads": threads, "precision": precision_for(experiment.train)}
     return {
         "experiment": settings,
         "source": source,

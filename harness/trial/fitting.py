@@ -99,7 +99,7 @@ def _fit(trial: Trial, on_epoch: OnEpoch | None, on_begin: OnBegin | None) -> Fi
     evaluation = experiment.evaluation
     Job.of(evaluation, splits.train.class_names)  # what it asks for must be there to be decided
     model, settings = experiment.model, experiment.train
-    space = Space.of(model, splits.train) if model.frozen else None
+    space = Space.of(model, splits.train, trial.precision) if model.frozen else None
     plan = planned(trial, space)
     network = compiled_network(Recipe.of(model, settings, plan.train, plan.head))
     network.check(plan)

@@ -20,7 +20,7 @@ def made_anew(trial: Trial, plan: Plan) -> list[str]:
     if all(map(_at_the_top, _compiled(plan))):
         return []
     model = trial.experiment.model
-    space = Space.of(model, trial.splits.train) if model.frozen else None
+    space = Space.of(model, trial.splits.train, trial.precision) if model.frozen else None
     try:
         again = planned(replace(trial, strategy=trial.strategy.rebuilt()), space)
     except (UserError, TrialFailed):  # a trial that has ended well need not fail for a remark

@@ -22,5 +22,5 @@ def giving_logits(trial: Trial, plan: Plan, weights: Sequence[Array]) -> Any:
     network.restore(list(weights))
     model = network.giving_logits
     if settings.model.frozen:
-        model = Space.of(settings.model, trial.splits.train).below(model)
+        model = Space.of(settings.model, trial.splits.train, trial.precision).below(model)
     return model

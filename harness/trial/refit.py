@@ -41,7 +41,8 @@ def refit(trial: Trial, epochs: int, best_epoch: int, head_transform: str | None
     splits, experiment = trial.splits, trial.experiment
     together = splits.train.joined(splits.validation)
     trial = replace(trial, splits=replace(splits, train=together, contents=""))
-    space = Space.of(experiment.model, together) if experiment.model.frozen else None
+    frozen = experiment.model.frozen
+    space = Space.of(experiment.model, together, trial.precision) if frozen else None
     plan = planned(trial, space)
     settings = experiment.train.lasting(epochs)
     network = compiled_network(Recipe.of(experiment.model, settings, plan.train, plan.head))

@@ -14,6 +14,7 @@ from harness.data.split import Splits
 from harness.networks.build import digest
 from harness.strategy.registry import resolve
 from harness.strategy.stack import Stack
+from harness.training.precision import precision_for
 from harness.training.threads import threads_for
 from harness.trial.fingerprint import circumstances, conditions, fingerprint
 
@@ -53,6 +54,11 @@ class Trial:
     def threads(self) -> int:
         """How many threads it computes with."""
         return threads_for(self.experiment, self.splits.train.inputs.shape[1:])
+
+    @property
+    def precision(self) -> str:
+        """What its network computes in: `float32` or `mixed_bfloat16`."""
+        return precision_for(self.experiment.train)
 
     @property
     def positive(self) -> int:

@@ -11,7 +11,7 @@ from harness.errors import UserError, unknown
 from harness.tuning.dimension import Dimension, Number, OneOf, plain_types
 
 EXAMPLE = "--also train.learning_rate=1e-4..1e-1:log"
-BUDGET = ("epochs", "examples", "budget", "threads")
+BUDGET = ("epochs", "examples", "budget", "threads", "precision")
 TUNABLE = tuple(name for name in Train.model_fields if name not in BUDGET)
 
 

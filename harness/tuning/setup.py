@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.execution.task import Candidate
 from harness.plan.plan import base_plan
 from harness.seeds import generator
+from harness.training.precision import precision_for
 from harness.training.threads import threads_for
 from harness.trial.trial import Trial
 from harness.tuning.also import settings
@@ -76,7 +77,8 @@ def tuning(
     apart = fixed_test(experiment)
     splits = prepare(apart, FIRST_INNER_SEED)
     threads = threads_for(apart, splits.train.inputs.shape[1:])
-    fixed = apart.model_copy(update={"train": apart.train.model_copy(update={"threads": threads})})
+    computed = {"threads": threads, "precision": precision_for(apart.train)}
+    fixed = apart.model_copy(update={"train": apart.train.model_copy(update=computed)})
     base = base_plan(splits.train, fixed)
     searched = space(candidate, base, fixed, settings(fixed, also))
     first = searched.known[0] if searched.known else searched.corner()

@@ -1,7 +1,9 @@
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,8 +34,22 @@ def maker() -> ModuleType:
 @pytest.fixture(scope="module")
 def made(maker: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory: Path = tmp_path_factory.mktemp("pools") / "small"
-    maker.make_pool(directory, maker.Wanted(rare=12, common=1500), png=True)
+    maker.make_pool(directory, maker.Wanted(rare=12, common=1500))
     return directory
+
+
+@pytest.fixture
+def with_files(maker: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pool and its images as files, of fewer test images than there are."""
+
+    def few(section: Any) -> Any:
+        source = load(section)
+        assert source.test is not None
+        return replace(source, test=source.test.take(np.arange(300)))
+
+    monkeypatch.setattr(maker, "load", few)
+    maker.make_pool(tmp_path / "pool", maker.Wanted(rare=12, common=1500), png=True)
+    return tmp_path / "pool"
 
 
 def pool(path: Path) -> Examples:
@@ -78,14 +94,19 @@ def test_another_seed_makes_other_images(maker: ModuleType, made: Path, tmp_path
     assert not np.isin(pool(tmp_path / "other").ids, pool(made).ids).any()
 
 
-def test_the_png_files_are_the_same_images(made: Path) -> None:
-    section = FolderData(source="folder", path=str(made / "png"), image_size=[28, 28], channels=1)
+def test_the_png_files_are_the_same_images(with_files: Path) -> None:
+    section = FolderData(
+        source="folder", path=str(with_files / "png"), image_size=[28, 28], channels=1
+    )
     source = load(section)
+    as_arrays = load(NpyData(source="npy", path=str(with_files)))
+    np.testing.assert_array_equal(whole(source.train), whole(as_arrays.train))
     assert source.test is not None
-    np.testing.assert_array_equal(whole(source.train), whole(pool(made)))
-    assert source.test.counts.tolist() == [9000, 1000]
-    first = Image.open(made / "png" / "train" / "rare" / "0000" / "0000000.png")
-    np.testing.assert_array_equal(np.asarray(first), whole(pool(made))[1500, ..., 0])
+    assert as_arrays.test is not None
+    assert source.test.counts.tolist() == as_arrays.test.counts.tolist()
+    assert set(source.test.ids) == set(as_arrays.test.ids)
+    first = Image.open(with_files / "png" / "train" / "rare" / "0000" / "0000000.png")
+    np.testing.assert_array_equal(np.asarray(first), whole(as_arrays.train)[1500, ..., 0])
 
 
 def test_an_image_is_moved_a_little_and_keeps_its_grey(maker: ModuleType) -> None:

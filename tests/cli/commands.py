@@ -10,7 +10,7 @@ from harness.__main__ import main
 
 
 def begin(*words: str, anew: bool = False) -> subprocess.Popen[str]:
-    """Start a command; `anew` where it must be sure that a worker that it killed is no more."""
+    """Start a command; `anew` where how Python and the command's workers start is tried too."""
     return subprocess.Popen(
         [sys.executable if anew else python(), "-m", "harness", *words],
         stdout=subprocess.PIPE,

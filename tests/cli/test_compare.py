@@ -61,6 +61,7 @@ def finished(folder: Path) -> int:
     return len(runs)
 
 
+@pytest.mark.usefixtures("undrawn_but_for_pages")
 def test_a_comparison_is_one_document_that_the_stored_logits_bear_out(
     record: Path, compared: Compared, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,12 +174,13 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
 
 
 @pytest.mark.parametrize(
-    ("number", "jobs"), [(signal.SIGINT, "2"), (signal.SIGTERM, "2"), (signal.SIGHUP, "1")]
+    ("number", "jobs", "anew"),
+    [(signal.SIGINT, "2", True), (signal.SIGTERM, "2", False), (signal.SIGHUP, "1", False)],
 )
 def test_what_ends_it_says_how_to_go_on_and_leaves_no_process(
-    number: signal.Signals, jobs: str, record: Path
+    number: signal.Signals, jobs: str, anew: bool, record: Path
 ) -> None:
-    process = begin(*COMPARE, "--jobs", jobs, "--seeds", "40", anew=True)
+    process = begin(*COMPARE, "--jobs", jobs, "--seeds", "40", anew=anew)
     while not list((record / "artifacts").glob("*/artifacts/predictions.npz")):
         assert process.poll() is None
         time.sleep(0.02)
@@ -203,6 +205,7 @@ def test_several_experiments_are_ranked_over(record: Path, compared: Compared) -
     assert document["ranks"]["reason"]
 
 
+@pytest.mark.usefixtures("undrawn_but_for_pages")
 def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
     compared: Compared,
 ) -> None:

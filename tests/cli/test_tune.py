@@ -64,7 +64,7 @@ def test_killed_again_and_again_a_study_ends_with_exactly_as_many_trials(record:
         process = begin(*command)
         while not (record / "optuna.db").exists() or len(with_result(record)) < before + 2:
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.3)  # a look costs a tenth of a second
         process.kill()
         process.communicate()
     document = json.loads(end(begin(*command)))
@@ -86,10 +86,10 @@ def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record:
 
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_running(record: Path) -> None:
-    process = begin(*TUNE, "--trials", "500", "--jobs", "2", anew=True)
+    process = begin(*TUNE, "--trials", "500", "--jobs", "2")
     while not (record / "optuna.db").exists() or len(with_result(record)) < 2:
         assert process.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.3)  # a look costs a tenth of a second
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -3,6 +3,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 
+from harness.comparison import resampling
 from harness.comparison.resampling import HeldOut, Logits, noise, weighted
 from harness.scoring.metrics import FROM_LABELS, HIGHER_IS_BETTER, one
 
@@ -44,6 +45,21 @@ def test_unit_weights_give_the_plain_metric(metric, counts, step):
         got = weighted(metric, test.labels, logits, positive)(np.ones((len(test.labels), 2)))
         expected = plain(metric, test.labels, logits, positive)
         assert got == pytest.approx([expected] * 2, abs=1e-12, nan_ok=True)
+
+
+def test_what_is_kept_of_one_call_changes_nothing_in_the_next() -> None:
+    def measured(metric, counts):
+        tests = [held_out(counts), held_out(counts, seed=1)]
+        one, other = ([says(test, 2, seed) for test in tests] for seed in (1, 2))
+        return noise(metric, tests, one, {"other": other})["other"].covariance
+
+    alone = {}
+    for counts in ((40, 7), (7, 40)):
+        for metric in ("balanced_accuracy", "log_loss"):
+            resampling._kept_weights.cache_clear()
+            alone[metric, counts] = measured(metric, counts)
+    for words, expected in (*alone.items(), *alone.items()):
+        np.testing.assert_array_equal(measured(*words), expected)
 
 
 @pytest.mark.parametrize("step", [None, 1.0])

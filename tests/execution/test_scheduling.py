@@ -124,6 +124,7 @@ def test_a_failing_task_does_not_stop_the_others(plugin: Path) -> None:
     assert found["none, seed 0"].state == "done"
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 def test_workers_get_the_numbers_of_one_process_to_the_last_bit() -> None:
     given = tasks("none", "offline_augmentation", seeds=2)
     outcomes(given, jobs=1)

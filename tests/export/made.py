@@ -92,10 +92,12 @@ def predicted(folder: Path, inputs: Array) -> dict[str, Array]:
     return load(folder, read(folder))(inputs)
 
 
-def predicted_elsewhere(folder: Path, inputs: Array, beside: Path) -> dict[str, Array]:
-    """Predict in another process that has neither MLflow nor Optuna."""
+def predicted_elsewhere(
+    folder: Path, inputs: Array, beside: Path, program: str = sys.executable
+) -> dict[str, Array]:
+    """Predict in another process that has neither MLflow nor Optuna, or in one of a program's."""
     np.save(beside / "inputs.npy", inputs)
     words = [str(folder), str(beside / "inputs.npy"), str(beside / "outputs.npz")]
-    subprocess.run([sys.executable, "-c", WITHOUT, *words], check=True, env=os.environ)
+    subprocess.run([program, "-c", WITHOUT, *words], check=True, env=os.environ)
     with np.load(beside / "outputs.npz") as outputs:
         return dict(outputs)

@@ -19,6 +19,7 @@ from made import (
     stored,
     stored_labels,
 )
+from preloaded import python
 
 from harness.data import forget
 from harness.errors import NotKept, TrialFailed, UserError
@@ -84,7 +85,7 @@ def test_a_head_on_a_frozen_backbone_is_exported_with_it(record: Path, head: str
     )
     run_id = recorded(settings)
     exported(run_id, record / "model")
-    outputs = predicted_elsewhere(record / "model", inputs_of_test(settings), record)
+    outputs = predicted_elsewhere(record / "model", inputs_of_test(settings), record, python())
     np.testing.assert_allclose(outputs["logits"], stored(record, run_id), rtol=0, atol=1e-4)
 
 
@@ -93,6 +94,16 @@ def saved_body(path: Path) -> str:
 
     FROM_SCRATCH["small_cnn"]((8, 8, 1)).save_weights(path)
     return str(path)
+
+
+def test_a_network_in_bfloat16_is_exported_as_it_computes_or_refused(record: Path) -> None:
+    settings = experiment(train={"epochs": 2, "batch_size": 64, "precision": "mixed_bfloat16"})
+    run_id = recorded(settings)
+    exported(run_id, record / "model", format="savedmodel")
+    logits, kept = predicted(record / "model", inputs_of_test(settings))["logits"], stored
+    spread = np.abs(kept(record, run_id)).max()
+    np.testing.assert_allclose(logits, kept(record, run_id), rtol=0, atol=2e-2 * spread)
+    assert "take keras or savedmodel" in refusal(run_id, record / "other", format="litert")
 
 
 def test_the_strategy_keeps_its_parameters(record: Path) -> None:
@@ -133,7 +144,7 @@ def test_an_ensemble_averages_the_logits_of_all_seeds(record: Path) -> None:
     document = compared(settings, ("none", "label_smoothing"), seeds=2)
     exported(settings.name, record / "model", ensemble=True)
     inputs = inputs_of_test(settings)
-    outputs = predicted_elsewhere(record / "model", inputs, record)
+    outputs = predicted_elsewhere(record / "model", inputs, record, python())
     runs = [row["run_id"] for row in document["trials"] if row["strategy"] == "none"]
     mean = np.mean([stored(record, run) for run in runs], axis=0)
     np.testing.assert_allclose(outputs["logits"], mean, rtol=0, atol=1e-5)

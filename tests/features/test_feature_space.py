@@ -16,6 +16,7 @@ from harness.data.examples import Examples
 from harness.errors import UserError
 from harness.features import space as module
 from harness.features.space import Features, Space, images_of
+from harness.networks.precision import FULL, MIXED
 from harness.strategy.registry import resolve
 from harness.trial.ahead import features_ahead
 from harness.trial.train import train_trial
@@ -102,6 +103,18 @@ def test_other_weights_and_another_shape_are_another_store(
     assert replace(space, shape=(16, 16, 1)).store != space.store
     other.write_bytes(b"another content")
     assert Space.of(moved.model, digits).store != space.store
+
+
+def test_in_bfloat16_they_are_float32_numbers_nearly_alike_and_kept_apart(
+    model: Model, digits: Examples
+) -> None:
+    few = digits.take(np.arange(50))
+    full, mixed = (Space.of(model, digits, each) for each in (FULL, MIXED))
+    assert full.store != mixed.store
+    ours, theirs = of(full, few), of(mixed, few)
+    assert theirs.dtype == np.float32
+    assert not np.array_equal(ours, theirs)
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=0.05 * np.abs(ours).max())
 
 
 def test_many_rows_stay_on_disk_and_give_the_same(

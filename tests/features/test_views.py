@@ -2,13 +2,13 @@
 
 import hashlib
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from preloaded import python
 
 from harness.config.experiment import Experiment
 from harness.config.model import Model
@@ -130,6 +130,7 @@ def bits(model: Model) -> str:
 ELSEWHERE = """
 import runpy, sys
 from pathlib import Path
+sys.path.append(str(Path(sys.argv[1]).parents[1]))
 names = runpy.run_path(sys.argv[1])
 folder = Path(sys.argv[2])
 model = names["Model"](name="tiny:body", weights=str(folder / "tiny.weights.h5"))
@@ -143,7 +144,7 @@ def test_views_have_the_same_bits_cached_or_computed_here_or_elsewhere(
 ) -> None:
     computed, cached = bits(model), bits(model)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "another"))
-    command = [sys.executable, "-c", ELSEWHERE, __file__, str(tmp_path)]
+    command = [python(), "-c", ELSEWHERE, __file__, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert computed == cached == done.stdout.split()[-1]
 

@@ -122,6 +122,7 @@ NAMES = {
     'name="\\e[31m"': "name is & control characters",
     "name=' a'": "name is ' a' & spaces at its ends",
     "name='a\x1bb'": "--set name & not valid YAML",
+    "train.precision=float16": "unknown train.precision 'float16' & auto, float32, mixed_bfloat16",
     "train.optimizer=adm": "unknown train.optimizer 'adm' & did you mean 'adam'? & sgd",
     f"train.optimizer={LONG}": "unknown train.optimizer & adam, adamw, sgd",
     'train.optimizer="a\\nb"': "unknown train.optimizer 'a\\nb' & sgd",

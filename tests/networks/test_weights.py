@@ -63,6 +63,18 @@ def trained() -> Any:
 
 
 @pytest.fixture(scope="module")
+def another() -> Any:
+    """A backbone of another kind."""
+    return base("mobilenet_v2")
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Any:
+    """A backbone with half as many channels."""
+    return base(alpha=0.5)
+
+
+@pytest.fixture(scope="module")
 def classifier() -> Any:
     """A backbone with a last layer."""
     import keras
@@ -109,8 +121,8 @@ def test_a_last_layer_that_a_body_has_not_is_left_out(
 
 
 @pytest.mark.parametrize("file", FORMS)
-def test_weights_of_another_network_do_not_fit(tmp_path: Path, file: str) -> None:
-    FORMS[file](base("mobilenet_v2"), tmp_path / file)
+def test_weights_of_another_network_do_not_fit(tmp_path: Path, another: Any, file: str) -> None:
+    FORMS[file](another, tmp_path / file)
     line = refusal(tmp_path / file)
     assert f"do not fit model.name {NAME!r}" in line
     assert line.endswith("; give those of this network, saved without a last layer")
@@ -118,8 +130,8 @@ def test_weights_of_another_network_do_not_fit(tmp_path: Path, file: str) -> Non
 
 
 @pytest.mark.parametrize("file", FORMS)
-def test_weights_of_another_width_do_not_fit(tmp_path: Path, file: str) -> None:
-    FORMS[file](base(alpha=0.5), tmp_path / file)
+def test_weights_of_another_width_do_not_fit(tmp_path: Path, narrow: Any, file: str) -> None:
+    FORMS[file](narrow, tmp_path / file)
     assert f"do not fit model.name {NAME!r}" in refusal(tmp_path / file)
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from preloaded import python
 
 from harness.__main__ import main
 from harness.errors import UserError
@@ -23,12 +24,14 @@ def refusal(name: str, directory: Path) -> str:
     return str(caught.value)
 
 
-def started(*words: str, where: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+def started(
+    *words: str, where: Path, path: Path | None = None, program: str = sys.executable
+) -> subprocess.CompletedProcess[str]:
     """Run a command of this Python elsewhere, with `path` before what it would import."""
     tracking = {"MLFLOW_TRACKING_URI": f"sqlite:///{where / 'mlflow.db'}"}
     paths = {} if path is None else {"PYTHONPATH": str(path)}
     done = subprocess.run(
-        [sys.executable, *words],
+        [program, *words],
         capture_output=True,
         text=True,
         check=False,
@@ -134,7 +137,8 @@ def test_what_is_written_is_in_order(tmp_path: Path) -> None:
 
 def test_its_own_tests_pass_before_it_is_installed(tmp_path: Path) -> None:
     write(package("my_idea", tmp_path))
-    done = started("-m", "pytest", "-q", "-p", "no:cacheprovider", "my_idea", where=tmp_path)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "my_idea"]
+    done = started(*words, where=tmp_path, program=python())
     assert "passed" in done.stdout
 
 

@@ -167,6 +167,7 @@ def test_a_trial_leaves_its_artifacts_and_tags(store: Store, tmp_path: Path) -> 
     assert facts["class_counts_before"] == given.splits.train.counts.tolist()
     files = {path.name for path in folder.iterdir()}
     assert {"predictions.npz", "config.yaml", "per_class.csv"} <= files
+    assert "precision: float32" in (folder / "config.yaml").read_text()  # not auto
     assert {"confusion_matrix.png", "per_class_recall.png", "reliability.png"} <= files
     best = max(facts["validation_scores"])
     assert len(facts["validation_scores"]) == 2

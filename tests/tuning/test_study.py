@@ -20,8 +20,8 @@ from harness.data.examples import Examples
 from harness.data.split import Sealed
 from harness.errors import UserError
 from harness.tracking.store import Store
-from harness.tuning import slots
-from harness.tuning.objective import Objective
+from harness.tuning import pictures, slots
+from harness.tuning.objective import Objective, _Report
 from harness.tuning.recording import Recorder
 from harness.tuning.setup import Tuning, fixed_test
 from harness.tuning.study import OpenStudy
@@ -93,7 +93,15 @@ def test_lower_is_better_for_a_loss(make: Make, tmp_path: Path) -> None:
     assert tuned.value == min(values)
 
 
-def test_a_resumed_study_goes_on_as_an_undisturbed_one(make: Make, tmp_path: Path) -> None:
+def test_a_resumed_study_goes_on_as_an_undisturbed_one(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(trial: optuna.Trial) -> float:
+        """Stands for training, which others try."""
+        trial.set_user_attr(slots.REPORT, _Report().document())
+        return 1 / (1 + abs(trial.params["gamma"] - 1.3))
+
+    monkeypatch.setattr("harness.tuning.objective.Objective", lambda *words: score)
     whole = make(trials=14, inner_seeds=1, storage=f"sqlite:///{tmp_path / 'whole.db'}")
     tune(whole)
     parts = make(trials=14, inner_seeds=1, storage=f"sqlite:///{tmp_path / 'parts.db'}")
@@ -322,8 +330,9 @@ def test_another_space_metric_or_number_of_seeds_under_one_name_is_refused(make:
 
 
 def test_one_run_stands_above_one_run_a_trial_and_no_comparison_takes_them_for_its_own(
-    make: Make, tmp_path: Path
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("harness.tuning.tune.draw", pictures.draw)
     tuned = tune(make(trials=6))
     store = Store.open("digits")
     above = store.run(tuned.run_id)
