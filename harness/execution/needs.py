@@ -9,6 +9,7 @@ from harness.data.cache import cache_directory
 from harness.data.sources import Source
 from harness.execution.node import Needs
 from harness.networks.weights import file_of
+from harness.training.precision import precision_for
 
 PLACES = ("path", "root")
 
@@ -23,7 +24,9 @@ def needs(experiment: Experiment, plugins: Iterable[Path]) -> tuple[Needs, Sourc
     paths = dict(_paths(experiment, plugins, with_data=not comes_along))
     cache = cache_directory().absolute()
     is_used = cache.is_dir() and (experiment.model.frozen or not comes_along)
-    return Needs(experiment, paths, cache if is_used else None), source if comes_along else None
+    precision = precision_for(experiment.train)
+    needed = Needs(experiment, paths, precision, cache if is_used else None)
+    return needed, source if comes_along else None
 
 
 def _paths(

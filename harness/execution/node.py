@@ -22,6 +22,7 @@ from harness.processes import liveness
 from harness.processes.memory import resident_bytes
 from harness.tracking.place import database_of, tracking_uri
 from harness.tracking.store import Store
+from harness.training.precision import precision_for
 from harness.trial.fingerprint import engine_code, versions
 
 
@@ -45,12 +46,14 @@ class Setting:
 class Needs:
     """What the trials of an experiment need of a node: the record, and these paths, by what for.
 
-    The data are among them, unless they come along. `cache` is where the command keeps images and
+    The data are among them, unless they come along. `precision` is what `train.precision` comes to
+    where the command runs, `cache` is where the command keeps images and
     features, if there are any.
     """
 
     experiment: Experiment
     paths: Mapping[str, Path]
+    precision: str
     cache: Path | None = None
 
 
@@ -113,6 +116,11 @@ class Node:
                     f"node {_name()} has no {path} ({purpose}): put it where every node sees it "
                     "under this path"
                 )
+        if (precision := precision_for(needs.experiment.train)) != needs.precision:
+            raise UserError(
+                f"node {_name()} would compute in {precision}, and the command in "
+                f"{needs.precision}, as auto goes by the GPU: set train.precision to one of them"
+            )
         try:
             Store.open(needs.experiment.name)
         except UserError as error:

@@ -7,6 +7,7 @@ import pytest
 from harness.config.experiment import Experiment
 from harness.execution.executors import NodeRefused, tell
 from harness.execution.node import Epoch, Needs, Node, Note, Returned
+from harness.networks.precision import FULL, MIXED
 
 pytestmark = pytest.mark.usefixtures("record")
 
@@ -38,15 +39,21 @@ def test_what_a_call_raises_is_sent_to_who_asked() -> None:
 
 
 def test_a_path_that_the_node_lacks_refuses_the_call(tmp_path: Path) -> None:
-    needs = Needs(EXPERIMENT, {"data.path": tmp_path / "pool"})
+    needs = Needs(EXPERIMENT, {"data.path": tmp_path / "pool"}, FULL)
     (returned,) = Node().call(count, (1,), needs, None)
     assert isinstance(returned, Returned)
     assert isinstance(returned.error, NodeRefused)
     assert f"has no {tmp_path / 'pool'} (data.path): put it where every node" in str(returned.error)
 
 
+def test_a_node_that_would_compute_in_another_precision_refuses_the_call() -> None:
+    (returned,) = Node().call(count, (1,), Needs(EXPERIMENT, {}, MIXED), None)
+    assert isinstance(returned, Returned)
+    assert "would compute in float32, and the command in mixed_bfloat16" in str(returned.error)
+
+
 def test_a_cache_that_the_node_does_not_see_is_noted_and_does_without(tmp_path: Path) -> None:
-    seen, unseen = Needs(EXPERIMENT, {}, tmp_path), Needs(EXPERIMENT, {}, tmp_path / "cache")
+    seen, unseen = (Needs(EXPERIMENT, {}, FULL, tmp_path / name) for name in ("", "cache"))
     note, _, returned = Node().call(count, (1,), seen, None, unseen, None)
     assert isinstance(note, Note)
     assert f"sees no {tmp_path / 'cache'}, where images and features are kept" in note.line
