@@ -183,7 +183,8 @@ def _answer(caller: socket.socket, program: str) -> None:
         _end(None)
     for file in files:
         os.close(file)
-    caller.sendall(process.to_bytes(8, "big", signed=True))
+    with contextlib.suppress(OSError):  # the caller may be killed already
+        caller.sendall(process.to_bytes(8, "big", signed=True))
     end = os.pidfd_open(process)
     if end not in select.select([end, caller], [], [])[0]:
         os.kill(process, signal.SIGKILL)  # as the caller was
