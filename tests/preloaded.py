@@ -59,8 +59,8 @@ def python() -> str:
         return sys.executable
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     owner = os.getppid() if run else os.getpid()
-    folder = Path(tempfile.gettempdir(), f"preloaded-{run or owner}")
-    folder.mkdir(mode=0o700, exist_ok=bool(run))
+    folder = Path(tempfile.gettempdir(), f"preloaded-{run}") if run else Path(tempfile.mkdtemp())
+    folder.mkdir(mode=0o700, exist_ok=True)
     program = folder / "python"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -90,7 +90,7 @@ def kill_what_runs(program: Path) -> None:
 
     def send(process: Popen, number: int) -> None:
         if number == signal.SIGKILL:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 os.kill(int(_run_for(program.parent, process.pid).read_text()), number)
                 return
         usual(process, number)
@@ -129,7 +129,7 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
             signal.signal(each, lambda number, _: os.kill(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         status = _number(server)
-    noted.unlink()
+    noted.unlink(missing_ok=True)
     if status < 0:
         with contextlib.suppress(OSError):  # of SIGKILL there is nothing to be set
             signal.signal(-status, signal.SIG_DFL)
@@ -183,7 +183,8 @@ def _answer(caller: socket.socket, program: str) -> None:
         _end(None)
     for file in files:
         os.close(file)
-    caller.sendall(process.to_bytes(8, "big", signed=True))
+    with contextlib.suppress(OSError):  # the caller may be killed already
+        caller.sendall(process.to_bytes(8, "big", signed=True))
     end = os.pidfd_open(process)
     if end not in select.select([end, caller], [], [])[0]:
         os.kill(process, signal.SIGKILL)  # as the caller was
