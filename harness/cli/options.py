@@ -34,6 +34,9 @@ Ray = Annotated[
         help="Run on a Ray cluster: HOST:PORT, the one this machine is in, or one started here.",
     ),
 ]
+Storage = Annotated[
+    str | None, typer.Option(help="Where a study lives: a URL; default: beside the record.")
+]
 InnerSeeds = Annotated[
     int, typer.Option(min=1, max=1000, help="Seeds that a trial of tuning is scored with.")
 ]

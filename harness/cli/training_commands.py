@@ -15,6 +15,7 @@ from harness.cli.options import (
     Plugins,
     Ray,
     Seed,
+    Storage,
     Strategy,
 )
 from harness.cli.output import print_document
@@ -79,6 +80,7 @@ def compare(
     ] = None,
     also: Also = None,
     inner_seeds: InnerSeeds = 3,
+    storage: Storage = None,
     fresh: Annotated[bool, typer.Option(help="Run again what is recorded.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would run, and what it would take.")
@@ -103,7 +105,7 @@ def compare(
         )
         for config in configs or [DEFAULT]
     ]
-    effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds)
+    effort = None if tune is None else Effort(tune, tuple(also or ()), inner_seeds, storage)
     if dry_run:
         from harness.cli.forecasting import show_forecasts
 
@@ -123,9 +125,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many trials in all.")] = 50,
     also: Also = None,
     inner_seeds: InnerSeeds = 3,
-    storage: Annotated[
-        str | None, typer.Option(help="Where the study lives; default: beside the record.")
-    ] = None,
+    storage: Storage = None,
     study: Annotated[
         str | None, typer.Option(help="The study's name; default: one for what is searched.")
     ] = None,

@@ -46,7 +46,7 @@ def identify(setup: Setup, first: Trial, effort: Effort | None) -> Identity:
         "data": first.splits.digest,
         "baseline": [setup.baseline, *strategies[setup.baseline]],
         "metric": evaluation.metric,
-        "effort": effort and asdict(effort),
+        "effort": effort and _searched(effort),
     } | ({"job": evaluation.job} if evaluation.job else {})
     asked = {"margin": evaluation.margin, "generalise": evaluation.generalise}
     members = {name: _digest([name, *each])[:SHOWN_DIGITS] for name, each in strategies.items()}
@@ -92,3 +92,8 @@ def _parameters(candidate: Candidate) -> dict[str, Any]:
 def _digest(facts: object) -> str:
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _searched(effort: Effort) -> dict[str, Any]:
+    """Return what a search may cost, wherever its studies live."""
+    return {key: value for key, value in asdict(effort).items() if key != "storage"}

@@ -60,12 +60,14 @@ class Setup:
 class Effort:
     """What every strategy's search may cost: so many trials, with so many inner seeds each.
 
-    `also` are the training settings that are searched with the parameters, by range.
+    `also` are the training settings that are searched with the parameters, by range. The studies
+    live in `storage`, or beside the record.
     """
 
     trials: int
     also: tuple[str, ...] = ()
     inner_seeds: int = 3
+    storage: str | None = None
 
 
 def setup(

@@ -112,7 +112,14 @@ def ledger(
 
 def _study(setup: Setup, effort: Effort, candidate: Candidate) -> Tuning | None:
     try:
-        return tuning(setup.experiment, candidate, effort.trials, effort.also, effort.inner_seeds)
+        return tuning(
+            setup.experiment,
+            candidate,
+            effort.trials,
+            effort.also,
+            effort.inner_seeds,
+            effort.storage,
+        )
     except NothingToSearch:
         return None
 

@@ -29,7 +29,7 @@ from harness.data.sources import Source
 from harness.errors import UserError, message, one_line
 from harness.execution.executors import NodeRefused, WorkerLost
 from harness.execution.needs import needs
-from harness.execution.node import Arrived, Epoch, Needs, Node, Note, Returned, Setting
+from harness.execution.node import Arrived, Epoch, Needs, Node, Note, Setting
 from harness.processes import liveness
 
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -37,6 +37,7 @@ SECONDS_BETWEEN_COUNTS = 10.0
 CALLS_A_WORKER = 500
 BYTES_MORE_A_WORKER = 4 << 30
 MOST_LOST_STARTING = 10
+SECONDS_WITHOUT_NODES = 600.0
 
 
 @dataclass(eq=False)
@@ -73,7 +74,7 @@ class Actors:
         self.threads = threads
         self.on_epoch: Callable[[Any, int], None] = lambda done, epoch: None
         self._room, self._most = room, room()
-        self._counted = monotonic()
+        self._counted = self._last_room = monotonic()
         self._setting = ray.put(Setting.here(threads))
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
         self._kind = ray.remote(Node).options(
@@ -142,8 +143,8 @@ class Actors:
                 self._grow()
                 self._hand_out()
                 self._look()
-        except NodeRefused as refused:
-            error = refused
+        except (NodeRefused, WorkerLost) as reason:
+            error = reason
         except Exception as gone:  # whatever Ray raises when the cluster itself is gone
             error = WorkerLost(f"the cluster is gone: {message(gone)}")
         under_way = list(self._busy.values())
@@ -173,19 +174,40 @@ class Actors:
     def _grow(self) -> None:
         """Start as many workers as there is room and work for."""
         if monotonic() - self._counted > SECONDS_BETWEEN_COUNTS:
-            self._counted, self._most = monotonic(), self._room()
+            self._count()
         to_come = len(self._starting) + len(self._idle)
         for _ in range(min(self._most - to_come - len(self._busy), len(self._waiting) - to_come)):
             worker = _Worker(self._kind.remote())
             self._starting[worker.actor.arrive.remote(self._setting)] = worker
 
+    def _count(self) -> None:
+        """Count anew how many workers there is room for; a cluster may be without nodes for long.
+
+        Raises WorkerLost if it stays so.
+        """
+        self._counted, room = monotonic(), self._room()
+        if room:
+            self._most, self._last_room = room, self._counted
+        elif self._counted - self._last_room > SECONDS_WITHOUT_NODES:
+            raise WorkerLost(
+                f"no node with {self.threads} cores has been in the cluster for "
+                f"{SECONDS_WITHOUT_NODES / 60:.0f} minutes"
+            )
+
     def _hand_out(self) -> None:
         while self._idle and self._waiting:
             call, worker = self._waiting.popleft(), self._idle.pop()
-            new, worker.needs = self._needs[worker.needs :], len(self._needs)
+            new = self._needs[worker.needs :]
+            worker.needs += len(new)
             call.worker = worker
             streaming = worker.actor.call.options(num_returns="streaming")
-            self._busy[streaming.remote(call.function, call.words, *chain(*new))] = call
+            try:
+                answers = streaming.remote(call.function, call.words, *chain(*new))
+            except Exception as error:  # what it is to be called with can't be sent
+                self._end(worker)
+                call.future.set_exception(error)
+            else:
+                self._busy[answers] = call
 
     def _look(self) -> None:
         """Take note of what workers have to say, or wait for it a little."""
@@ -222,12 +244,10 @@ class Actors:
         call = self._busy[answers]
         try:
             event = ray.get(next(answers))
-        except RayTaskError as error:  # what it returned can't be sent
-            event = Returned(error=error.cause)
         except (RayError, StopIteration) as error:
             del self._busy[answers]
             self._end(call.worker)
-            call.future.set_exception(WorkerLost(_cause(error, call.worker.node)))
+            call.future.set_exception(_lost(error, call.worker.node))
             return
         if isinstance(event, Epoch):
             self.on_epoch(event.done, event.number)
@@ -291,6 +311,12 @@ def _why_not(error: RayError) -> str:
         return f"{MOST_LOST_STARTING} workers died as they started: {_cause(error, 'a node')}"
     last = str(error).strip().splitlines()[-1].strip()
     return f"no worker can be started on a node of the cluster ({last}): install the same there"
+
+
+def _lost(error: Exception, node: str) -> Exception:
+    """Return what a call came to whose worker ended, or could not send what it returned."""
+    own = error.cause if isinstance(error, RayTaskError) else None
+    return own if isinstance(own, Exception) else WorkerLost(_cause(error, node))
 
 
 def _cause(error: Exception, node: str) -> str:

@@ -7,22 +7,24 @@ for and not before.
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.data.cache import cache_directory
-from harness.errors import UserError, message
+from harness.errors import UserError, message, one_line
 from harness.processes.exits import ENDING
-from harness.tracking.place import tracking_uri
 from harness.training.threads import cores
 
 if TYPE_CHECKING:
     from harness.execution.actors import Actors
 
 AUTO, LOCAL = "auto", "local"
-SECONDS_TO_CONNECT = 10
+NOWHERE = "Could not find any running Ray instance"
+SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 10, 25
 ENVIRONMENT = ("KERAS_HOME", "XDG_CACHE_HOME", "OPENBLAS_CORETYPE")
 
 
@@ -47,13 +49,17 @@ class Cluster:
         ray = _ray()
         if address not in (AUTO, LOCAL):
             _refuse_silent(address)
+        if address != LOCAL:
+            _refuse_strange(address)
+        from ray.exceptions import RayError
+
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         own = {"num_cpus": cores(), "include_dashboard": False} if address == LOCAL else {}
         with _own_signals():
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="critical", **own)
-            except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-                raise UserError(f"--ray {address}: {_why(address, error)}") from error
+            except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+                raise UserError(f"--ray {address}: {message(error)}") from error
         _keep_off_standard_output()
         return cls(most)
 
@@ -62,15 +68,18 @@ class Cluster:
 
         Raises UserError if no node has so many cores.
         """
+        if room := self._room(threads):
+            return room
+        raise UserError(
+            f"no node of the cluster has the {threads} cores that a trial computes with: set "
+            "train.threads to fewer"
+        )
+
+    def _room(self, threads: int) -> int:
         nodes = [each["Resources"] for each in _ray().nodes() if each["Alive"]]
         room = sum(int(each.get("CPU", 0) // threads) for each in nodes)
         if gpus := int(sum(each.get("GPU", 0) for each in nodes)):
             room = min(room, gpus)
-        if not room:
-            raise UserError(
-                f"no node of the cluster has the {threads} cores that a trial computes with: set "
-                "train.threads to fewer"
-            )
         return min(room, self._most or room)
 
     def refuse_files(self, address: str) -> None:
@@ -91,7 +100,8 @@ class Cluster:
             self._actors.shutdown()
             self._actors = None
         if self._actors is None:
-            self._actors = Actors(threads, lambda: self.room(threads), environment())
+            self.room(threads)
+            self._actors = Actors(threads, lambda: self._room(threads), environment())
         self._actors.on_epoch = on_epoch
         return self._actors
 
@@ -117,7 +127,6 @@ def environment() -> dict[str, str]:
     """
     names = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     return names | {
-        "MLFLOW_TRACKING_URI": tracking_uri(),
         "HARNESS_CACHE": str(cache_directory().absolute()),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(cores())),
     }
@@ -150,10 +159,30 @@ def _refuse_silent(address: str) -> None:
         ) from error
 
 
-def _why(address: str, error: Exception) -> str:
-    if address == AUTO and isinstance(error, ConnectionError):
-        return "this machine is in no cluster; start one with ray start --head, or write local"
-    return message(error)
+def _refuse_strange(address: str) -> None:
+    """Raise UserError for what is no cluster's head, or takes no token of ours.
+
+    Joining it would try for minutes, and then end this process; so another one asks it first.
+    """
+    command = [sys.executable, "-m", "ray.scripts.scripts", "status"]
+    command += [] if address == AUTO else ["--address", address]
+    try:
+        asked = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"--ray {address}: what is there does not answer as the head of a Ray cluster; give "
+            "the address that ray start --head printed"
+        ) from error
+    if asked.returncode:
+        lines = [line for line in asked.stderr.splitlines() if "Error: " in line] or [""]
+        why = lines[-1].partition("Error: ")[2] or "ray status fails there"
+        why = "this machine is in none" if NOWHERE in why else why
+        raise UserError(
+            f"--ray {address}: no cluster can be joined ({one_line(why)[:300]}); start one with "
+            "ray start --head, or write local"
+        )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from harness.config.experiment import Experiment
 from harness.data import source_of
 from harness.data.cache import cache_directory
 from harness.data.sources import Source
-from harness.execution.node import Needs
+from harness.execution.node import Needs, digests
 from harness.networks.weights import file_of
 from harness.training.precision import precision_for
 
@@ -19,13 +19,15 @@ def needs(experiment: Experiment, plugins: Iterable[Path]) -> tuple[Needs, Sourc
 
     Data that are in files are read by each node where they lie.
     """
+    files = tuple(plugin.absolute() for plugin in plugins)
     source = source_of(experiment)
     comes_along = source.is_in_memory
-    paths = dict(_paths(experiment, plugins, with_data=not comes_along))
+    paths = dict(_paths(experiment, files, with_data=not comes_along))
     cache = cache_directory().absolute()
     is_used = cache.is_dir() and (experiment.model.frozen or not comes_along)
     precision = precision_for(experiment.train)
-    needed = Needs(experiment, paths, precision, cache if is_used else None)
+    contents = digests(experiment, files)
+    needed = Needs(experiment, files, paths, contents, precision, cache if is_used else None)
     return needed, source if comes_along else None
 
 
@@ -42,4 +44,4 @@ def _paths(
     if (code := experiment.model.network_from) is not None:
         yield "--network-from", code
     for plugin in plugins:
-        yield f"--plugin {plugin.name}", plugin.absolute()
+        yield f"--plugin {plugin.name}", plugin

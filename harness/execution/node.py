@@ -6,18 +6,21 @@ what it is told, and what it refuses to compute without.
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
 from harness.config.experiment import Experiment
-from harness.data import take_over
+from harness.data import source_of, take_over
+from harness.data.cache import cache_directory
 from harness.data.sources import Source
 from harness.errors import UserError
 from harness.execution.executors import NodeRefused, load_framework, tell_through
+from harness.networks.build import digest
 from harness.processes import liveness
 from harness.processes.memory import resident_bytes
 from harness.tracking.place import database_of, tracking_uri
@@ -28,10 +31,14 @@ from harness.trial.fingerprint import engine_code, versions
 
 @dataclass(frozen=True)
 class Setting:
-    """How the process that asks computes: on which machine, with which versions and threads."""
+    """How the process that asks computes: on which machine, with which versions and threads.
+
+    `record` is where it records: not part of a worker's environment, where Ray would show it.
+    """
 
     machine: str
     folder: Path
+    record: str
     threads: int
     versions: Mapping[str, str]
     engine: str
@@ -39,20 +46,23 @@ class Setting:
     @classmethod
     def here(cls, threads: int) -> "Setting":
         """Return the setting of this process, for trials with so many threads."""
-        return cls(socket.gethostname(), Path.cwd(), threads, versions(), engine_code())
+        machine, folder = socket.gethostname(), Path.cwd()
+        return cls(machine, folder, tracking_uri(), threads, versions(), engine_code())
 
 
 @dataclass(frozen=True)
 class Needs:
     """What the trials of an experiment need of a node: the record, and these paths, by what for.
 
-    The data are among them, unless they come along. `precision` is what `train.precision` comes to
-    where the command runs, `cache` is where the command keeps images and
-    features, if there are any.
+    The data are among them, unless they come along. `digests` are of the content of all that is
+    read on the node, `precision` is what `train.precision` comes to where the command runs, and
+    `cache` where that keeps images and features, if there are any.
     """
 
     experiment: Experiment
+    plugins: tuple[Path, ...]
     paths: Mapping[str, Path]
+    digests: Mapping[str, str]
     precision: str
     cache: Path | None = None
 
@@ -96,6 +106,8 @@ class Node:
         """Load the framework; raises UserError if numbers would not be those of the asker."""
         if setting.folder.is_dir():
             os.chdir(setting.folder)
+        os.environ["MLFLOW_TRACKING_URI"] = setting.record
+        _have_a_cache()
         self._refuse_other_versions(setting)
         if database_of(tracking_uri()) is not None and _name() != setting.machine:
             raise UserError(
@@ -108,7 +120,8 @@ class Node:
     def _take(self, needs: Needs, source: Source | None) -> None:
         """Get ready for an experiment, with its data if they come along.
 
-        Raises UserError for a path that this node does not see, and a record that it can't reach.
+        Raises UserError for a path that this node does not see or that holds something else here,
+        and for a record that it can't reach.
         """
         for purpose, path in needs.paths.items():
             if not path.exists():
@@ -127,6 +140,12 @@ class Node:
             raise UserError(f"node {_name()}: {error}") from error
         if source is not None:
             take_over(needs.experiment, source)
+        for purpose, content in digests(needs.experiment, needs.plugins).items():
+            if content != needs.digests[purpose]:
+                raise UserError(
+                    f"node {_name()} has another content of {purpose} than the command: have every "
+                    "node see the same"
+                )
 
     def call(
         self, function: Callable[..., Any], words: tuple[Any, ...], *needed: Any
@@ -174,6 +193,22 @@ class Node:
                 f"node {_name()} has another state of harness than {setting.machine}: install the "
                 "same on both"
             )
+
+
+def digests(experiment: Experiment, plugins: Iterable[Path]) -> dict[str, str]:
+    """Return digests of what an experiment's trials read, by purpose: data, network and plugins."""
+    found = {"the data": source_of(experiment).digest, "the network": digest(experiment.model)}
+    for plugin in plugins:
+        found[f"--plugin {plugin.name}"] = blake2b(plugin.read_bytes(), digest_size=16).hexdigest()
+    return found
+
+
+def _have_a_cache() -> None:
+    """Keep what is made where the command does, or where this node would by itself."""
+    try:
+        cache_directory().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        os.environ.pop("HARNESS_CACHE", None)
 
 
 class _Events:

@@ -185,7 +185,7 @@ def _patient(method: Callable[..., Any], uri: str, waits: bool = True) -> Callab
             except RecordLost:  # of a call within this one
                 raise
             except Exception as error:  # MLflow, SQLAlchemy, the file system each have their own
-                if BUSY.search(str(error)) and monotonic() < until:
+                if _is_busy(error) and monotonic() < until:
                     sleep(SECONDS_BETWEEN_TRIES)
                 elif is_served(uri) and away.is_away(error):
                     if not (_contacts[uri].is_worth_waiting() and waits):
@@ -201,6 +201,12 @@ def _patient(method: Callable[..., Any], uri: str, waits: bool = True) -> Callab
                 return answer
 
     return call
+
+
+def _is_busy(error: Exception) -> bool:
+    """Tell whether a call may succeed in a moment; what exists under a name goes on to exist."""
+    exists = getattr(error, "error_code", "") == "RESOURCE_ALREADY_EXISTS"
+    return not exists and bool(BUSY.search(str(error)))
 
 
 def _lost(kind: type[RecordLost], uri: str, error: Exception) -> RecordLost:

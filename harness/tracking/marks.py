@@ -8,7 +8,9 @@ compare-and-set, only a store in which a read sees every write that was answered
 
 A holder rewrites its mark again and again. One that stands still for long, as seen by others who
 reached the store all the time, is of a dead process and is removed: that very mark, which no other
-holder ever has.
+holder ever has. A process that stood still as long, and goes on at just that moment, may write its
+mark once more between another's look and claim: what it trains is then trained twice, but recorded
+as finished once.
 """
 
 import re
@@ -86,7 +88,7 @@ class Mark:
         self._board.write(self._key, self._text())
 
     def beat(self) -> None:
-        """Show that its process lives; a mark that others took for dead stays away."""
+        """Show that its process lives; a mark that others have removed as dead stays away."""
         with self._lock:
             if not self._gone and self._key in self._board.read():
                 self._beats += 1

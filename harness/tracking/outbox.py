@@ -24,6 +24,8 @@ FACTS, FILES, ASIDE = "parcel.json", "files", "."
 SECONDS_TO_LITTER = 86_400.0
 """After a day, what a killed process has left half written is removed."""
 
+_told: set[Path] = set()
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -122,7 +124,10 @@ def _sent(store: Store, place: Path) -> bool:
     except FileNotFoundError:  # sent by its own process meanwhile
         return False
     except Exception as error:  # a damaged file, or whatever the store refuses
-        _say(f"a trained trial of {store.name} can't be sent: {message(error)}; it lies in {place}")
+        if place not in _told:
+            _told.add(place)
+            why = message(error)
+            _say(f"a trained trial of {store.name} can't be sent: {why}; it lies in {place}")
         return False
 
 

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from harness.execution.cluster import Cluster
 
 MOST_KILLED = 20
+KILLED = (
+    "ended without a word, killed by somebody, or by the system if memory ran out (then take fewer "
+    "--jobs)"
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class _Crew:
 
 def _in_workers(opened: OpenStudy, jobs: int, crew: _Crew) -> None:
     """Let workers share the study; in place of one that is killed another begins."""
-    killed = 0
+    killed, why = 0, KILLED
     try:
         if crew.cluster is not None:
             crew.cluster.refuse_files(shown(crew.tuning.storage))
@@ -181,15 +185,12 @@ def _in_workers(opened: OpenStudy, jobs: int, crew: _Crew) -> None:
             for future in ended:
                 try:
                     future.result()
-                except (BrokenProcessPool, WorkerLost):
-                    killed += 1
+                except (BrokenProcessPool, WorkerLost) as error:
+                    killed, why = killed + 1, str(error) if crew.cluster else KILLED
                     crew.begin()
                 crew.end(future)
             if killed >= MOST_KILLED:
-                raise TrialFailed(
-                    f"{killed} workers ended without a word: killed by somebody, or by the system "
-                    "if memory ran out (then take fewer --jobs)"
-                )
+                raise TrialFailed(f"{killed} workers were lost: {why}")
     finally:
         crew.kill()
 

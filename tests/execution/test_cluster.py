@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from time import sleep
 
 import pytest
@@ -15,8 +17,8 @@ from ray.exceptions import ObjectStoreFullError, OutOfMemoryError
 from harness.comparison.records import load_trials
 from harness.config.experiment import Experiment
 from harness.errors import UserError
-from harness.execution.actors import _cause
-from harness.execution.cluster import Cluster
+from harness.execution.actors import Actors, _cause
+from harness.execution.cluster import Cluster, environment
 from harness.execution.schedule import Schedule, joined
 from harness.execution.task import Candidate, Outcome, Task
 from harness.processes import liveness
@@ -134,18 +136,11 @@ def test_a_task_that_kills_its_worker_fails_alone_and_is_tried_twice(
 
 
 def test_a_node_that_can_not_compute_the_same_ends_all_in_one_line(
-    nodes: Nodes, plugin: Path, monkeypatch: pytest.MonkeyPatch
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = tasks("none", plugins=(plugin,))
-    with monkeypatch.context() as patch:
-        patch.setattr("harness.execution.node.versions", lambda: {"numpy": "0.1"})
-        with pytest.raises(UserError, match=r"node .* has numpy .*, and .* 0\.1: install the same"):
-            outcomes(given, nodes.address)
-    plugin.unlink()
-    with pytest.raises(
-        UserError, match=r"node .* has no .*plugin\.py \(--plugin plugin\.py\): put"
-    ):
-        outcomes(given, nodes.address)
+    monkeypatch.setattr("harness.execution.node.versions", lambda: {"numpy": "0.1"})
+    with pytest.raises(UserError, match=r"node .* has numpy .*, and .* 0\.1: install the same"):
+        outcomes(tasks("none"), nodes.address)
 
 
 def test_what_a_cluster_lacks_is_told_in_one_line(
@@ -167,17 +162,25 @@ def test_what_a_cluster_lacks_is_told_in_one_line(
         ("nonsense", "--ray nonsense: write HOST:PORT of a cluster's head, auto for the cluster"),
         ("ray://localhost:10001", "--ray ray://localhost:10001: write HOST:PORT"),
         ("localhost:1", "--ray localhost:1: no cluster answers there .*; start one with ray start"),
-        ("auto", "--ray auto: this machine is in no cluster; start one with ray start --head"),
+        ("auto", "--ray auto: what is there does not answer as the head of a Ray cluster"),
     ],
 )
 def test_an_address_without_a_cluster_is_refused(
     address: str, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    if address == "auto":
-        monkeypatch.setattr("ray.init", _no_cluster)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr("harness.execution.cluster.SECONDS_TO_ANSWER", 3)
     with pytest.raises(UserError, match=line):
         Cluster.joined(address)
+
+
+def test_what_listens_but_is_no_cluster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.execution.cluster.SECONDS_TO_ANSWER", 3)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(UserError, match="does not answer as the head of a Ray cluster"),
+    ):
+        Cluster.joined(f"127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_without_ray_the_option_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,8 +219,24 @@ def test_a_study_is_shared_by_the_nodes(nodes: Nodes, tmp_path: Path) -> None:
     assert processes - {liveness.identity(os.getpid())}
 
 
-def _no_cluster(**options: object) -> None:
-    raise ConnectionError("Could not find any running Ray instance")
+def test_a_call_that_can_not_be_sent_fails_alone(nodes: Nodes) -> None:
+    with joined(nodes.address, None) as cluster:
+        assert cluster is not None
+        workers = cluster.workers(1, lambda done, epoch: None)
+        lost, kept = workers.submit(int, Lock()), workers.submit(int)
+        assert isinstance(lost.exception(60), TypeError)
+        assert kept.result(60) == 0
+
+
+def test_a_cluster_without_nodes_for_a_while_is_waited_for(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.execution.actors.SECONDS_BETWEEN_COUNTS", 0.0)
+    rooms = iter([1, 0, 0])
+    with joined(nodes.address, None):
+        workers = Actors(1, lambda: next(rooms, 1), environment())
+        assert workers.submit(int).result(60) == 0
+        workers.shutdown()
 
 
 def test_a_node_that_is_killed_costs_no_trial_and_none_is_recorded_twice(

@@ -165,6 +165,14 @@ def test_a_locked_database_is_waited_for_and_what_another_process_made_just_now_
     assert PatientClient(Busy(5, error), "sqlite:///x").set_tag("id") == "id"
 
 
+def test_a_name_that_is_taken_is_told_at_once() -> None:
+    taken = RestException(
+        {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "UNIQUE constraint failed: name"}
+    )
+    with pytest.raises(RestException):
+        PatientClient(Busy(1, taken), "sqlite:///x").set_tag("id")
+
+
 @pytest.mark.parametrize(
     "error", [OSError(28, "No space left on device"), ConnectionError("refused")]
 )
