@@ -110,11 +110,15 @@ def _name(file: Path) -> str:
     return ".".join(file.with_suffix("").parts).removesuffix(".__init__")
 
 
-@lru_cache(maxsize=1)
 def versions() -> dict[str, str]:
     """Return the versions that decide a number: of libraries, and Python's first two parts."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"  # syntax trees differ
-    return {name: version(name) for name in VERSIONS} | {"python": python}
+    return _of_libraries() | {"python": python}
+
+
+@lru_cache(maxsize=1)
+def _of_libraries() -> dict[str, str]:
+    return {name: version(name) for name in VERSIONS}
 
 
 @lru_cache(maxsize=1)

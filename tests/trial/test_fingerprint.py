@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,7 +121,8 @@ def test_all_that_strategies_can_import_from_the_engine_counts() -> None:
 def test_the_version_of_python_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     before = conditions(Experiment(), "network", 1, "data")
     assert conditions(Experiment(), "network", 1, "data") == before
-    monkeypatch.setattr(sys, "version_info", type("V", (), {"major": 3, "minor": 99}))
+    newer = SimpleNamespace(version_info=SimpleNamespace(major=3, minor=99))
+    monkeypatch.setattr("harness.trial.fingerprint.sys", newer)
     assert conditions(Experiment(), "network", 1, "data") != before
 
 
