@@ -115,8 +115,7 @@ def test_ctrl_c_between_trials_lets_go_of_what_a_read_holds(
             raise KeyboardInterrupt
 
     monkeypatch.setattr("harness.trial.recording._found", interrupted)
-    monkeypatch.setattr(compare, "Schedule", lambda jobs, fresh: schedule)
-    with pytest.raises(KeyboardInterrupt), compare._schedule(Schedule(1, False), ["digits"]):
+    with pytest.raises(KeyboardInterrupt), compare._schedule(schedule, ["digits"]):
         run(schedule, {})
     statuses = [run.status for run in Store.open("digits").runs("")]
     assert statuses == ["FINISHED"]
