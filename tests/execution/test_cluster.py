@@ -1,7 +1,6 @@
 """Two nodes of a cluster on this machine, a core each."""
 
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -25,6 +24,8 @@ from harness.processes import liveness
 from harness.tracking.store import Store
 from harness.tuning.setup import tuning
 from harness.tuning.tune import tune
+
+pytestmark = pytest.mark.usefixtures("record")
 
 PLUGIN = """
 import os, signal, time
@@ -64,14 +65,6 @@ def nodes() -> Iterator[Nodes]:
     nodes.add_node(num_cpus=1)
     yield nodes
     nodes.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def record(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copy(migrated, tmp_path / "mlflow.db")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -153,7 +146,7 @@ def test_what_a_cluster_lacks_is_told_in_one_line(
             cluster.room(2)
         monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
         with pytest.raises(UserError, match=r"is a file of this machine, and .* another one"):
-            cluster.refuse_files("sqlite:////tmp/optuna.db")
+            cluster.refuse_files("sqlite:///optuna.db")
 
 
 @pytest.mark.parametrize(

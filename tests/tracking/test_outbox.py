@@ -147,6 +147,14 @@ def test_a_line_says_how_many_are_kept_and_where(
     assert notes[1].endswith(", and sent by the next command")
 
 
+def leave_waiting(store: Store, parcel: Parcel, files: Path) -> None:
+    """Record a trained trial in a store that is away as its run is finished."""
+    with pytest.MonkeyPatch.context() as patch:
+        fail(patch, "finish")
+        with pytest.raises(RecordAway):
+            record(store, parcel, files)
+
+
 def test_what_reaches_the_store_leaves_nothing(store: Store, files: Path) -> None:
     parcel = begun(store)
     assert record(store, parcel, files) == parcel.run_id
@@ -154,14 +162,9 @@ def test_what_reaches_the_store_leaves_nothing(store: Store, files: Path) -> Non
     assert statuses(store) == ["FINISHED"]
 
 
-def test_a_run_that_was_marked_as_killed_meanwhile_is_finished(
-    store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_marked_as_killed_meanwhile_is_finished(store: Store, files: Path) -> None:
     parcel = begun(store)
-    with monkeypatch.context() as patch:
-        fail(patch, "finish")
-        with pytest.raises(RecordAway):
-            record(store, parcel, files)
+    leave_waiting(store, parcel, files)
     store.reap(mine=True)
     assert statuses(store) == ["KILLED"]
     send_waiting(store)
@@ -170,14 +173,11 @@ def test_a_run_that_was_marked_as_killed_meanwhile_is_finished(
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_trial_that_another_machine_has_finished_meanwhile_is_not_doubled(
-    waits: bool, store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
+    waits: bool, store: Store, files: Path
 ) -> None:
     mine, theirs = begun(store), begun(store)
     if waits:
-        with monkeypatch.context() as patch:
-            fail(patch, "finish")
-            with pytest.raises(RecordAway):
-                record(store, mine, files)
+        leave_waiting(store, mine, files)
     assert record(store, theirs, files) == theirs.run_id
     if waits:
         send_waiting(store)
@@ -203,14 +203,9 @@ def test_or_the_other_one_has_lost_its_files(store: Store, files: Path) -> None:
     assert record(store, mine, files) == mine.run_id
 
 
-def test_what_another_process_is_sending_is_left_to_it(
-    store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_process_is_sending_is_left_to_it(store: Store, files: Path) -> None:
     parcel = begun(store)
-    with monkeypatch.context() as patch:
-        fail(patch, "finish")
-        with pytest.raises(RecordAway):
-            record(store, parcel, files)
+    leave_waiting(store, parcel, files)
     with store.claim(parcel.trial):
         send_waiting(store)
         assert kept(store) == [parcel.run_id]
