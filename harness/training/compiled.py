@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +22,8 @@ from harness.plan.plan import Phase, Plan, Trainable
 from harness.training.framework import keras, tf
 from harness.training.last_layer import LastLayer
 from harness.training.precision import precision_for
-from harness.training.steps import Update, compiled_steps, constants, scaled
+from harness.training.steps import compiled_steps, constants, scaled
+from harness.training.update import Update
 
 PREDICT_BATCH = 1024
 MOST_STEPS = 32  # some 3 MiB each
@@ -93,13 +94,10 @@ class CompiledNetwork:
         self._initial: list[Array] = []
         self._initial_head: list[Array] = []
         self._initial_seed: int | None = None
-        self._optimizers: dict[str, tuple[Any, Callable[[], None]]] = {}
+        self._updates: dict[str, Update] = {}
         self._steps: dict[tuple[Any, ...], Any] = {}
-        inputs = tf.TensorSpec([None, *recipe.input_shape], recipe.dtype)
-        self._predict = tf.function(self._logits, input_signature=[inputs])
-        self._can_predict = False
         self._assign = tf.function(_assigning(self.model.variables))
-        self._read = tf.function(_reading(self.model.variables))
+        self._read = tf.function(_reading(self.model.variables)).get_concrete_function()
         self._assign([np.array(variable.numpy()) for variable in self.model.variables])
 
     def check(self, plan: Plan) -> None:
@@ -148,28 +146,32 @@ class CompiledNetwork:
             head = self._network.head_variables
             for variable, value in zip(head, self._initial_head, strict=True):
                 variable.assign(value)
-        for _, forget in self._optimizers.values():
-            forget()
+        for update in self._updates.values():
+            update.forget()
 
     def run(
         self,
         phase: Phase,
-        batches: tuple[Any, Any],
+        chunk: tuple[Array, Array],
+        batch_size: int,
         class_weight: Array,
         learning_rates: Array,
         seeds: Array,
     ) -> Array:
-        """Take a step of a phase for each of `S` batches of `B`; return their mean losses, `[S]`.
+        """Take a step of a phase for each of `S` batches; return their mean losses, `[S]`.
 
-        Batches are inputs `[S, B, ...]` and labels `[S, B]`; weights are `[C]`, rates `[S]`, the
-        seeds of the phase's batch transform int32 `[S, 2]`.
+        A chunk is inputs `[N, ...]` and int32 labels `[N]`, the last batch of which may be smaller;
+        weights are `[C]`, rates `[S]`, the seeds of the phase's batch transform int32 `[S, 2]`.
         """
         if phase.backbone_rate != 1.0:
             self._backbone_rate.assign(phase.backbone_rate)
         given = (phase.loss.parameters, phase.batch_transform.inputs, phase.augmentation.inputs)
         parameters = tuple(constants(each) for each in given)
-        losses: Array = self._compiled(phase, batches[0].shape[2:], parameters)(
-            *batches,
+        inputs, labels = chunk
+        losses: Array = self._compiled(phase, inputs.shape[1:], parameters)(
+            tf.constant(inputs),
+            tf.constant(labels),
+            tf.constant(batch_size),
             tf.constant(class_weight.astype(np.float32)),
             tf.constant(learning_rates.astype(np.float32)),
             tf.constant(seeds),
@@ -179,14 +181,21 @@ class CompiledNetwork:
 
     def predict(self, examples: Examples) -> Array:
         """Return all logits, float32 `[N, C]`."""
-        if not self._can_predict:
-            with self._compiling():
-                self._predict(examples.gather(np.arange(1)))
-                self._can_predict = True
         starts = range(0, len(examples), PREDICT_BATCH)
         blocks = [np.arange(s, min(s + PREDICT_BATCH, len(examples))) for s in starts]
-        logits: Array = np.concatenate([self._predict(examples.gather(b)).numpy() for b in blocks])
+        batches = (tf.constant(examples.gather(block)) for block in blocks)
+        logits: Array = np.concatenate([self._predict(batch).numpy() for batch in batches])
         return logits
+
+    @cached_property
+    def _predict(self) -> Any:
+        """What gives the logits of a batch, compiled when first asked for."""
+        shape, dtype = self.recipe.input_shape, self.recipe.dtype
+        signature = [tf.TensorSpec([None, *shape], dtype)]
+        with self._compiling():
+            predict = tf.function(self._logits, input_signature=signature).get_concrete_function()
+            predict(tf.zeros([1, *shape], dtype))  # apart from what looks take
+        return predict
 
     @property
     def giving_logits(self) -> Any:
@@ -263,28 +272,23 @@ class CompiledNetwork:
         below = [each for each in self.model.trainable_variables if id(each) not in own]
         return {"backbone": below, "head": head}
 
-    def _updates(self, phase: Phase) -> list[Update]:
+    def _changes(self, phase: Phase) -> list[Update]:
         """Return what a phase changes, and by which optimizers: one for each learning rate."""
         groups = self._variables(phase.trainable)
         if phase.backbone_rate == 1.0:
             together = [variable for group in groups.values() for variable in group]
-            return [Update(together, self._optimizer(phase.trainable, together))]
+            return [self._update(phase.trainable, together)]
         factors = {"backbone": self._backbone_rate, "head": 1.0}
         return [
-            Update(
-                variables, self._optimizer(f"{phase.trainable} {part}", variables), factors[part]
-            )
+            self._update(f"{phase.trainable} {part}", variables, factors[part])
             for part, variables in groups.items()
         ]
 
-    def _optimizer(self, name: str, variables: list[Any]) -> Any:
-        if name not in self._optimizers:
+    def _update(self, name: str, variables: list[Any], factor: Any = 1.0) -> Update:
+        if name not in self._updates:
             optimizer = _optimizer(self.recipe, self._decay)
-            optimizer.build(variables)
-            forget = tf.function(_zeroing(optimizer.variables))
-            forget()
-            self._optimizers[name] = optimizer, forget
-        return self._optimizers[name][0]
+            self._updates[name] = Update(variables, optimizer, factor)
+        return self._updates[name]
 
     def _compiled(
         self, phase: Phase, shape: tuple[int, ...], parameters: tuple[Mapping[str, Any], ...]
@@ -305,19 +309,18 @@ class CompiledNetwork:
         )
         steps = self._steps.pop(key, None)
         if steps is None:
-            with self._compiling():
+            with self._compiling(), _repeatable():
                 steps = self._compile(phase, shape, parameters)
-                with _repeatable():
-                    steps(*self._no_batches(shape), *parameters)  # apart from what steps take
+                steps(*self._no_batches(shape), *parameters)  # apart from what steps take
         self._steps[key] = steps  # now the last in use
         if len(self._steps) > MOST_STEPS:
             del self._steps[next(iter(self._steps))]
         return steps
 
     def _no_batches(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
-        inputs = tf.zeros([0, 1, *shape], self.recipe.dtype)
-        labels, seeds = tf.zeros([0, 1], tf.int32), tf.zeros([0, 2], tf.int32)
-        return inputs, labels, tf.ones([self.recipe.n_classes]), tf.zeros([0]), seeds
+        inputs, labels = tf.zeros([0, *shape], self.recipe.dtype), tf.zeros([0], tf.int32)
+        weights, seeds = tf.ones([self.recipe.n_classes]), tf.zeros([0, 2], tf.int32)
+        return inputs, labels, tf.constant(1), weights, tf.zeros([0]), seeds
 
     def _compile(
         self, phase: Phase, shape: tuple[int, ...], parameters: tuple[Mapping[str, Any], ...]
@@ -325,11 +328,12 @@ class CompiledNetwork:
         everything = phase.trainable == "all"
         return compiled_steps(
             lambda inputs: self._outputs(inputs, training=everything),
-            self._updates(phase),
+            self._changes(phase),
             phase,
             [
-                tf.TensorSpec([None, None, *shape], self.recipe.dtype),
-                tf.TensorSpec([None, None], tf.int32),
+                tf.TensorSpec([None, *shape], self.recipe.dtype),
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([self.recipe.n_classes], tf.float32),
                 tf.TensorSpec([None], tf.float32),
                 tf.TensorSpec([None, 2], tf.int32),
@@ -378,16 +382,6 @@ def _reading(variables: Sequence[Any]) -> Callable[[], list[Any]]:
         return [tf.identity(variable.value) for variable in variables]
 
     return read
-
-
-def _zeroing(variables: Sequence[Any]) -> Callable[[], None]:
-    """Return what sets all variables to zero at once."""
-
-    def forget() -> None:
-        for variable in variables:
-            variable.assign(tf.zeros_like(variable.value))
-
-    return forget
 
 
 def _optimizer(recipe: Recipe, decay: Any) -> Any:

@@ -11,11 +11,11 @@ import numpy as np
 from harness.config.experiment import Train
 from harness.data.examples import Examples, Floats, Integers
 from harness.errors import TrialFailed
-from harness.plan.plan import Plan
+from harness.plan.plan import Phase, Plan
 from harness.plan.samplers import Queue, Sampler
 from harness.seeds import generator
 from harness.training.compiled import CompiledNetwork
-from harness.training.feed import chunks, gathered
+from harness.training.feed import batch_sizes, chunks, gathered
 from harness.training.schedule import Stretch, learning_rates, stretches
 from harness.training.visits import Ledger, Visits
 
@@ -76,10 +76,10 @@ def train(
         for number in stretch.epochs:
             positions = queue.rest() if by_pass else queue.take(epoch_examples[number])
             order = chunks(positions, plan.batch_size, _example_bytes(plan.train))
-            steps = sum(len(chunk) for chunk in order)
-            rates = learning_rates(settings, plan.learning_rate, number, steps, stretch.course)
+            sizes = batch_sizes(len(positions), plan.batch_size)
+            rates = learning_rates(settings, plan.learning_rate, number, len(sizes), stretch.course)
             weights = plan.class_weights(phase, number - stretch.weighted)
-            epoch = _Epoch(network, plan, stretch, order, weights, rates)
+            epoch = _Epoch(network, plan, phase, order, sizes, weights, rates)
             loss = epoch.run(transform_rng, ledger)
             _check_finite(loss, number, plan, weights)
             end = EpochEnd(
@@ -93,30 +93,30 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class _Epoch:
-    """The visits of an epoch, cut into chunks of batches, with its class weights and rates."""
+    """The visits of an epoch in chunks, and the size and rate of each of its batches, `[S]`."""
 
     network: CompiledNetwork
     plan: Plan
-    stretch: Stretch
+    phase: Phase
     order: list[Integers]
+    sizes: Integers
     class_weight: Floats
     rates: Floats
 
     def run(self, transform_rng: np.random.Generator, ledger: Ledger) -> float:
         """Run the compiled steps over the chunks; return the mean loss over the examples."""
-        losses, start = [], 0
-        for chunk, batches in zip(self.order, gathered(self.plan.train, self.order), strict=True):
-            stop = start + len(chunk)
-            seeds = transform_rng.integers(2**31, size=(len(chunk), 2), dtype=np.int32)
-            rates = self.rates[start:stop]
+        losses, first, size = [], 0, self.plan.batch_size
+        for positions, chunk in zip(self.order, gathered(self.plan.train, self.order), strict=True):
+            steps = len(batch_sizes(len(positions), size))
+            rates = self.rates[first : first + steps]
+            seeds = transform_rng.integers(2**31, size=(steps, 2), dtype=np.int32)
             losses.append(
-                self.network.run(self.stretch.phase, batches, self.class_weight, rates, seeds)
+                self.network.run(self.phase, chunk, size, self.class_weight, rates, seeds)
             )
-            ledger.add(chunk)
-            start = stop
+            ledger.add(positions, size)
+            first += steps
         means = np.concatenate([np.asarray(part, np.float64) for part in losses])
-        sizes = np.concatenate([np.full(len(chunk), chunk.shape[1]) for chunk in self.order])
-        return float(np.average(means, weights=sizes))
+        return float(np.average(means, weights=self.sizes))
 
 
 def _check_finite(loss: float, epoch: int, plan: Plan, weights: Floats) -> None:

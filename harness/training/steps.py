@@ -1,7 +1,6 @@
 """The compiled steps of a phase: transform a batch, ask the network, take the loss, update."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from harness.plan.losses import LossFunction
 from harness.plan.plan import Phase
 from harness.plan.transforms import CHANCE, BatchFunction, Targets
 from harness.training.framework import tf
+from harness.training.update import Update
 
 AUGMENTED, DRAWN = 0x5EED, 0xD1CE  # so that each draws numbers of its own
 
@@ -28,33 +28,27 @@ def scaled(inputs: Any) -> Any:
     return tf.cast(inputs, tf.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Update:
-    """Variables that an optimizer changes, at `factor` times the learning rate of the step."""
-
-    variables: Sequence[Any]
-    optimizer: Any
-    factor: Any = 1.0
-
-
 def compiled_steps(
     logits_of: Callable[[Any], Any],
     updates: Sequence[Update],
     phase: Phase,
     signature: list[Any],
 ) -> Any:
-    """Return a compiled function that takes one step for each of `S` batches of `B`.
+    """Return a compiled function that takes the steps of a chunk of batches.
 
-    It takes inputs `[S, B, ...]`, labels `[S, B]`, class weights `[C]`, learning rates `[S]`, seeds
-    `[S, 2]`, and the parameters of the phase's loss, batch transform and augmentation, as
-    `signature` specifies; it returns the mean losses `[S]`. `logits_of` maps scaled inputs to
-    logits; `updates` are what the steps change.
+    It takes inputs `[N, ...]` and labels `[N]`, which it cuts into batches of the size that follows
+    (the last one may be smaller), class weights `[C]`, for each of the `S` batches a learning rate
+    `[S]` and a seed `[S, 2]`, and the parameters of the phase's loss, batch transform and
+    augmentation, as `signature` specifies; it returns the mean losses `[S]`. `logits_of` maps
+    scaled inputs to logits; `updates` are what the steps change.
     """
     loss, transform = phase.loss.function, phase.batch_transform.function
     augmentation = phase.augmentation.function
     variables = [variable for update in updates for variable in update.variables]
 
-    def step(batch: tuple[Any, Any, Any], class_weight: Any, parameters: tuple[Any, ...]) -> Any:
+    def step(
+        batch: tuple[Any, Any, Any], class_weight: Any, rate: Any, parameters: tuple[Any, ...]
+    ) -> Any:
         inputs, labels, seed = batch
         of_loss, of_transform, of_augmentation = parameters
         augmented, _ = transformed(
@@ -70,21 +64,29 @@ def compiled_steps(
             mean = tf.reduce_mean(tf.add_n(each))
         gradients = iter(tape.gradient(mean, variables))
         for update in updates:
-            update.optimizer.apply([next(gradients) for _ in update.variables])
+            update.step([next(gradients) for _ in update.variables], rate)
         return mean
 
     def steps(
-        inputs: Any, labels: Any, class_weight: Any, rates: Any, seeds: Any, *parameters: Any
+        inputs: Any,
+        labels: Any,
+        size: Any,
+        class_weight: Any,
+        rates: Any,
+        seeds: Any,
+        *parameters: Any,
     ) -> Any:
-        losses = tf.TensorArray(tf.float32, size=tf.shape(labels)[0])
-        for number in tf.range(tf.shape(labels)[0]):
-            for update in updates:
-                update.optimizer.learning_rate.assign(update.factor * rates[number])
-            batch = inputs[number], labels[number], seeds[number]
-            losses = losses.write(number, step(batch, class_weight, parameters))
+        for update in updates:
+            update.read()
+        losses = tf.TensorArray(tf.float32, size=tf.shape(rates)[0])
+        for number in tf.range(tf.shape(rates)[0]):
+            start, stop = number * size, (number + 1) * size
+            batch = inputs[start:stop], labels[start:stop], seeds[number]
+            mean = step(batch, class_weight, rates[number], parameters)
+            losses = losses.write(number, mean)
         return losses.stack()
 
-    return tf.function(steps, input_signature=signature)
+    return tf.function(steps, input_signature=signature).get_concrete_function()
 
 
 def transformed(

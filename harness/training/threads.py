@@ -8,6 +8,7 @@ from harness.config.experiment import Experiment
 from harness.errors import UserError
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
+BESIDE = "TF_NUM_INTEROP_THREADS"
 SMALL_BATCH = 16_384
 MOST = 1024
 
@@ -46,12 +47,15 @@ def cores() -> int:
 def use(threads: int) -> None:
     """Let TensorFlow compute with so many threads; to be called before it is loaded.
 
+    As many run operations beside each other: it changes no number, and handing each operation of a
+    small network to another thread takes longer than the operation.
+
     Raises:
         UserError: it is loaded already, with another number.
 
     """
     if "harness.training.framework" not in sys.modules:
-        os.environ[VARIABLE] = str(threads)
+        os.environ[VARIABLE] = os.environ[BESIDE] = str(threads)
     elif (running := os.environ.get(VARIABLE)) != str(threads):
         raise UserError(
             f"this process computes with {running or 'all'} threads already, not with the "

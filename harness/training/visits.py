@@ -27,17 +27,16 @@ class Ledger:
         self._steps = 0
         self.examples = 0
 
-    def add(self, chunk: Integers) -> None:
-        """Count the batches of a chunk `[S, B]`."""
-        n_classes = len(self._without)
-        offsets = np.arange(len(chunk))[:, None] * n_classes
-        present = np.bincount(
-            (self._labels[chunk] + offsets).ravel(), minlength=len(chunk) * n_classes
-        ).reshape(len(chunk), n_classes)
+    def add(self, chunk: Integers, batch_size: int) -> None:
+        """Count the batches of a chunk of positions `[N]`, the last of which may be smaller."""
+        n_classes, batch = len(self._without), np.arange(len(chunk)) // batch_size
+        steps = int(batch[-1]) + 1
+        cells = self._labels[chunk] + n_classes * batch
+        present = np.bincount(cells, minlength=steps * n_classes).reshape(steps, n_classes)
         self._without += (present == 0).sum(axis=0)
-        self._visited[chunk.ravel()] = True
-        self._steps += len(chunk)
-        self.examples += chunk.size
+        self._visited[chunk] = True
+        self._steps += steps
+        self.examples += len(chunk)
 
     def close(self) -> Visits:
         """Return the totals."""

@@ -2,34 +2,32 @@ import numpy as np
 import pytest
 
 from harness.data.examples import Array, Examples, Integers
-from harness.training.feed import CHUNK_BYTES, CHUNK_STEPS, chunks, gathered
+from harness.training.feed import CHUNK_BYTES, CHUNK_STEPS, batch_sizes, chunks, gathered
 
 
 @pytest.mark.parametrize("amount", [1, 7, 8, 8 * CHUNK_STEPS, 8 * CHUNK_STEPS * 2 + 3])
 def test_chunks_hold_every_position_once_and_in_order(amount: int) -> None:
     positions = np.random.default_rng(0).permutation(amount)
     cut = chunks(positions, 8, 64)
-    assert np.array_equal(np.concatenate([chunk.ravel() for chunk in cut]), positions)
-    assert all(chunk.ndim == 2 and len(chunk) <= CHUNK_STEPS for chunk in cut)
+    assert np.array_equal(np.concatenate(cut), positions)
+    assert all(len(chunk) == 8 * CHUNK_STEPS for chunk in cut[:-1])
+    assert 0 < len(cut[-1]) <= 8 * CHUNK_STEPS
 
 
-def test_what_does_not_fill_a_batch_comes_last_as_a_smaller_one() -> None:
-    cut = chunks(np.arange(19), 8, 64)
-    assert [chunk.shape for chunk in cut] == [(2, 8), (1, 3)]
-
-
-def test_a_batch_larger_than_the_positions_is_one_batch_of_them_all() -> None:
-    assert [chunk.shape for chunk in chunks(np.arange(5), 100, 64)] == [(1, 5)]
+@pytest.mark.parametrize(("count", "sizes"), [(16, [8, 8]), (19, [8, 8, 3]), (5, [5])])
+def test_what_does_not_fill_a_batch_comes_last_as_a_smaller_one(
+    count: int, sizes: list[int]
+) -> None:
+    assert batch_sizes(count, 8).tolist() == sizes
 
 
 def test_chunks_of_large_examples_stay_within_the_memory_for_one() -> None:
     example_bytes = CHUNK_BYTES // 16
-    cut = chunks(np.arange(64), 8, example_bytes)
-    assert [chunk.shape for chunk in cut] == [(2, 8)] * 4
+    assert [len(chunk) for chunk in chunks(np.arange(64), 8, example_bytes)] == [16] * 4
 
 
 def test_a_batch_that_alone_exceeds_that_memory_still_comes() -> None:
-    assert [chunk.shape for chunk in chunks(np.arange(4), 2, CHUNK_BYTES)] == [(1, 2)] * 2
+    assert [len(chunk) for chunk in chunks(np.arange(4), 2, CHUNK_BYTES)] == [2] * 2
 
 
 def test_gathered_batches_hold_the_asked_inputs_and_labels() -> None:

@@ -117,9 +117,9 @@ def test_a_step_of_the_scale_is_gradient_descent_on_it(splits: Splits) -> None:
 
     phase = Phase(trainable="head_scale")
     network.begin(phase)
-    batch = inputs[None], labels[None].astype(np.int32)
+    batch = inputs, labels.astype(np.int32)
     seeds = np.zeros((1, 2), np.int32)
-    network.run(phase, batch, np.ones(10), np.array([0.5]), seeds)
+    network.run(phase, batch, 64, np.ones(10), np.array([0.5]), seeds)
     expected = outputs * (1 - 0.5 * gradient)
     np.testing.assert_allclose(
         network.predict(splits.train.take(rows)), expected, rtol=1e-4, atol=1e-5
@@ -207,8 +207,8 @@ def test_the_loss_of_mixed_examples_is_that_of_soft_labels_under_class_weights(
     expected = -(soft * weights * np.log(softmax(logits))).sum(axis=1).mean()
 
     network.begin(phase)
-    batch = inputs[None], labels[None].astype(np.int32)
-    losses = network.run(phase, batch, weights, np.array([0.01]), np.zeros((1, 2), np.int32))
+    batch = inputs, labels.astype(np.int32)
+    losses = network.run(phase, batch, 32, weights, np.array([0.01]), np.zeros((1, 2), np.int32))
     assert float(losses[0]) == pytest.approx(expected, rel=1e-5)
 
 
@@ -264,12 +264,12 @@ def test_a_classifier_is_retrained_whatever_its_head(splits: Splits, head: str) 
     first, second = plan.phases
     network.reset(0)
     initial = [variable.numpy() for variable in network.model.variables]
-    rows = np.arange(32)[None]
-    batch = splits.train.gather(rows[0])[None], splits.train.labels[rows].astype(np.int32)
+    rows = np.arange(32)
+    batch = splits.train.gather(rows), splits.train.labels[rows].astype(np.int32)
     for phase in (first, second):
         network.begin(phase)
         before = [variable.numpy() for variable in network.model.variables]
-        network.run(phase, batch, np.ones(10), np.array([0.1]), np.zeros((1, 2), np.int32))
+        network.run(phase, batch, 32, np.ones(10), np.array([0.1]), np.zeros((1, 2), np.int32))
     after = [variable.numpy() for variable in network.model.variables]
     n_head = {"linear": 2, "cosine": 1, "mlp": 4}[head]
     for value, again in zip(initial[-n_head:], before[-n_head:], strict=True):

@@ -160,7 +160,7 @@ def test_no_validation_or_test_image_is_ever_trained_on(
 
     def spied(examples: Examples, order: list[Integers]) -> Iterator[tuple[Array, Array]]:
         for inputs, labels in original(examples, order):
-            seen.update(image.tobytes() for batch in inputs for image in batch)
+            seen.update(image.tobytes() for image in inputs)
             yield inputs, labels
 
     monkeypatch.setattr(loop, "gathered", spied)
@@ -213,8 +213,8 @@ def test_a_diverging_loss_names_the_epoch_and_the_likely_cause() -> None:
 
 def test_visits_count_batches_without_a_class_and_the_share_of_each_that_was_seen() -> None:
     ledger = Ledger(np.array([0, 0, 0, 0, 1, 2]), 3)
-    ledger.add(np.array([[0, 1], [0, 4]]))
-    ledger.add(np.array([[2]]))
+    ledger.add(np.array([0, 1, 0, 4]), 2)
+    ledger.add(np.array([2]), 2)
     visits = ledger.close()
     assert (visits.steps, visits.examples_seen) == (3, 5)
     assert visits.batches_without.tolist() == [0, 2, 3]
