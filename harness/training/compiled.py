@@ -1,6 +1,5 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from harness.networks.precision import FULL
 from harness.plan.head import AS_CONFIGURED, Head
 from harness.plan.plan import Phase, Plan, Trainable
 from harness.training.framework import keras, tf
+from harness.training.initial import InitialWeights, seed_generators
 from harness.training.last_layer import LastLayer
 from harness.training.precision import precision_for
 from harness.training.steps import compiled_steps, constants, scaled
@@ -84,16 +84,16 @@ class CompiledNetwork:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.compile_seconds = 0.0
-        self._seed(0)  # of any number: `reset` draws anew
+        draws_elsewhere = not (recipe.model.frozen or is_built_in(recipe.model))
+        seed_generators(0, draws_elsewhere)  # of any number: `reset` draws anew
         self._network = self._fresh()
         self.model = self._network.model
         self._unit = tf.Variable(1.0, name="scale_of_logits")
         self._backbone_rate = tf.Variable(1.0, name="backbone_rate")
         self._scale = tf.Variable(tf.ones(recipe.n_classes), name="head_scale")
         self._decay = tf.Variable(0.0, name="weight_decay")
-        self._initial: list[Array] = []
+        self._initial = InitialWeights(lambda: self._fresh().model, draws_elsewhere)
         self._initial_head: list[Array] = []
-        self._initial_seed: int | None = None
         self._updates: dict[str, Update] = {}
         self._steps: dict[tuple[Any, ...], Any] = {}
         self._assign = tf.function(_assigning(self.model.variables))
@@ -127,13 +127,9 @@ class CompiledNetwork:
         self._decay.assign(weight_decay)
         unit = SCALES.get(self.recipe.head, 1.0) if scale is None else scale
         self._unit.assign(unit)
-        if seed != self._initial_seed:
-            with self._compiling():
-                self._seed(seed)
-                fresh = self._fresh().model
-                self._initial = [np.array(variable.numpy()) for variable in fresh.variables]
-                self._initial_seed = seed
-        self.restore(self._initial)
+        with self._compiling():
+            initial = self._initial.of(seed)
+        self.restore(initial)
         if initial_bias is not None:
             kernel, _ = self.last_layer().read()
             self.last_layer().set(kernel, initial_bias / unit)
@@ -230,17 +226,6 @@ class CompiledNetwork:
             yield
         finally:
             self.compile_seconds += perf_counter() - started
-
-    def _seed(self, seed: int) -> None:
-        """Seed the generators that initial weights are drawn from.
-
-        Keras' layers draw from Python's. TensorFlow's own seed makes it forget what it has prepared
-        to run, some 0.25 s for each kind of step: it is set where it may count.
-        """
-        random.seed(seed)
-        np.random.seed(seed)
-        if not (self.recipe.model.frozen or is_built_in(self.recipe.model)):
-            keras.utils.set_random_seed(seed)
 
     def _fresh(self) -> Network:
         recipe = self.recipe
