@@ -20,7 +20,8 @@ class Pace:
     """What an epoch takes, and what a trial takes beside its epochs, where `jobs` run at a time.
 
     An epoch is timed from the end of the one before, so that what a process does once (loading,
-    compiling) is left out. What trials take beside it is known once one has ended.
+    compiling) is left out. What trials take beside it is known once one has ended; that of the
+    first of each job, which loads and compiles what others find, counts until a later one has.
     """
 
     jobs: int = 1
@@ -31,6 +32,7 @@ class Pace:
     _begun: float = field(init=False)
     _first: float | None = None
     _done: int = 0
+    _warm: tuple[float, int, int] | None = None
     _beside: float = 0.0
     _reached: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -51,10 +53,16 @@ class Pace:
     def trial(self) -> None:
         """Note that a trial has ended."""
         self.ended += 1
-        if self._first is not None:
-            busy = (self.clock() - self._first) * self.jobs
-            trained = max(self.ended, len(self._reached) - self.jobs)  # some end beside the next
-            self._beside = max(0.0, busy - (self._done - 1) * self._an_epoch) / trained
+        if self._first is None:
+            return
+        now = self.clock()
+        since, done, before = self._warm or (self._first, 1, 0)
+        trained = max(self.ended, len(self._reached) - self.jobs)  # some end beside the next
+        busy = (now - since) * self.jobs
+        own = max(0.0, busy - (self._done - done) * self._an_epoch)
+        self._beside = own / max(1, trained - before)
+        if self.ended <= self.jobs:
+            self._warm = now, self._done, trained
 
     def left(self, epochs: int, trials: int) -> float | None:
         """Return the seconds that so many epochs in so many trials take; None: not known yet."""

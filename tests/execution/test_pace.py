@@ -53,6 +53,15 @@ def test_what_trials_take_beside_their_epochs_counts_once_one_has_ended() -> Non
     assert pace.left(40, 4) == pytest.approx(4 * (10 * 2.0 + 5.0))
 
 
+def test_what_the_first_trial_does_for_all_is_left_out_once_another_has_ended() -> None:
+    pace, clock = paced()
+    for label, beside in (("a", 30.0), ("b", 3.0), ("c", 5.0)):
+        run(pace, clock, label, 10, 2.0, before=0.0)
+        clock.now += beside
+        pace.trial()
+    assert pace.left(20, 2) == pytest.approx(2 * (10 * 2.0 + 4.0))
+
+
 def test_trials_of_one_epoch_are_judged_when_two_have_ended() -> None:
     pace, clock = paced()
     for label in "abc":
