@@ -35,6 +35,7 @@ LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
 LONGEST_PROFILE = 60_000
 PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
 COMPARISON = "comparison"
 
 
@@ -244,9 +245,14 @@ class Store:
 
     def close(self, run_id: str, metrics: Mapping[str, float], artifacts: Path, note: str) -> None:
         """Record numbers, files and a note of a run without data of its own, and that it ended."""
-        self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
+        self._client.set_tag(run_id, NOTE, _cut(note, LONGEST_TAG))
         self._client.log_artifacts(run_id, str(artifacts))
         self.curves(run_id, [(name, 0, value) for name, value in metrics.items()])
+        self._client.set_terminated(run_id, "FINISHED")
+
+    def end(self, run_id: str, rows: Sequence[Row]) -> None:
+        """Record points (name, step, value) of a run without files, and that it ended."""
+        self.curves(run_id, rows)
         self._client.set_terminated(run_id, "FINISHED")
 
     def end_comparison(
@@ -268,7 +274,7 @@ class Store:
     def publish(self, run_id: str, artifacts: Path, note: str) -> None:
         """Record files and a note that are drawn from what a comparison's run holds."""
         self._put_files(run_id, artifacts)
-        self._client.set_tag(run_id, "mlflow.note.content", _cut(note, LONGEST_TAG))
+        self._client.set_tag(run_id, NOTE, _cut(note, LONGEST_TAG))
 
     def _put_files(self, run_id: str, artifacts: Path) -> None:
         """Record files of a run that other processes may be about to replace as well, in turn."""

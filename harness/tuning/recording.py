@@ -1,6 +1,5 @@
 """A study in the record of trials: one run above, and one below it for each of its trials."""
 
-import tempfile
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from harness.tracking.names import metric_names
-from harness.tracking.store import Row, Store
+from harness.tracking.store import NOTE, Row, Store
 from harness.tuning.setup import Tuning
 from harness.tuning.slots import ERROR, KNOWN, REPORT, SLOT
 
@@ -66,11 +65,14 @@ class Recorder:
             "known_point": trial.user_attrs.get(KNOWN),
             "state": trial.state.name.lower(),
         }
+        if trial.state is TrialState.PRUNED:
+            tags[NOTE] = "ended early: hopeless beside others"
         params = dict(zip(metric_names(tuple(trial.params)), trial.params.values(), strict=True))
         title = f"{tuning.candidate.name}, {tags['slot']}"
         run_id = self._store.start(title, tags, params, self.run_id)
-        self._store.curves(run_id, self._curves(report.get("curves", [])))
+        curves = self._curves(report.get("curves", []))
         if error := trial.user_attrs.get(ERROR):
+            self._store.curves(run_id, curves)
             self._store.fail(run_id, error)
             return
         numbers = {
@@ -83,9 +85,7 @@ class Recorder:
             numbers[f"{metric}/seed_{seed}"] = score
         if trial.state is TrialState.COMPLETE and trial.value is not None:
             numbers[metric] = trial.value
-        note = "ended early: hopeless beside others" if trial.state is TrialState.PRUNED else ""
-        with tempfile.TemporaryDirectory() as empty:
-            self._store.close(run_id, numbers, Path(empty), note)
+        self._store.end(run_id, [*curves, *((name, 0, each) for name, each in numbers.items())])
 
     def _above(self) -> str:
         """Return the run of the study, which is made if missing."""
