@@ -96,8 +96,9 @@ class CompiledNetwork:
         self._initial_head: list[Array] = []
         self._updates: dict[str, Update] = {}
         self._steps: dict[tuple[Any, ...], Any] = {}
-        self._assign = tf.function(_assigning(self.model.variables))
-        self._read = tf.function(_reading(self.model.variables)).get_concrete_function()
+        self._assign = tf.function(_assigning(self.model.variables), autograph=False)
+        read = tf.function(_reading(self.model.variables), autograph=False)
+        self._read = read.get_concrete_function()
         self._assign([np.array(variable.numpy()) for variable in self.model.variables])
 
     def check(self, plan: Plan) -> None:
@@ -189,7 +190,8 @@ class CompiledNetwork:
         shape, dtype = self.recipe.input_shape, self.recipe.dtype
         signature = [tf.TensorSpec([None, *shape], dtype)]
         with self._compiling():
-            predict = tf.function(self._logits, input_signature=signature).get_concrete_function()
+            logits = tf.function(self._logits, signature, autograph=False)
+            predict = logits.get_concrete_function()
             predict(tf.zeros([1, *shape], dtype))  # apart from what looks take
         return predict
 

@@ -42,8 +42,9 @@ def compiled_steps(
     augmentation, as `signature` specifies; it returns the mean losses `[S]`. `logits_of` maps
     scaled inputs to logits; `updates` are what the steps change.
     """
-    loss, transform = phase.loss.function, phase.batch_transform.function
-    augmentation = phase.augmentation.function
+    loss = _loss(phase.loss.function)
+    transform = _batch_function(phase.batch_transform.function)
+    augmentation = _batch_function(phase.augmentation.function)
     variables = [variable for update in updates for variable in update.variables]
 
     def step(
@@ -58,7 +59,7 @@ def compiled_steps(
         with tf.GradientTape() as tape:
             logits = logits_of(changed)
             each = [
-                share * tf.gather(class_weight, label) * _one_each(loss, label, logits, of_loss)
+                share * tf.gather(class_weight, label) * loss(label, logits, of_loss)
                 for label, share in targets
             ]
             mean = tf.reduce_mean(tf.add_n(each))
@@ -78,15 +79,19 @@ def compiled_steps(
     ) -> Any:
         for update in updates:
             update.read()
-        losses = tf.TensorArray(tf.float32, size=tf.shape(rates)[0])
-        for number in tf.range(tf.shape(rates)[0]):
+        count = tf.shape(rates)[0]
+
+        def advance(number: Any, losses: Any) -> tuple[Any, Any]:
             start, stop = number * size, (number + 1) * size
             batch = inputs[start:stop], labels[start:stop], seeds[number]
             mean = step(batch, class_weight, rates[number], parameters)
-            losses = losses.write(number, mean)
+            return number + 1, losses.write(number, mean)
+
+        begin = tf.constant(0), tf.TensorArray(tf.float32, size=count)
+        _, losses = tf.while_loop(lambda number, _: number < count, advance, begin)
         return losses.stack()
 
-    return tf.function(steps, input_signature=signature).get_concrete_function()
+    return tf.function(steps, signature, autograph=False).get_concrete_function()
 
 
 def transformed(
@@ -105,10 +110,38 @@ def transformed(
     return tf.where(tf.reshape(chosen, across), changed, inputs), targets
 
 
-def _one_each(loss: LossFunction, labels: Any, logits: Any, parameters: Any) -> Any:
-    """Return a loss for each example, `[B]`; any other shape would be spread over them unseen."""
-    losses = tf.convert_to_tensor(loss(labels, logits, parameters))
-    if losses.shape.rank != 1:
-        name = getattr(loss, "__name__", loss)
-        raise TrialFailed(f"loss {name!r} gives shape {losses.shape}, not one number an example")
-    return losses
+def _loss(function: LossFunction) -> LossFunction:
+    """Return a loss as steps call it; its shape is checked: another one would be spread unseen."""
+    loss = function if _is_own(function) else tf.function(function)
+
+    def one_each(labels: Any, logits: Any, parameters: Any) -> Any:
+        losses = tf.convert_to_tensor(loss(labels, logits, parameters))
+        if losses.shape.rank != 1:
+            name = getattr(function, "__name__", function)
+            raise TrialFailed(
+                f"loss {name!r} gives shape {losses.shape}, not one number an example"
+            )
+        return losses
+
+    return one_each
+
+
+def _batch_function(function: BatchFunction) -> BatchFunction:
+    """Return a change of batches as steps call it."""
+    if _is_own(function):
+        return function
+
+    def changed(inputs: Any, labels: Any, seed: Any, parameters: Any) -> tuple[Any, Targets]:
+        after, targets = function(inputs, labels, seed, parameters)
+        return after, [(label, tf.cast(share, tf.float32)) for label, share in targets]
+
+    return tf.function(changed)  # type: ignore[no-any-return]
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Say if a function is the project's own, none of which branches on tensors in plain Python.
+
+    A stranger's may. AutoGraph makes that possible, and takes half a second of a process to do so
+    for all that is called.
+    """
+    return str(function.__module__).partition(".")[0] in ("harness", "strategies")

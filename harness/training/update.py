@@ -26,7 +26,7 @@ class Update:
         self._vector = tf.Variable(tf.zeros([sum(self._sizes)]))
         self._optimizer, self._factor = optimizer, factor
         optimizer.build([self._vector, *self._apart])
-        self.forget = tf.function(self._forget).get_concrete_function()
+        self.forget = tf.function(self._forget, autograph=False).get_concrete_function()
         self.forget()  # what TensorFlow prepares at a first call is done here
 
     def read(self) -> None:
