@@ -28,6 +28,7 @@ from servers import Database, NotInstalled, database_server
 for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler)
 os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
+os.environ["OMP_NUM_THREADS"] = "1"  # several of scikit-learn's spin while another test computes
 
 # A machine that is busy with something else fails no test.
 settings.register_profile("patient", deadline=None)
