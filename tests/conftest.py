@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from multiprocessing import spawn
@@ -48,13 +49,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
-    """Search no garbage while modules load, nor later among what stays, half a second each time."""
+    """Search no garbage while modules load, nor later among what they hold."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+        gc.callbacks.append(LongSearches())
+
+
+class LongSearches:
+    """Lets garbage be searched no more among what a long search has found in use."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+
+    def __call__(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        elif time.perf_counter() - self._began > 0.1:
+            gc.freeze()
 
 
 @pytest.fixture(scope="session")
