@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from preloaded import kill_what_runs, python
+from preloaded import kill_what_runs, python, wait_for_no_disk
 from quick import Quick
 from undrawn import undrawn
 
@@ -30,6 +30,7 @@ for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler)
 os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
 os.environ["OMP_NUM_THREADS"] = "1"  # several of scikit-learn's spin while another test computes
+wait_for_no_disk()
 
 # A machine that is busy with something else fails no test.
 settings.register_profile("patient", deadline=None)
