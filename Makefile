@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 
 .PHONY: run test quick lint format format-check types lock check-lock
 .DELETE_ON_ERROR:
+# What Python compiles is kept, whatever a container asks for: each process of the tests would take
+# four seconds to do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 run: $(READY)
 	$(BIN)/harness compare

@@ -1,18 +1,21 @@
+import gc
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from multiprocessing import spawn
 from multiprocessing.popen_fork import Popen
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from preloaded import kill_what_runs, python
+from preloaded import kill_what_runs, python, wait_for_no_disk
 from quick import Quick
 from undrawn import undrawn
 
@@ -26,9 +29,11 @@ from servers import Database, NotInstalled, database_server
 for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler)
 os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
+os.environ["OMP_NUM_THREADS"] = "1"  # several of scikit-learn's spin while another test computes
+wait_for_no_disk()
 
-# A machine that is busy with something else fails no test.
-settings.register_profile("patient", deadline=None)
+# A machine that is busy with something else fails no test; each run draws other examples.
+settings.register_profile("patient", deadline=None, max_examples=50)
 settings.load_profile("patient")
 
 
@@ -41,6 +46,31 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Quick())
         settings.register_profile("quick", deadline=None, max_examples=15)
         settings.load_profile("quick")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Search no garbage while modules load, nor later among what they hold."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        gc.callbacks.append(LongSearches())
+
+
+class LongSearches:
+    """Lets garbage be searched no more among what a long search has found in use."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+
+    def __call__(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        elif time.perf_counter() - self._began > 0.1:
+            gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The house as a whole: which room may look into which, and how large a room may be."""
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,15 +55,17 @@ ONLY_IN = {"mlflow": "tracking", "optuna": "tuning", "ray": "execution"}
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield what a file imports, anywhere in it, as dotted names."""
+@cache
+def imported(path: Path) -> list[str]:
+    """Return what a file imports, anywhere in it, as dotted names."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path} imports relatively"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
 
 
 def floor_of(path: Path) -> str:

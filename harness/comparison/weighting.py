@@ -11,6 +11,7 @@ from harness.scoring.label_metrics import LABEL_BASED, from_counts
 from harness.scoring.metrics import ECE_BINS, confidence_bins, kind, losses, paid, softmax
 from harness.scoring.part import Weighted, part_of
 from harness.scoring.ranking import RANKINGS, ranked_classes
+from harness.scoring.running import running
 
 Integers = NDArray[np.integer[Any]]
 Float64s = NDArray[np.float64]
@@ -75,7 +76,7 @@ def _area(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
     up_to = np.searchsorted(score[negatives], score[truth], side="right")
 
     def area(weights: Float64s) -> Float64s:
-        summed = _running(weights[negatives])
+        summed = running(weights[negatives])
         positives = weights[truth]
         pairs = (positives * (summed[below] + summed[up_to])).sum(axis=0) / 2
         value: Float64s = pairs / (positives.sum(axis=0) * summed[-1])
@@ -93,8 +94,8 @@ def _average_precision(truth: NDArray[np.bool_], score: Float64s) -> Weighted:
     ranked = np.searchsorted(-score[order], -score[found][last], side="right")
 
     def average(weights: Float64s) -> Float64s:
-        true = _running(weights[found])[ends]
-        ranked_up = _running(weights[order])[ranked]
+        true = running(weights[found])[ends]
+        ranked_up = running(weights[order])[ranked]
         gained = np.diff(true, axis=0, prepend=0.0)
         precision = np.divide(true, ranked_up, out=np.zeros_like(true), where=ranked_up > 0)
         value: Float64s = (gained * precision).sum(axis=0) / true[-1]
@@ -118,10 +119,3 @@ def indicator(rows: Integers, n_rows: int, values: NDArray[Any] | None = None) -
 
     ones = np.ones(len(rows)) if values is None else values.astype(np.float64)
     return csr_array((ones, (rows, np.arange(len(rows)))), shape=(n_rows, len(rows)))
-
-
-def _running(weights: Float64s) -> Float64s:
-    """Running sums `[n + 1, draws]` that start with 0."""
-    sums = np.zeros((len(weights) + 1, weights.shape[1]))
-    np.cumsum(weights, axis=0, out=sums[1:])
-    return sums

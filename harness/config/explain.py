@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,7 +36,7 @@ def explain(
     model: type[BaseModel], raw: Mapping[str, object], errors: Sequence[ErrorDetails]
 ) -> tuple[Steps, str]:
     """Return where the most telling of pydantic's `errors` about `raw` is, and one line on it."""
-    root = model.model_json_schema()
+    root = _schema(model)
     steps, error = _most_telling([(_steps(root, raw, error), error) for error in errors])
     section, key = steps[:-1], dotted(steps)
     value = _value(raw, steps) if error["type"] in _WRONG_KIND else error["input"]
@@ -54,6 +55,11 @@ def explain(
     elif isinstance(value, float) and not math.isfinite(value):
         allowed = allowed.replace("a number", "a finite number")
     return steps, f"{key} is {show(value)}; allowed: {allowed}"
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Schema:
+    return model.model_json_schema()
 
 
 def dotted(steps: Steps) -> str:

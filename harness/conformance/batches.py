@@ -1,5 +1,6 @@
 """A batch transform as the training loop meets it: inside a compiled step."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -89,8 +90,10 @@ def _compiled(function: BatchFunction, shape: tuple[int, ...], shapes: Shapes) -
         {name: tf.TensorSpec(shape, tf.float32) for name, shape in shapes},
     ]
     # A seed that a trial of this process has left is what unseeded operations would take. Setting
-    # one makes TensorFlow forget what it has compiled, so this is done here, not at each call.
-    tf.random.set_seed(None)
+    # one makes TensorFlow forget what it has compiled, so it's done only where there is one.
+    with suppress(RuntimeError):  # determinism is asked for, and there is none
+        tf.compat.v1.random.get_seed(None)
+        tf.random.set_seed(None)
     return tf.function(step, input_signature=signature).get_concrete_function()
 
 

@@ -1,6 +1,7 @@
 """Small imbalanced data of every kind that a strategy must cope with, made anew when asked for."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -56,10 +57,8 @@ class Case:
 
     def train(self, draw: int = 0) -> Examples:
         """Return the examples in a mixed order, always the same ones for a number `draw`."""
-        rng = np.random.default_rng([len(self.name), *self.counts, draw])
-        ordered = np.repeat(np.arange(len(self.counts)), self.counts)
-        labels: Integers = rng.permutation(ordered).astype(np.int64)
-        examples = Examples(self._inputs(labels, rng), labels, self.class_names)
+        inputs, labels = self._drawn(draw)
+        examples = Examples(inputs.copy(), labels.copy(), self.class_names)
         return examples if self.space is None else self.space.features(examples)
 
     def base(self, draw: int = 0) -> Plan:
@@ -78,6 +77,13 @@ class Case:
             augmentation=BatchTransform(unchanged, {"amount": np.ones(1)}),
         )
         return replace(dressed, initial_bias=np.zeros(n_classes), head_transforms=(SAME,))
+
+    @lru_cache(maxsize=32)  # noqa: B019
+    def _drawn(self, draw: int) -> tuple[Array, Integers]:
+        rng = np.random.default_rng([len(self.name), *self.counts, draw])
+        ordered = np.repeat(np.arange(len(self.counts)), self.counts)
+        labels: Integers = rng.permutation(ordered).astype(np.int64)
+        return self._inputs(labels, rng), labels
 
     def _inputs(self, labels: Integers, rng: np.random.Generator) -> Array:
         if not self.images:

@@ -1,11 +1,14 @@
 """The strategy that is held against the laws, and its plans on the cases."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -138,14 +141,16 @@ def in_one_line(error: BaseException) -> str:
 
 @contextmanager
 def empty_cache() -> Iterator[None]:
-    """Let made arrays be kept in a directory of their own for a while."""
+    """Let made arrays be kept in a directory of their own for a while; most plans need none."""
     before = os.environ.get("HARNESS_CACHE")
-    with tempfile.TemporaryDirectory(prefix="harness-check-") as directory:
-        os.environ["HARNESS_CACHE"] = directory
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["HARNESS_CACHE"]
-            else:
-                os.environ["HARNESS_CACHE"] = before
+    directory = Path(tempfile.gettempdir(), f"harness-check-{uuid4().hex}")
+    os.environ["HARNESS_CACHE"] = str(directory)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HARNESS_CACHE"]
+        else:
+            os.environ["HARNESS_CACHE"] = before
+        if directory.exists():
+            shutil.rmtree(directory)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.scoring.running import running
+
 Booleans = NDArray[np.bool_]
 Float64s = NDArray[np.float64]
 Weighted = Callable[[Float64s], Float64s]
@@ -85,8 +87,8 @@ def _cumulated(truth: Booleans, score: Float64s) -> Callable[[Float64s], tuple[A
     def both(weights: Float64s) -> tuple[Any, Any]:
         ranked = weights[order]
         return (
-            np.cumsum(ranked * sorted_truth, axis=0)[last],
-            np.cumsum(ranked * ~sorted_truth, axis=0)[last],
+            running(ranked * sorted_truth)[1:][last],
+            running(ranked * ~sorted_truth)[1:][last],
         )
 
     return both

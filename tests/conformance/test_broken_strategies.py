@@ -90,6 +90,7 @@ CASES: list[tuple[type[Strategy], str, str, set[str]]] = [
 ]
 
 
+@pytest.mark.usefixtures("quick_second_process")
 @pytest.mark.parametrize(
     ("kind", "law", "part", "also"), CASES, ids=[kind.__name__ for kind, *_ in CASES]
 )

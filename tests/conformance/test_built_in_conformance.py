@@ -6,6 +6,7 @@ from harness.testing import check_strategy
 BUILT_IN = [each.name for each in registry().values() if each.origin == "imbalance-harness"]
 
 
+@pytest.mark.usefixtures("quick_second_process")
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_strategy_keeps_all_laws(name: str) -> None:
     check_strategy(name)

@@ -1,11 +1,11 @@
 """No step before training copies a pool's pixels: each runs in a process of its own."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from preloaded import python
 
 SMALL, LARGE = 10_000, 300_000
 PIXELS = (LARGE - SMALL) * 784 / 2**20  # MiB, 217
@@ -76,7 +76,7 @@ def sparse(directory: Path, count: int) -> Path:
 def peaks(pool: Path, program: str) -> list[float]:
     """Return the peak resident memory of a program after each step on a pool, in MiB."""
     done = subprocess.run(
-        [sys.executable, "-c", program, str(pool)], check=True, capture_output=True, text=True
+        [python(), "-c", program, str(pool)], check=True, capture_output=True, text=True
     )
     return [int(line) / 1024 for line in done.stdout.split()]
 

@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from os.path import basename, getsize
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from harness.networks.apart import apart
 from harness.networks.build import digest, frozen_body, network
 
 NAME = "mobilenet_v3_small"
+MADE_BY = BACKBONES[NAME].made_by
 SHAPE = (32, 32, 3)
 IMAGES = np.random.default_rng(0).random((2, *SHAPE), np.float32)
 
@@ -24,6 +25,47 @@ def base(name: str = NAME, **options: Any) -> Any:
 
     options = {"include_top": False, "input_shape": SHAPE} | options
     return getattr(keras.applications, BACKBONES[name].made_by)(weights=None, **options)
+
+
+def small(
+    weights: None = None,
+    include_top: bool = False,
+    pooling: str | None = None,
+    input_shape: tuple[int, ...] = SHAPE,
+    alpha: float = 1.0,
+    kernel: int = 3,
+) -> Any:
+    """Make a network of a backbone's layers, but of few: what is built in each test."""
+    from keras import Input, Model, layers
+
+    inputs = Input(input_shape)
+    values = inputs
+    for number in range(2):
+        values = layers.Conv2D(int(8 * alpha), kernel, name=f"conv_{number}")(values)
+        values = layers.BatchNormalization(name=f"normal_{number}")(values)
+        values = layers.DepthwiseConv2D(3, use_bias=False, name=f"depthwise_{number}")(values)
+        values = layers.ReLU(name=f"relu_{number}")(values)
+    if pooling:
+        values = layers.GlobalAveragePooling2D(name="pool")(values)
+    return Model(inputs, values, name="small")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def made_by_keras() -> Iterator[Any]:
+    """What makes the backbone in truth, where a small network stands for it in these tests."""
+    import keras
+
+    made_by = getattr(keras.applications, MADE_BY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, MADE_BY, small)
+        yield made_by
+
+
+@pytest.fixture
+def in_truth(made_by_keras: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    monkeypatch.setattr(keras.applications, MADE_BY, made_by_keras)
 
 
 def body(file: Path, name: str = NAME) -> Any:
@@ -65,7 +107,7 @@ def trained() -> Any:
 @pytest.fixture(scope="module")
 def another() -> Any:
     """A backbone of another kind."""
-    return base("mobilenet_v2")
+    return base(kernel=5)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +142,12 @@ FORMS: dict[str, Callable[[Any, Path], None]] = {
 }
 
 
+@pytest.mark.usefixtures("in_truth")
 @pytest.mark.parametrize("file", FORMS)
-def test_what_was_saved_is_what_a_body_begins_with(tmp_path: Path, trained: Any, file: str) -> None:
-    FORMS[file](trained, tmp_path / file)
-    features = np.asarray(trained(255 * IMAGES)).mean(axis=(1, 2))
+def test_what_was_saved_is_what_a_body_begins_with(tmp_path: Path, file: str) -> None:
+    saved = base()
+    FORMS[file](saved, tmp_path / file)
+    features = np.asarray(saved(255 * IMAGES)).mean(axis=(1, 2))
     np.testing.assert_allclose(body(tmp_path / file)(IMAGES), features, rtol=1e-5, atol=1e-6)
 
 
@@ -222,6 +266,7 @@ def test_a_call_in_another_process_gives_what_it_returns_and_says_why_it_failed(
         apart(getsize, "/no/such/file")
 
 
+@pytest.mark.usefixtures("in_truth")
 def test_fetching_asks_keras_for_the_file_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     import keras
     from keras.src.utils import file_utils

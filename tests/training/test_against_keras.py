@@ -20,7 +20,7 @@ from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.loop import EpochEnd, train
 
-BATCH, RATE, EPOCHS = 64, 0.05, 4
+BATCH, RATE, EPOCHS = 128, 0.05, 3
 BODY = """
 from keras import Input, Model, layers
 
