@@ -37,6 +37,9 @@ HEAVY = (
         "harness.cli.comparing",
         "harness.cli.tuning",
         "harness.cli.exporting",
+        "harness.report.publish",
+        "harness.trial.fingerprint",
+        "undrawn",
     ),
 )
 SESSION = "harness.training.framework"
@@ -126,7 +129,7 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
         noted = _run_for(Path(address).parent, os.getpid())
         noted.write_text(str(process))
         for each in PASSED_ON:
-            signal.signal(each, lambda number, _: os.kill(process, number))
+            signal.signal(each, lambda number, _: _pass_on(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         status = _number(server)
     noted.unlink(missing_ok=True)
@@ -137,11 +140,18 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
     os._exit(status)
 
 
+def _pass_on(process: int, number: int) -> None:
+    """Send a signal to what runs, unless it has just ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
 def serve(address: str, owner: str, program: str) -> None:
     """Fork for each request until the owner ends."""
     end = os.pidfd_open(int(owner))
     for name in HEAVY:
         importlib.import_module(name)
+    sys.modules["harness.trial.fingerprint"].engine_code()  # half a second for each process
     assert SESSION not in sys.modules
     gc.collect()
     gc.freeze()
@@ -221,6 +231,8 @@ def _run(arguments: list[str], program: str) -> None:
     sys.argv = [kind, *words]
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[0:1] = [str(Path.cwd()), *filter(None, added)]
+    undrawn = sys.modules["undrawn"]
+    undrawn.draw_less(undrawn.pytest.MonkeyPatch())
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:

@@ -86,7 +86,7 @@ def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record:
 
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_running(record: Path) -> None:
-    process = begin(*TUNE, "--trials", "500", "--jobs", "2", anew=True)
+    process = begin(*TUNE, "--trials", "500", "--jobs", "2")
     while not (record / "optuna.db").exists() or len(with_result(record)) < 2:
         assert process.poll() is None
         time.sleep(0.3)  # a look costs a tenth of a second
