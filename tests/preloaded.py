@@ -45,6 +45,9 @@ HEAVY = (
 SESSION = "harness.training.framework"
 """What starts a session of TensorFlow's: a process that has one can't be forked."""
 
+NOT_LOADED = "HARNESS_TESTS_NOT_LOADED"
+"""What a test wants to be imported anew, as from another place: the name of a package."""
+
 READ_AT_START = {"PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8"}
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STREAMS = ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
@@ -231,6 +234,9 @@ def _run(arguments: list[str], program: str) -> None:
     sys.argv = [kind, *words]
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[0:1] = [str(Path.cwd()), *filter(None, added)]
+    if package := os.environ.get(NOT_LOADED):
+        for name in [each for each in sys.modules if each.split(".")[0] == package]:
+            del sys.modules[name]
     undrawn = sys.modules["undrawn"]
     undrawn.draw_less(undrawn.pytest.MonkeyPatch())
     if kind == "-m":
