@@ -48,8 +48,8 @@ def test_connections_that_died_with_the_server_are_made_anew(
 
 
 def test_a_server_that_comes_back_costs_the_wait_alone(store: Store, database: Database) -> None:
-    back = stopped(database, 0.5)
     began = monotonic()
+    back = stopped(database, 0.5)
     run_id = store.start("meanwhile", {"trial": "u"}, {"a": 1})
     with store.claim("u") as mine:
         assert mine
