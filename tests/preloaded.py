@@ -132,7 +132,7 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
         noted = _run_for(Path(address).parent, os.getpid())
         noted.write_text(str(process))
         for each in PASSED_ON:
-            signal.signal(each, lambda number, _: _pass_on(process, number))
+            signal.signal(each, lambda number, _: pass_on(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
         status = _number(server)
     noted.unlink(missing_ok=True)
@@ -143,7 +143,7 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
     os._exit(status)
 
 
-def _pass_on(process: int, number: int) -> None:
+def pass_on(process: int, number: int) -> None:
     """Send a signal to what runs, unless it has just ended."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
