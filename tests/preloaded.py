@@ -131,9 +131,14 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
         process = _number(server)
         noted = _run_for(Path(address).parent, os.getpid())
         noted.write_text(str(process))
+        woken, wakes = os.pipe()  # by a signal that comes just before it is waited for as well
+        os.set_blocking(wakes, False)
+        signal.set_wakeup_fd(wakes)
         for each in PASSED_ON:
             signal.signal(each, lambda number, _: pass_on(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        while select.select([server, woken], [], [])[0] == [woken]:
+            os.read(woken, 1)
         status = _number(server)
     noted.unlink(missing_ok=True)
     if status < 0:

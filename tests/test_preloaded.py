@@ -56,8 +56,8 @@ def test_it_ends_alike(code: str, status: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_it(number: signal.Signals) -> None:
-    code = "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda n, _: sys.exit(n))\n"
-    code += "print('ready', flush=True)\nwhile True: signal.pause()"
+    code = "import signal, sys, time\nfor n in 2, 15: signal.signal(n, lambda n, _: sys.exit(n))\n"
+    code += "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
     with subprocess.Popen([python(), "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
