@@ -104,13 +104,16 @@ def share(
     trials: int,
     away: float,
     lose: bool = False,
+    python: str = sys.executable,
 ) -> Shared:
     """Have drivers run a comparison, the server killed for `away` seconds in the middle of it.
 
-    Then one driver may be lost as well, as with its machine: killed, and never started again.
+    Then one driver may be lost as well, as with its machine: killed, and never started again. The
+    drivers are run by `python`.
     """
     began = monotonic()
-    processes = [_start(folder / f"machine-{n}", server.url, trials) for n in range(DRIVERS)]
+    homes = [folder / f"machine-{n}" for n in range(DRIVERS)]
+    processes = [_start(home, server.url, trials, python) for home in homes]
     try:
         while len(_recorded(database)[0]) < trials // 3:
             if all(each.poll() is not None for each in processes):
@@ -170,12 +173,12 @@ def cost_of_a_claim(url: str, home: Path) -> tuple[int, float]:
     return calls // CLAIMS, 1000 * median(seconds)
 
 
-def _start(home: Path, url: str, trials: int) -> "subprocess.Popen[str]":
+def _start(home: Path, url: str, trials: int, python: str) -> "subprocess.Popen[str]":
     home.mkdir(parents=True)
     seeds = str(trials // len(STRATEGIES))
     return subprocess.Popen(
         [
-            *(sys.executable, "-c", DRIVER, home.name, "compare", *STRATEGIES),
+            *(python, "-c", DRIVER, home.name, "compare", *STRATEGIES),
             *("--seeds", seeds, *QUICK, "--json"),
         ],
         cwd=home,

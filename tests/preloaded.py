@@ -38,6 +38,9 @@ HEAVY = (
         "harness.cli.comparing",
         "harness.cli.tuning",
         "harness.cli.exporting",
+        "harness.report.publish",
+        "harness.trial.fingerprint",
+        "undrawn",
     ),
 )
 SESSION = "harness.training.framework"
@@ -45,6 +48,8 @@ SESSION = "harness.training.framework"
 
 HASHES = {"PYTHONHASHSEED": "1"}
 """How texts hash in all that is run: a caller that asks for it needs no Python of its own."""
+NOT_LOADED = "HARNESS_TESTS_NOT_LOADED"
+"""What a test wants to be imported anew, as from another place: the name of a package."""
 
 READ_AT_START = {"PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8"}
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -143,9 +148,14 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
         process = _number(server)
         noted = _run_for(Path(address).parent, os.getpid())
         noted.write_text(str(process))
+        woken, wakes = os.pipe()  # by a signal that comes just before it is waited for as well
+        os.set_blocking(wakes, False)
+        signal.set_wakeup_fd(wakes)
         for each in PASSED_ON:
-            signal.signal(each, lambda number, _: os.kill(process, number))
+            signal.signal(each, lambda number, _: pass_on(process, number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+        while select.select([server, woken], [], [])[0] == [woken]:
+            os.read(woken, 1)
         status = _number(server)
     noted.unlink(missing_ok=True)
     if status < 0:
@@ -155,12 +165,19 @@ def ask(address: str, arguments: list[str]) -> NoReturn:
     os._exit(status)
 
 
+def pass_on(process: int, number: int) -> None:
+    """Send a signal to what runs, unless it has just ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, number)
+
+
 def serve(address: str, owner: str, program: str) -> None:
     """Fork for each request until the owner ends."""
     end = os.pidfd_open(int(owner))
     for name in HEAVY:
         importlib.import_module(name)
     wait_for_no_disk()
+    sys.modules["harness.trial.fingerprint"].engine_code()  # half a second for each process
     assert SESSION not in sys.modules
     gc.collect()
     gc.freeze()
@@ -240,6 +257,11 @@ def _run(arguments: list[str], program: str) -> None:
     sys.argv = [kind, *words]
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[0:1] = [str(Path.cwd()), *filter(None, added)]
+    if package := os.environ.get(NOT_LOADED):
+        for name in [each for each in sys.modules if each.split(".")[0] == package]:
+            del sys.modules[name]
+    undrawn = sys.modules["undrawn"]
+    undrawn.draw_less(undrawn.pytest.MonkeyPatch())
     if kind == "-m":
         runpy.run_module(what, run_name="__main__", alter_sys=True)
     else:

@@ -4,10 +4,11 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from preloaded import python
+from preloaded import NOT_LOADED, pass_on, python
 
 SHOWS = """
 import os, sys
@@ -55,13 +56,28 @@ def test_it_ends_alike(code: str, status: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_reach_it(number: signal.Signals) -> None:
-    code = "import signal, sys\nfor n in (2, 15): signal.signal(n, lambda n, _: sys.exit(n))\n"
-    code += "print('ready', flush=True)\nwhile True: signal.pause()"
+    code = "import signal, sys, time\nfor n in 2, 15: signal.signal(n, lambda n, _: sys.exit(n))\n"
+    code += "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
     with subprocess.Popen([python(), "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
     assert process.returncode == number
+
+
+def test_a_signal_that_comes_too_late_is_no_error() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    pass_on(process.pid, signal.SIGTERM)
+
+
+def test_a_package_is_imported_anew_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keras.py").write_text("print('another one')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv(NOT_LOADED, "keras")
+    assert subprocess.check_output([python(), "-c", "import keras"]) == b"another one\n"
 
 
 def test_it_ends_with_its_caller() -> None:

@@ -18,7 +18,7 @@ from harness.scoring.metrics import one
 
 COMPARE = [
     *("compare", "none", "balanced_class_weight", "--seeds", "3"),
-    *("--set", "train.epochs=2", "--set", "model.name=mlp"),
+    *("--set", "train.epochs=1", "--set", "model.name=mlp"),
 ]
 BROKEN = """
 import harness
@@ -166,6 +166,7 @@ def test_killed_at_any_moment_the_same_command_goes_on_where_it_was(
     assert lasting(undisturbed) == lasting(document)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Path) -> None:
     both = [begin(*COMPARE, "--jobs", "1", "--json") for _ in range(2)]
     first, second = (json.loads(end(process)) for process in both)
@@ -173,6 +174,7 @@ def test_two_processes_share_a_comparison_and_record_every_trial_once(record: Pa
     assert finished(record) == 6
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("number", "jobs", "anew"),
     [(signal.SIGINT, "2", True), (signal.SIGTERM, "2", False), (signal.SIGHUP, "1", False)],
@@ -209,7 +211,7 @@ def test_several_experiments_are_ranked_over(record: Path, compared: Compared) -
 def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
     compared: Compared,
 ) -> None:
-    search = ("class_weight", "--tune", "3", "--inner-seeds", "1", "--seeds", "2")
+    search = ("class_weight", "--tune", "2", "--inner-seeds", "1", "--seeds", "2")
     document = compared(*search)
     assert [row["strategy"] for row in document["strategies"]] == [
         "none",
@@ -217,7 +219,7 @@ def test_tuned_strategies_are_searched_alike_and_compared_on_fresh_seeds(
         "class_weight",
     ]
     ledger = {row["strategy"]: row for row in document["tuning"]}
-    assert [row["trials"] for row in ledger.values()] == [0, 3, 3]
+    assert [row["trials"] for row in ledger.values()] == [0, 2, 2]
     assert ledger["none"]["bought"] == 0
     assert ledger["class_weight"]["untuned_mean"] is None  # its weights have no default
     assert set(ledger["class_weight"]["params"]["weights"]) == set(document["classes"])

@@ -38,7 +38,7 @@ PLUGIN = """
 
 
 @pytest.fixture(autouse=True)
-def _here(migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _here(migrated: Path, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(migrated, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)

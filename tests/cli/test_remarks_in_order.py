@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from preloaded import python
 
-pytestmark = pytest.mark.usefixtures("record")
+pytestmark = pytest.mark.usefixtures("record", "undrawn")
 
 MANY = 40
 QUICK = ["train.epochs=1", "model.name=mlp", "split.test=0.2"]

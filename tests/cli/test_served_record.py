@@ -13,6 +13,7 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from harness.__main__ import main
+from harness.tracking import away
 from harness.trial import recording
 
 Call = Callable[..., tuple[object, str, str]]
@@ -96,6 +97,7 @@ def test_a_server_that_is_gone_for_good_is_one_line_and_no_success(
         return result
 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(away, "SECONDS_TO_RETURN", 1.0)
     monkeypatch.setattr(recording, "train_trial", gone)
     status, out, err = call("run", "none", "--seed", "9", *QUICK)
     assert (status, out) == (1, "")

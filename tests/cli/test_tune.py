@@ -58,7 +58,7 @@ def test_without_json_there_is_a_table_and_the_command(capsys: pytest.CaptureFix
 
 
 def test_killed_again_and_again_a_study_ends_with_exactly_as_many_trials(record: Path) -> None:
-    command = [*TUNE, "--trials", "12", "--json"]
+    command = [*TUNE, "--trials", "7", "--json"]
     for _ in range(2):
         before = len(with_result(record)) if (record / "optuna.db").exists() else 0
         process = begin(*command)
@@ -68,12 +68,12 @@ def test_killed_again_and_again_a_study_ends_with_exactly_as_many_trials(record:
         process.kill()
         process.communicate()
     document = json.loads(end(begin(*command)))
-    assert sum(document["trials"].values()) == 12
+    assert sum(document["trials"].values()) == 7
     assert document["trials"]["failed"] == 0
-    assert len(with_result(record)) == 12
+    assert len(with_result(record)) == 7
     assert not [each for each in trials(record) if not each.state.is_finished()]
     slots = [each.user_attrs["slot"] for each in with_result(record)]
-    assert sorted(slots) == list(range(12))
+    assert sorted(slots) == list(range(7))
 
 
 def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record: Path) -> None:
@@ -86,7 +86,7 @@ def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record:
 
 
 def test_ctrl_c_says_how_to_go_on_and_leaves_nothing_running(record: Path) -> None:
-    process = begin(*TUNE, "--trials", "500", "--jobs", "2", anew=True)
+    process = begin(*TUNE, "--trials", "500", "--jobs", "2")
     while not (record / "optuna.db").exists() or len(with_result(record)) < 2:
         assert process.poll() is None
         time.sleep(0.3)  # a look costs a tenth of a second

@@ -33,7 +33,7 @@ TASKS = [Task(EXPERIMENT, Candidate("none"), seed) for seed in range(3)]
 
 
 @pytest.fixture(autouse=True)
-def two_cores(record: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def two_cores(record: Path, preloaded_workers: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("harness.execution.pace.cores", lambda: 2)
     monkeypatch.setattr("harness.execution.schedule.WORTH_A_PROCESS", 1)
     return record

@@ -4,6 +4,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+from preloaded import NOT_LOADED
 
 from harness.comparison.records import load_trials
 from harness.config.experiment import Experiment
@@ -219,11 +220,13 @@ def test_whatever_a_strategy_raises_fails_its_own_task_alone(
     assert not found
 
 
+@pytest.mark.usefixtures("preloaded_workers")
 def test_workers_that_cannot_load_the_framework_fail_each_task_and_say_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "keras.py").write_text("raise ImportError('no keras today')")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(NOT_LOADED, "keras")
     found = outcomes(tasks("none", "focal_loss"), jobs=2)
     assert {each.reason for each in found.values()} == {"ImportError: no keras today"}
 

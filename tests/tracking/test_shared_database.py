@@ -48,12 +48,12 @@ def test_connections_that_died_with_the_server_are_made_anew(
 
 
 def test_a_server_that_comes_back_costs_the_wait_alone(store: Store, database: Database) -> None:
-    back = stopped(database, 2.0)
     began = monotonic()
+    back = stopped(database, 0.5)
     run_id = store.start("meanwhile", {"trial": "u"}, {"a": 1})
     with store.claim("u") as mine:
         assert mine
-    assert monotonic() - began > 1.5
+    assert monotonic() - began >= 0.5
     back.join()
     assert [run.run_id for run in store.runs("tags.trial = 'u'")] == [run_id]
 
@@ -62,7 +62,7 @@ def test_a_store_that_a_command_has_reached_before_is_waited_for_by_its_workers(
     store: Store, database: Database
 ) -> None:
     client._contacts.clear()  # as in a process that has just begun
-    back = stopped(database, 2.0)
+    back = stopped(database, 0.5)
     assert Store.open(NAME, known=True).start("of a worker", {}, {})
     back.join()
 

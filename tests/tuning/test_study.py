@@ -71,7 +71,7 @@ def ended(tuning: Tuning) -> list[tuple[Any, ...]]:
 
 
 def test_the_default_is_tried_first_and_the_best_is_never_below_it(make: Make) -> None:
-    tuning = make(trials=6)
+    tuning = make(trials=4)
     tuned = tune(tuning)
     first = ended(tuning)[0]
     assert first[2] == {"gamma": 2.0, "alpha": "none"}
@@ -79,7 +79,7 @@ def test_the_default_is_tried_first_and_the_best_is_never_below_it(make: Make) -
     assert tuned.value is not None
     assert tuned.default is not None
     assert tuned.value >= tuned.default
-    assert (tuned.complete + tuned.pruned, tuned.failed) == (6, 0)
+    assert (tuned.complete + tuned.pruned, tuned.failed) == (4, 0)
 
 
 def test_lower_is_better_for_a_loss(make: Make, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_lower_is_better_for_a_loss(make: Make, tmp_path: Path) -> None:
     changed = given.model_copy(
         update={"evaluation": given.evaluation.model_copy(update={"metric": "log_loss"})}
     )
-    tuning = replace(make(trials=5), experiment=changed)
+    tuning = replace(make(trials=3), experiment=changed)
     tuned = tune(tuning)
     values = [row[3] for row in ended(tuning) if row[1] is TrialState.COMPLETE]
     assert tuned.value == min(values)
@@ -333,14 +333,14 @@ def test_one_run_stands_above_one_run_a_trial_and_no_comparison_takes_them_for_i
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("harness.tuning.tune.draw", pictures.draw)
-    tuned = tune(make(trials=6))
+    tuned = tune(make(trials=4))
     store = Store.open("digits")
     above = store.run(tuned.run_id)
     assert above.tags["study"] == tuned.tuning.study
     assert above.status == "FINISHED"
     assert above.metrics["tuning/best"] == tuned.value
     below = list(store.runs(f"tags.`mlflow.parentRunId` = '{tuned.run_id}'"))
-    assert sorted(run.tags["slot"] for run in below) == list("012345")
+    assert sorted(run.tags["slot"] for run in below) == list("0123")
     assert all("trial" not in run.tags for run in below)
     best = next(run for run in below if run.tags["tuning_trial"] == str(tuned.trial))
     assert best.metrics["validation/balanced_accuracy"] == pytest.approx(tuned.value)
