@@ -20,7 +20,7 @@ from quick import Quick
 from undrawn import undrawn
 
 from harness.tracking.store import Store
-from harness.training.threads import VARIABLE
+from harness.training.threads import BESIDE, VARIABLE
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from servers import Database, NotInstalled, database_server
@@ -28,7 +28,8 @@ from servers import Database, NotInstalled, database_server
 # What a shell's background job or nohup ignores, every command that a test starts would ignore too.
 for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler)
-os.environ[VARIABLE] = "1"  # one number of threads for all experiments that this process tries
+# One number of threads for all experiments that this process tries.
+os.environ[VARIABLE] = os.environ[BESIDE] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # several of scikit-learn's spin while another test computes
 wait_for_no_disk()
 

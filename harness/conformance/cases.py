@@ -57,7 +57,7 @@ class Case:
 
     def train(self, draw: int = 0) -> Examples:
         """Return the examples in a mixed order, always the same ones for a number `draw`."""
-        inputs, labels = self._drawn(draw)
+        inputs, labels = _drawn(self, draw)
         examples = Examples(inputs.copy(), labels.copy(), self.class_names)
         return examples if self.space is None else self.space.features(examples)
 
@@ -78,20 +78,23 @@ class Case:
         )
         return replace(dressed, initial_bias=np.zeros(n_classes), head_transforms=(SAME,))
 
-    @lru_cache(maxsize=32)  # noqa: B019
-    def _drawn(self, draw: int) -> tuple[Array, Integers]:
-        rng = np.random.default_rng([len(self.name), *self.counts, draw])
-        ordered = np.repeat(np.arange(len(self.counts)), self.counts)
-        labels: Integers = rng.permutation(ordered).astype(np.int64)
-        return self._inputs(labels, rng), labels
-
-    def _inputs(self, labels: Integers, rng: np.random.Generator) -> Array:
+    def inputs(self, labels: Integers, rng: np.random.Generator) -> Array:
+        """Return inputs of such labels, of which those of a class are alike."""
         if not self.images:
             centres = rng.normal(0, 2, (len(self.counts), 5))
             return (centres[labels] + rng.normal(0, 1, (len(labels), 5))).astype(np.float32)
         patterns = rng.uniform(40, 200, (len(self.counts), 8, 8, 1))
         noisy = patterns[labels] + rng.normal(0, 25, (len(labels), 8, 8, 1))
         return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=32)
+def _drawn(case: Case, draw: int) -> tuple[Array, Integers]:
+    """Return the inputs and labels of a case; not to be changed, for they are kept."""
+    rng = np.random.default_rng([len(case.name), *case.counts, draw])
+    ordered = np.repeat(np.arange(len(case.counts)), case.counts)
+    labels: Integers = rng.permutation(ordered).astype(np.int64)
+    return case.inputs(labels, rng), labels
 
 
 TWO = Case("two classes", (500, 20))

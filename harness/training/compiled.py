@@ -1,7 +1,7 @@
 """A network with its compiled steps, kept for the life of the process and reset for each trial."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from time import perf_counter
@@ -128,7 +128,7 @@ class CompiledNetwork:
         self._decay.assign(weight_decay)
         unit = SCALES.get(self.recipe.head, 1.0) if scale is None else scale
         self._unit.assign(unit)
-        with self._compiling():
+        with nullcontext() if seed in self._initial else self._compiling():
             initial = self._initial.of(seed)
         self.restore(initial)
         if initial_bias is not None:

@@ -35,6 +35,10 @@ class InitialWeights:
         self._kept: dict[int, list[Array]] = {}
         self._seeded: int | None = None
 
+    def __contains__(self, seed: int) -> bool:
+        """Say if the weights of a seed are kept, so that none have to be made."""
+        return seed in self._kept
+
     def of(self, seed: int) -> list[Array]:
         """Return the value of each variable; the generators are seeded where another seed was."""
         if seed != self._seeded:
