@@ -33,7 +33,7 @@ from harness.training.budget import epoch_examples
 from harness.training.compiled import CompiledNetwork, Recipe
 from harness.training.framework import keras, tf
 from harness.training.loop import train
-from harness.training.threads import BESIDE, VARIABLE, threads_for
+from harness.training.threads import OF_OPERATIONS, VARIABLE, threads_for
 from harness.trial.selection import Selection
 from harness.trial.train import train_trial
 from harness.trial.validation import Validation
@@ -153,7 +153,7 @@ def throughput(rounds: int) -> None:
         subprocess.run(
             [sys.executable, __file__, "--task", str(index), "--rounds", str(rounds)],
             check=True,
-            env=os.environ | {VARIABLE: str(threads), BESIDE: str(threads)},
+            env=os.environ | {VARIABLE: str(threads), OF_OPERATIONS: str(threads)},
         )
 
 
@@ -252,7 +252,7 @@ def _trials(count: int) -> tuple[list[float], list[float]]:
 
 def _with_one_thread(words: list[str]) -> None:
     """Run this program in a process that computes as trials on digits do."""
-    one = {VARIABLE: "1", BESIDE: "1"}
+    one = {VARIABLE: "1", OF_OPERATIONS: "1"}
     subprocess.run([sys.executable, __file__, *words], check=True, env=os.environ | one)
 
 

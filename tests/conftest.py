@@ -20,7 +20,7 @@ from quick import Quick
 from undrawn import undrawn
 
 from harness.tracking.store import Store
-from harness.training.threads import BESIDE, VARIABLE
+from harness.training.threads import OF_OPERATIONS, VARIABLE
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from servers import Database, NotInstalled, database_server
@@ -29,7 +29,7 @@ from servers import Database, NotInstalled, database_server
 for number in (signal.SIGINT, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler)
 # One number of threads for all experiments that this process tries.
-os.environ[VARIABLE] = os.environ[BESIDE] = "1"
+os.environ[VARIABLE] = os.environ[OF_OPERATIONS] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"  # several of scikit-learn's spin while another test computes
 wait_for_no_disk()
 

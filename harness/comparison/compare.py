@@ -28,7 +28,7 @@ from harness.scoring.job import Job
 from harness.tracking.client import stop_waiting
 from harness.tracking.store import Store
 from harness.training.budget import total_examples
-from harness.training.threads import cores
+from harness.training.threads import cores, expect_frozen
 from harness.trial.trial import Trial
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ def compare_all(
     names = [setup.experiment.name for setup in setups]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"two experiments are named {doubled[0]!r}; give each a name of its own")
+    if any(setup.experiment.model.frozen for setup in setups):
+        expect_frozen()
     compared = []
     at_a_time = jobs or (1 if ray else max(map(_jobs, setups)))
     with (

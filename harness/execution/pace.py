@@ -15,13 +15,22 @@ def spare_cores(jobs: int, threads: int) -> bool:
     return jobs * threads < cores()
 
 
+@dataclass(frozen=True)
+class _Mark:
+    """What had ended at a moment: epochs, counted one by one, and trials."""
+
+    seconds: float
+    epochs: int
+    trials: int
+
+
 @dataclass
 class Pace:
     """What an epoch takes, and what a trial takes beside its epochs, where `jobs` run at a time.
 
     An epoch is timed from the end of the one before, so that what a process does once (loading,
-    compiling) is left out. What trials take beside it is known once one has ended; that of the
-    first of each job, which loads and compiles what others find, counts until a later one has.
+    compiling) is left out. What trials take beside it is known once one has ended. The first of
+    each job loads and compiles what others find: once as many more have ended, these alone count.
     """
 
     jobs: int = 1
@@ -32,7 +41,7 @@ class Pace:
     _begun: float = field(init=False)
     _first: float | None = None
     _done: int = 0
-    _warm: tuple[float, int, int] | None = None
+    _warm: _Mark | None = None
     _beside: float = 0.0
     _reached: dict[str, tuple[float, int]] = field(default_factory=dict)
 
@@ -55,14 +64,16 @@ class Pace:
         self.ended += 1
         if self._first is None:
             return
-        now = self.clock()
-        since, done, before = self._warm or (self._first, 1, 0)
         trained = max(self.ended, len(self._reached) - self.jobs)  # some end beside the next
-        busy = (now - since) * self.jobs
-        own = max(0.0, busy - (self._done - done) * self._an_epoch)
-        self._beside = own / max(1, trained - before)
-        if self.ended <= self.jobs:
-            self._warm = now, self._done, trained
+        now = _Mark(self.clock(), self._done, trained)
+        if self._warm is None and self.ended >= self.jobs:
+            self._warm = now
+        since = _Mark(self._first, 1, 0)
+        if self._warm and self.ended >= 2 * self.jobs and trained > self._warm.trials:
+            since = self._warm
+        busy = (now.seconds - since.seconds) * self.jobs
+        beside = busy - (now.epochs - since.epochs) * self._an_epoch
+        self._beside = max(0.0, beside) / max(1, now.trials - since.trials)
 
     def left(self, epochs: int, trials: int) -> float | None:
         """Return the seconds that so many epochs in so many trials take; None: not known yet."""

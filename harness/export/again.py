@@ -79,7 +79,8 @@ class Again:
             UserError: it doesn't give the logits that are recorded.
 
         """
-        use(self.trial.threads)  # before the framework is loaded, which reads it once
+        # Before the framework is loaded, which reads it once.
+        use(self.trial.threads, self.trial.experiment.model.frozen)
         model = self._saved()
         if model is None:
             result = train_trial(self.trial)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from time import perf_counter
 from typing import Any
 
@@ -273,8 +273,8 @@ class CompiledNetwork:
 
     def _update(self, name: str, variables: list[Any], factor: Any = 1.0) -> Update:
         if name not in self._updates:
-            optimizer = _optimizer(self.recipe, self._decay)
-            self._updates[name] = Update(variables, optimizer, factor)
+            make = partial(_optimizer, self.recipe, self._decay)
+            self._updates[name] = Update(variables, make, factor)
         return self._updates[name]
 
     def _compiled(

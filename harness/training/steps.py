@@ -13,6 +13,10 @@ from harness.plan.transforms import CHANCE, BatchFunction, Targets
 from harness.training.framework import tf
 from harness.training.update import Update
 
+NO_GRADIENT = (
+    "its loss doesn't depend on the weights that are trained: it must be computed from the logits, "
+    "by operations that have a gradient"
+)
 AUGMENTED, DRAWN = 0x5EED, 0xD1CE  # so that each draws numbers of its own
 
 
@@ -63,9 +67,12 @@ def compiled_steps(
                 for label, share in targets
             ]
             mean = tf.reduce_mean(tf.add_n(each))
-        gradients = iter(tape.gradient(mean, variables))
+        gradients = tape.gradient(mean, variables)
+        if all(gradient is None for gradient in gradients):
+            raise TrialFailed(NO_GRADIENT)
+        following = iter(gradients)
         for update in updates:
-            update.step([next(gradients) for _ in update.variables], rate)
+            update.step([next(following) for _ in update.variables], rate)
         return mean
 
     def steps(
@@ -77,8 +84,6 @@ def compiled_steps(
         seeds: Any,
         *parameters: Any,
     ) -> Any:
-        for update in updates:
-            update.read()
         count = tf.shape(rates)[0]
 
         def advance(number: Any, losses: Any) -> tuple[Any, Any]:

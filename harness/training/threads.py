@@ -8,7 +8,7 @@ from harness.config.experiment import Experiment
 from harness.errors import UserError
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
-BESIDE = "TF_NUM_INTEROP_THREADS"
+OF_OPERATIONS = "TF_NUM_INTEROP_THREADS"
 SMALL_BATCH = 16_384
 MOST = 1024
 
@@ -44,21 +44,28 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def use(threads: int) -> None:
+def use(threads: int, frozen: bool = False) -> None:
     """Let TensorFlow compute with so many threads; to be called before it is loaded.
 
-    As many run operations beside each other: it changes no number, and handing each operation of a
-    small network to another thread takes longer than the operation.
+    Unless the user has said otherwise, it also has no more threads that each run an operation: that
+    changes no number, and handing on each operation of a small network takes longer than computing
+    it. Where a `frozen` network computes features, it has one on each core.
 
     Raises:
         UserError: it is loaded already, with another number.
 
     """
     if "harness.training.framework" not in sys.modules:
-        os.environ[VARIABLE] = os.environ[BESIDE] = str(threads)
+        os.environ[VARIABLE] = str(threads)
+        os.environ.setdefault(OF_OPERATIONS, str(cores() if frozen else threads))
     elif (running := os.environ.get(VARIABLE)) != str(threads):
         raise UserError(
             f"this process computes with {running or 'all'} threads already, not with the "
             f"{threads} that the trial asks for; start a new process"
             + (f", or set train.threads={running}" if running else "")
         )
+
+
+def expect_frozen() -> None:
+    """Let a frozen network compute on each core, whatever is trained in this process before."""
+    os.environ.setdefault(OF_OPERATIONS, str(cores()))

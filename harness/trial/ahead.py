@@ -42,7 +42,7 @@ def features_ahead(
         wanted += wanted_views(base_plan(splits.train, experiment), experiment.model.views)
     missing = len(space.missing(np.concatenate([each.keys for each in wanted])))
     if missing:
-        use(threads_for(experiment, space.shape))
+        use(threads_for(experiment, space.shape), frozen=True)
         _compute(space, wanted, missing)
     return missing
 

@@ -30,7 +30,8 @@ def refit(trial: Trial, epochs: int, best_epoch: int, head_transform: str | None
         TrialFailed: the strategy's own code breaks down, or the loss is no longer finite.
 
     """
-    use(trial.threads)  # before the framework is loaded, which reads it once
+    # Before the framework is loaded, which reads it once.
+    use(trial.threads, trial.experiment.model.frozen)
     from harness.features.space import Space
     from harness.training.budget import epoch_examples
     from harness.training.compiled import Recipe, compiled_network

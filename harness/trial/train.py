@@ -21,7 +21,8 @@ def train_trial(
         TrialFailed: the strategy's own code breaks down, or the loss is no longer finite.
 
     """
-    use(trial.threads)  # before the framework is loaded, which reads it once
+    # Before the framework is loaded, which reads it once.
+    use(trial.threads, trial.experiment.model.frozen)
     from harness.trial.fitting import fit
     from harness.trial.testing import tested
 

@@ -62,6 +62,20 @@ def test_what_the_first_trial_does_for_all_is_left_out_once_another_has_ended() 
     assert pace.left(20, 2) == pytest.approx(2 * (10 * 2.0 + 4.0))
 
 
+def test_several_jobs_are_judged_by_their_first_trials_until_as_many_more_have_ended() -> None:
+    pace, clock = paced(2)
+    beside = {"a": 30.0, "b": 30.0, "c": 4.0, "d": 4.0}
+    for first, second in ("ab", "cd"):
+        for number in range(1, 6):
+            clock.now += 2.0
+            pace.epoch(first, number)
+            pace.epoch(second, number)
+        clock.now += beside[first]
+        pace.trial()
+        pace.trial()
+    assert pace.left(10, 2) == pytest.approx((10 * 2.0 + 2 * 4.0) / 2, rel=0.25)
+
+
 def test_trials_of_one_epoch_are_judged_when_two_have_ended() -> None:
     pace, clock = paced()
     for label in "abc":

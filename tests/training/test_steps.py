@@ -11,7 +11,7 @@ from harness.config.experiment import Experiment
 from harness.config.model import Model
 from harness.data import prepare
 from harness.errors import TrialFailed
-from harness.plan.losses import CROSS_ENTROPY, Loss, cross_entropy
+from harness.plan.losses import CROSS_ENTROPY, Loss, LossFunction, cross_entropy
 from harness.plan.plan import Phase, base_plan
 from harness.plan.transforms import BatchTransform
 from harness.training.budget import epoch_examples
@@ -48,6 +48,12 @@ def without_a_seed(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> A
     return cross_entropy(labels, logits, parameters) * tf.random.uniform([])
 
 
+def of_nothing(labels: Any, logits: Any, parameters: Mapping[str, Any]) -> Any:
+    import tensorflow as tf
+
+    return tf.cast(labels, tf.float32)
+
+
 def loss_of(phase: Phase, labels: list[int]) -> float:
     """Return the loss of a first step on a batch of these labels."""
     splits = prepare(SETTINGS, 0)
@@ -75,10 +81,17 @@ def test_a_batch_transform_may_branch_and_give_shares_of_any_precision(
     assert (changed == pytest.approx(plain)) is not turned
 
 
-def test_a_loss_that_draws_without_a_seed_fails_its_trial() -> None:
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [
+        (without_a_seed, "draws without a seed"),
+        (of_nothing, "its loss doesn't depend on the weights that are trained"),
+    ],
+)
+def test_a_loss_that_can_not_be_trained_with_fails_its_trial(loss: LossFunction, line: str) -> None:
     splits = prepare(SETTINGS, 0)
-    plan = replace(base_plan(splits.train, SETTINGS), phases=(Phase(loss=Loss(without_a_seed)),))
+    plan = replace(base_plan(splits.train, SETTINGS), phases=(Phase(loss=Loss(loss)),))
     network = CompiledNetwork(Recipe.of(Model(name="mlp"), SETTINGS.train, splits.train))
     sizes = epoch_examples(SETTINGS.train, len(splits.train))
-    with pytest.raises(TrialFailed, match="draws without a seed"):
+    with pytest.raises(TrialFailed, match=line):
         train(network, plan, SETTINGS.train, sizes, 0, [])
