@@ -58,22 +58,25 @@ def test_without_json_there_is_a_table_and_the_command(capsys: pytest.CaptureFix
 
 
 def test_killed_again_and_again_a_study_ends_with_exactly_as_many_trials(record: Path) -> None:
-    command = [*TUNE, "--trials", "7", "--json"]
+    command = [*TUNE, "--trials", "9", "--json"]
+
+    def ended() -> int:
+        return len(with_result(record)) if (record / "optuna.db").exists() else 0
+
     for _ in range(2):
-        before = len(with_result(record)) if (record / "optuna.db").exists() else 0
+        before = ended()
         process = begin(*command)
-        while not (record / "optuna.db").exists() or len(with_result(record)) < before + 2:
-            assert process.poll() is None
-            time.sleep(0.3)  # a look costs a tenth of a second
+        while ended() < before + 2 and process.poll() is None:
+            time.sleep(0.2)  # a look costs a tenth of a second
         process.kill()
         process.communicate()
     document = json.loads(end(begin(*command)))
-    assert sum(document["trials"].values()) == 7
+    assert sum(document["trials"].values()) == 9
     assert document["trials"]["failed"] == 0
-    assert len(with_result(record)) == 7
+    assert len(with_result(record)) == 9
     assert not [each for each in trials(record) if not each.state.is_finished()]
     slots = [each.user_attrs["slot"] for each in with_result(record)]
-    assert sorted(slots) == list(range(7))
+    assert sorted(slots) == list(range(9))
 
 
 def test_two_processes_share_a_study_without_a_duplicate_or_a_lost_trial(record: Path) -> None:
