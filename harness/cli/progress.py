@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONG = 600.0
 ENOUGH = 5.0
-"""Seconds of timed epochs that an estimate can rest on before a first trial has ended."""
+"""Seconds of timed epochs that an estimate can rest on before more than one trial a job ended."""
 
 
 @dataclass
@@ -41,7 +41,8 @@ class Forecast:
         seconds = self.pace.left(epochs, trials)
         if seconds is None:
             return ""
-        sure = self.pace.ended or self.pace.seconds > ENOUGH or not self.pace.epochs
+        pace = self.pace
+        sure = pace.ended > pace.jobs or pace.seconds > ENOUGH or not pace.epochs
         if sure and trials and not self._is_told:
             self._is_told = True
             self.err.print(self._line(seconds), markup=False, highlight=False, soft_wrap=True)

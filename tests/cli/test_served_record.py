@@ -67,6 +67,7 @@ def call(
         return ended.value.code, *capfd.readouterr()
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.tracking.place.records", lambda: tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.port}")
     return called
 
